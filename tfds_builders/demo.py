@@ -1,0 +1,263 @@
+"""Draws two small demo archives of synthetic faces, laid out like CFEE and RaFD.
+
+    python -m tfds_builders.demo --output_dir=demo_output
+
+The real archives may not be redistributed (Du, Tao & Martinez 2014; Langner et al. 2010), so these
+drawings let every step from archive to model run without them. Each expression is posed by its
+facial action units (see `demo_faces`), and the two laboratories differ in wall, lamps, framing,
+clothes and rendering, so a model trained on one can be tested across archives on the other.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from tfds_builders import demo_canvas, demo_drawing, demo_faces
+
+VERSION = 1  # Raise it when a change alters the drawings.
+MARKER = 'demo.json'
+JPEG_QUALITY = 92
+
+# CFEE's code of each basic expression; codes 1-4 and 5-8 have a folder each.
+CFEE_CODES = {
+    'neutral': 1,
+    'happy': 2,
+    'sad': 3,
+    'angry': 5,
+    'surprised': 6,
+    'disgusted': 7,
+    'fearful': 8,
+}
+CFEE_SUBJECTS = (109, 393)  # Lowest and highest subject number.
+RAFD_SUBJECTS = (1, 73)
+# Who sits for RaFD, in turn, so that each group occurs among any seven people.
+RAFD_PEOPLE = (
+    ('Caucasian', 'female'),
+    ('Caucasian', 'male'),
+    ('Moroccan', 'male'),
+    ('Caucasian', 'female'),
+    ('Kid', 'female'),
+    ('Moroccan', 'male'),
+    ('Kid', 'male'),
+    ('Caucasian', 'male'),
+)
+GAZES = {'left': -6.0, 'frontal': 0.0, 'right': 6.0}  # Shift of the irises on the picture, in mm.
+MOST_SUBJECTS = 60  # Leaves gaps between RaFD's 73 numbers.
+
+
+@dataclasses.dataclass(frozen=True)
+class Laboratory:
+    """How one archive's photos are taken."""
+
+    size: tuple[int, int]  # Width and height in pixels.
+    zoom: float  # Pixels per mm of face.
+    eyes: tuple[float, float]  # Where the midpoint between the pupils lies, in pixels.
+    wall: tuple[demo_canvas.Colour, demo_canvas.Colour]  # RGB at the top and the bottom.
+    lamps: demo_canvas.Lamps
+    shirts: tuple[demo_canvas.Colour, ...]
+    blur: float  # Standard deviation in pixels.
+    grain: float  # Standard deviation of the noise, of a full scale of 1.
+    tilt: float  # Standard deviation of the head's roll in degrees.
+    strength: tuple[float, float]  # Range of the display's intensity.
+
+
+LABORATORIES = {
+    'cfee': Laboratory(
+        size=(300, 400),
+        zoom=1.28,
+        eyes=(150, 178),
+        wall=((0.47, 0.53, 0.62), (0.30, 0.35, 0.44)),
+        lamps=demo_canvas.Lamps((-0.75, -0.5, 0.8), (0.92, 0.84, 0.74), (0.24, 0.25, 0.28), 0.05),
+        shirts=((0.55, 0.20, 0.20), (0.20, 0.32, 0.50), (0.70, 0.66, 0.58), (0.25, 0.40, 0.30)),
+        blur=0.7,
+        grain=0.02,
+        tilt=2.5,
+        strength=(0.75, 1.0),
+    ),
+    'rafd': Laboratory(
+        size=(340, 512),
+        zoom=1.36,
+        eyes=(170, 225),
+        wall=((0.97, 0.97, 0.98), (0.90, 0.91, 0.93)),
+        lamps=demo_canvas.Lamps((0.12, -0.55, 1.0), (0.74, 0.76, 0.80), (0.36, 0.36, 0.37), 0.10),
+        shirts=((0.06, 0.06, 0.07),),
+        blur=0.0,
+        grain=0.006,
+        tilt=0.8,
+        strength=(0.85, 1.0),
+    ),
+}
+
+
+def take_photo(canvas: demo_canvas.Canvas, laboratory: Laboratory, rng) -> np.ndarray:
+    """The photo of a drawn person, uint8 [height, width, RGB]."""
+    width, height = laboratory.size
+    zoom = laboratory.zoom / demo_canvas.SCALE * rng.uniform(0.97, 1.03)
+    origin = (-demo_canvas.LEFT * demo_canvas.SCALE, -demo_canvas.TOP * demo_canvas.SCALE)
+    warp = cv2.getRotationMatrix2D(origin, rng.normal(0, laboratory.tilt), zoom)
+    warp[:, 2] += np.array(laboratory.eyes) + rng.normal(0, 3, 2) - origin
+    colour = demo_canvas.lit(canvas, laboratory.lamps)
+    layers = np.dstack([colour * canvas.cover[..., None], canvas.cover])
+    layers = cv2.warpAffine(layers, warp, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    top, bottom = (np.array(shade, np.float32) for shade in laboratory.wall)
+    fall = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    photo = layers[..., :3] + (1 - layers[..., 3:]) * (top + (bottom - top) * fall)
+    if laboratory.blur:
+        photo = cv2.GaussianBlur(photo, (0, 0), laboratory.blur)
+    photo = photo * np.float32(rng.uniform(0.94, 1.05))
+    grain = rng.standard_normal((height, width, 1), np.float32)
+    photo += np.float32(laboratory.grain) * grain
+    return np.round(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shot:
+    """One photo to take: where it goes and who shows what in it."""
+
+    path: str  # Relative to the output folder.
+    laboratory: str
+    person: int  # Counts from 0 within the laboratory.
+    group: str
+    gender: str
+    expression: str
+    gaze: str
+
+
+def cfee_shots(subjects: int, seed: int) -> Iterator[Shot]:
+    """CFEE's layout: a folder for codes 1-4 and one for 5-8, files `EE_SSS_NNNN.jpg`."""
+    low, high = CFEE_SUBJECTS
+    # Every other number at most, since the archive's own numbers have gaps.
+    numbers = _rng(seed, 'cfee').choice(np.arange(low, high + 1, 2), subjects, replace=False)
+    for person, number in enumerate(sorted(numbers)):
+        gender = ('female', 'male')[person % 2]
+        for expression, code in CFEE_CODES.items():
+            folder = '01-04/Images1' if code <= 4 else '05-08/Images2'
+            # The archive numbers its 22 categories subject by subject, from 3001.
+            name = f'{code:02d}_{number:03d}_{3000 + 22 * person + code:04d}.jpg'
+            path = f'cfee/{folder}/{name}'
+            yield Shot(path, 'cfee', person, 'any', gender, expression, 'frontal')
+
+
+def rafd_shots(subjects: int, seed: int) -> Iterator[Shot]:
+    """RaFD's layout: one flat folder, all information in the file name, 3 gazes each."""
+    low, high = RAFD_SUBJECTS
+    numbers = _rng(seed, 'rafd').choice(np.arange(low, high + 1), subjects, replace=False)
+    for person, number in enumerate(sorted(numbers)):
+        group, gender = RAFD_PEOPLE[person % len(RAFD_PEOPLE)]
+        for expression in demo_faces.EXPRESSIONS:
+            for gaze in GAZES:
+                path = f'rafd/Rafd090_{number:02d}_{group}_{gender}_{expression}_{gaze}.jpg'
+                yield Shot(path, 'rafd', person, group, gender, expression, gaze)
+
+
+def _rng(seed: int, laboratory: str, *keys: int) -> np.random.Generator:
+    """Independent random numbers for each combination of keys."""
+    return np.random.default_rng([seed, list(LABORATORIES).index(laboratory), *keys])
+
+
+def photograph(shot: Shot, seed: int) -> np.ndarray:
+    """The photo of one shot, uint8 [height, width, RGB]; the same shot always looks the same."""
+    laboratory = LABORATORIES[shot.laboratory]
+    who = _rng(seed, shot.laboratory, shot.person)
+    identity = demo_faces.draw_identity(who, shot.group, shot.gender)
+    expression = list(demo_faces.EXPRESSIONS).index(shot.expression)
+    gaze = list(GAZES).index(shot.gaze)
+    rng = _rng(seed, shot.laboratory, shot.person, expression, gaze)
+    activation = demo_faces.activate(shot.expression, rng, laboratory.strength)
+    shirt = np.array(laboratory.shirts[identity.shirt % len(laboratory.shirts)])
+    canvas = demo_drawing.draw_person(identity, activation, GAZES[shot.gaze], shirt, rng)
+    return take_photo(canvas, laboratory, rng)
+
+
+def _write(shot: Shot, output_dir: pathlib.Path, seed: int) -> None:
+    path = output_dir / shot.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _, content = cv2.imencode('.jpg', photograph(shot, seed)[..., ::-1], quality)
+    path.write_bytes(content.tobytes())
+
+
+def write_demo_archives(
+    output_dir: str | os.PathLike, *, subjects: int = 24, seed: int = 0
+) -> None:
+    """Writes `output_dir/cfee` and `output_dir/rafd`, `subjects` people each, and a marker last.
+
+    A finished demo with the same settings is kept; other people's files are never touched.
+
+    Raises:
+        ValueError: If `subjects` or `seed` is out of range.
+        FileExistsError: If `output_dir` holds anything else.
+    """
+    _check('subjects', subjects, 1, MOST_SUBJECTS)
+    _check('seed', seed, 0, 2**32 - 1)
+    root = pathlib.Path(output_dir)
+    settings = {'version': VERSION, 'subjects': subjects, 'seed': seed}
+    shots = [*cfee_shots(subjects, seed), *rafd_shots(subjects, seed)]
+    if _is_finished(root, settings):
+        print(f'{root} already holds this demo ({subjects} subjects, seed {seed}); nothing to do.')
+        return
+    _refuse_other_files(root, shots)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda shot: _write(shot, root, seed), shots))
+    (root / MARKER).write_text(json.dumps(settings) + '\n')
+    for archive in LABORATORIES:
+        count = sum(shot.laboratory == archive for shot in shots)
+        print(f'Wrote {count} photos of {subjects} drawn people to {root / archive}')
+
+
+def _check(name: str, value: int, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(
+            f'{name} must be a whole number in range. Allowed: {low} to {high}. Received: {value!r}.'
+        )
+
+
+def _is_finished(root: pathlib.Path, settings: dict[str, int]) -> bool:
+    """Whether the marker tells of this very demo."""
+    marker = root / MARKER
+    return marker.is_file() and marker.read_text() == json.dumps(settings) + '\n'
+
+
+def _refuse_other_files(root: pathlib.Path, shots: list[Shot]) -> None:
+    """An interrupted run of this demo may be drawn over; anything else stays as it is."""
+    if root.exists() and not root.is_dir():
+        raise FileExistsError(_not_ours(root, 'a file'))
+    ours = {shot.path for shot in shots}
+    for path in sorted(root.rglob('*')):
+        if path.is_file() and path.relative_to(root).as_posix() not in ours:
+            raise FileExistsError(_not_ours(root, f'a folder with {path}'))
+
+
+def _not_ours(root: pathlib.Path, found: str) -> str:
+    return (
+        'The output folder must not hold files of anything but this demo. '
+        'Allowed: a new or an empty folder, or one with a demo of the same subjects and seed. '
+        f'Received: {root}, {found}. Type --output_dir=ANOTHER_FOLDER, '
+        f'or first `rm -r {root}` if nothing there is needed.'
+    )
+
+
+def main() -> None:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(
+        description='Draw demo archives in the layouts of CFEE and RaFD.'
+    )
+    parser.add_argument('--output_dir', required=True, help='folder for cfee/ and rafd/')
+    parser.add_argument('--subjects', type=int, default=24, help='people in each archive')
+    parser.add_argument('--seed', type=int, default=0, help='draws other people and photos')
+    options = parser.parse_args()
+    try:
+        write_demo_archives(options.output_dir, subjects=options.subjects, seed=options.seed)
+    except (ValueError, FileExistsError) as error:
+        parser.error(str(error))
+
+
+if __name__ == '__main__':
+    main()

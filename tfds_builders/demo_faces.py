@@ -1,0 +1,324 @@
+"""Who a synthetic face is and what its muscles do.
+
+A face is a set of named points in millimetres. The origin lies midway between the pupils, x points
+away from the midline and y points down; adult distances follow common anthropometry (pupils 62 mm
+apart, head about 145 mm wide). Expressions are sets of action units after the Facial Action Coding
+System (Ekman & Friesen 1978; Ekman, Friesen & Hager 2002): each unit moves points and deepens
+skin creases in proportion to its intensity.
+"""
+
+import dataclasses
+
+import numpy as np
+
+# Resting place of each point on one half of the face, in mm; x = 0 marks a midline point.
+RESTING = {
+    'brow_inner': (12, -19),
+    'brow_peak': (33, -26),
+    'brow_outer': (50, -19),
+    'eye_inner': (16.5, 2),
+    'eye_outer': (46, 0),
+    'lid_upper': (31, -6.2),
+    'lid_lower': (31, 5.4),
+    'pupil': (31, 0),
+    'cheek': (42, 38),
+    'nose_tip': (0, 36),
+    'nose_wing': (15, 37),
+    'lip_corner': (25, 70.5),
+    'lip_peak': (5.5, 62.5),
+    'lip_dip': (0, 64),
+    'lip_upper_edge': (0, 70),
+    'lip_lower_edge': (0, 70.6),
+    'lip_bottom': (0, 79.5),
+    'jaw': (55, 76),
+    'chin_side': (24, 112),
+    'chin': (0, 117),
+}
+EYE_POINTS = ('eye_inner', 'eye_outer', 'lid_upper', 'lid_lower', 'pupil')
+LIP_POINTS = ('lip_corner', 'lip_peak', 'lip_dip', 'lip_upper_edge', 'lip_lower_edge', 'lip_bottom')
+
+# Displacement of points, in mm, by an action unit at full intensity on its own side.
+ACTION_UNITS: dict[str, dict[str, tuple[float, float]]] = {
+    # Inner brow raiser
+    'AU1': {'brow_inner': (0, -10), 'brow_peak': (0, -3)},
+    # Outer brow raiser
+    'AU2': {'brow_inner': (0, -2), 'brow_peak': (0, -9), 'brow_outer': (1, -7)},
+    # Brow lowerer
+    'AU4': {'brow_inner': (-5, 7), 'brow_peak': (-3, 5), 'brow_outer': (-1, 1)},
+    # Upper lid raiser
+    'AU5': {'lid_upper': (0, -4.5)},
+    # Cheek raiser
+    'AU6': {'lid_lower': (0, -3), 'eye_outer': (0, -0.5), 'cheek': (0, -6), 'brow_outer': (0, 1.5)},
+    # Lid tightener
+    'AU7': {'lid_upper': (0, 2), 'lid_lower': (0, -2)},
+    # Nose wrinkler
+    'AU9': {
+        'nose_wing': (1, -4),
+        'lip_peak': (0, -4),
+        'lip_dip': (0, -3),
+        'lip_upper_edge': (0, -3),
+        'brow_inner': (-2, 5),
+        'brow_peak': (-1, 4),
+        'lid_upper': (0, 1.5),
+        'lid_lower': (0, -2),
+        'cheek': (-1, -5),
+    },
+    # Upper lip raiser
+    'AU10': {
+        'nose_wing': (2, -1.5),
+        'lip_peak': (3, -6),
+        'lip_dip': (0, -5),
+        'lip_upper_edge': (0, -5.5),
+        'lip_corner': (0, 1),
+        'cheek': (0, -2),
+    },
+    # Lip corner puller
+    'AU12': {
+        'lip_corner': (9, -9),
+        'lip_peak': (3, -1),
+        'lip_bottom': (0, -1),
+        'nose_wing': (2, 0),
+        'cheek': (1, -5),
+    },
+    # Dimpler
+    'AU14': {'lip_corner': (4, -2.5), 'lip_peak': (1, 0.5)},
+    # Lip corner depressor
+    'AU15': {'lip_corner': (1, 8), 'lip_bottom': (0, -1)},
+    # Chin raiser
+    'AU17': {
+        'lip_lower_edge': (0, -3),
+        'lip_bottom': (0, -5),
+        'lip_upper_edge': (0, -2.5),
+        'lip_dip': (0, -1.5),
+        'lip_peak': (0, -1.5),
+        'lip_corner': (0, 2),
+        'chin': (0, -2),
+    },
+    # Lip stretcher
+    'AU20': {'lip_corner': (10, 3), 'lip_peak': (2, 1), 'lip_bottom': (0, -1)},
+    # Lip tightener
+    'AU23': {
+        'lip_corner': (-3, 0),
+        'lip_peak': (-1, 3.5),
+        'lip_dip': (0, 3),
+        'lip_bottom': (0, -4),
+    },
+    # Lips part
+    'AU25': {'lip_upper_edge': (0, -2.5), 'lip_lower_edge': (0, 5.5), 'lip_bottom': (0, 4)},
+    # Jaw drop
+    'AU26': {
+        'lip_lower_edge': (0, 25),
+        'lip_bottom': (0, 24),
+        'lip_corner': (-8, 11),
+        'jaw': (-2, 7),
+        'chin_side': (-2, 15),
+        'chin': (0, 18),
+    },
+}
+
+# Action units of each expression at full display; R is the subject's right, the picture's left.
+# Prototypes after the FACS Investigator's Guide (Ekman, Friesen & Hager 2002).
+EXPRESSIONS: dict[str, dict[str, float]] = {
+    'neutral': {},
+    'happy': {'AU6': 0.9, 'AU12': 1.0, 'AU25': 0.9},
+    'sad': {'AU1': 1.0, 'AU4': 0.55, 'AU15': 1.0, 'AU17': 0.4},
+    'angry': {'AU4': 1.0, 'AU5': 0.45, 'AU7': 0.8, 'AU23': 1.0, 'AU17': 0.3},
+    'surprised': {'AU1': 1.0, 'AU2': 1.0, 'AU5': 0.8, 'AU26': 1.0, 'AU25': 0.3},
+    'disgusted': {'AU9': 1.0, 'AU10': 1.0, 'AU17': 0.6, 'AU15': 0.3, 'AU6': 0.4},
+    'fearful': {'AU1': 1.0, 'AU2': 0.5, 'AU4': 0.7, 'AU5': 1.0, 'AU20': 1.0, 'AU25': 1.0},
+    'contemptuous': {'AU12R': 0.7, 'AU14R': 1.0},
+}
+
+# Creases an action unit deepens: the point they follow and a line relative to it, in mm.
+CREASES: dict[str, list[tuple[str, list[tuple[float, float]]]]] = {
+    'AU1': [
+        ('brow_inner', [(-12, -12 - 8 * i), (-2, -13 - 8 * i), (9, -11 - 8 * i)]) for i in (0, 1)
+    ],
+    'AU2': [
+        ('brow_peak', [(-17, -12 - 8 * i), (-3, -13 - 8 * i), (12, -9 - 7 * i)]) for i in (0, 1)
+    ],
+    'AU4': [('brow_inner', [(-4, -7), (-2.5, 0), (-3, 9)])],
+    'AU6': [
+        ('eye_outer', [(4, -1), (9, -3), (14, -7)]),
+        ('eye_outer', [(4, 2), (9, 3), (14, 3)]),
+        ('eye_outer', [(3, 5), (8, 9), (12, 13)]),
+        ('lid_lower', [(-12, 3), (0, 6), (13, 3)]),
+    ],
+    'AU7': [('lid_lower', [(-11, 2.5), (0, 4.5), (12, 2.5)])],
+    'AU9': [
+        ('nose_wing', [(-15, -39), (-10, -37.5), (-6.5, -35)]),
+        ('nose_wing', [(-15, -33), (-9, -31), (-5.5, -28)]),
+        ('nose_wing', [(-15, -27), (-8, -25), (-4.5, -21)]),
+        ('nose_wing', [(1, -9), (5, -4), (6, 4), (10, 12)]),
+    ],
+    'AU10': [('nose_wing', [(2, -8), (6, -2), (10, 9), (14, 22), (17, 32)])],
+    'AU12': [('nose_wing', [(3, -5), (8, 0), (15, 10), (20, 20)])],
+    'AU14': [('lip_corner', [(3.5, -6), (5.5, 0), (4, 6)])],
+    'AU15': [('lip_corner', [(2, 1), (6, 7), (8, 15)])],
+    'AU17': [('lip_bottom', [(0, 4.5), (8, 5.5), (14, 9)])],
+    'AU20': [('lip_corner', [(6, -9), (9, 0), (8, 10)])],
+    'AU26': [('lip_corner', [(4, -14), (7, 0), (5, 14)])],
+}
+
+Points = dict[str, np.ndarray]
+Activation = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What stays the same in every photo of a subject; most sizes are factors."""
+
+    face_width: float
+    jaw_width: float
+    jaw_length: float
+    eye_spacing: float
+    eye_size: float
+    brow_height: float
+    brow_thickness: float
+    nose_width: float
+    nose_length: float
+    mouth_width: float
+    lip_fullness: float
+    brow_tilt: float  # How far in mm the brow on the picture's left hangs lower.
+    skin: tuple[float, float, float]
+    hair: tuple[float, float, float]
+    iris: tuple[float, float, float]
+    hair_style: str
+    beard: float
+    shirt: int
+
+
+# Range of each size among adults.
+SIZES = {
+    'face_width': (0.93, 1.06),
+    'jaw_width': (0.88, 1.1),
+    'jaw_length': (0.94, 1.06),
+    'eye_spacing': (0.94, 1.06),
+    'eye_size': (0.92, 1.1),
+    'brow_height': (0.9, 1.12),
+    'brow_thickness': (0.75, 1.3),
+    'nose_width': (0.85, 1.2),
+    'nose_length': (0.92, 1.07),
+    'mouth_width': (0.9, 1.1),
+    'lip_fullness': (0.75, 1.3),
+    'brow_tilt': (-0.8, 0.8),
+}
+# What a group multiplies these sizes by.
+GROUP_SIZES = {
+    'male': {'jaw_width': 1.05, 'brow_thickness': 1.2, 'brow_height': 0.95, 'lip_fullness': 0.9},
+    'female': {'jaw_width': 0.94, 'brow_thickness': 0.75, 'eye_size': 1.06, 'lip_fullness': 1.1},
+    'Kid': {
+        'jaw_length': 0.9,
+        'jaw_width': 0.97,
+        'eye_size': 1.13,
+        'nose_width': 0.85,
+        'nose_length': 0.86,
+        'mouth_width': 0.9,
+        'brow_thickness': 0.75,
+    },
+}
+# RGB in 0..1 under white light.
+SKINS = {
+    'Caucasian': [(0.93, 0.76, 0.66), (0.90, 0.71, 0.59), (0.95, 0.80, 0.72), (0.84, 0.64, 0.51)],
+    'Moroccan': [(0.76, 0.56, 0.42), (0.70, 0.50, 0.37), (0.81, 0.62, 0.47)],
+    'any': [(0.92, 0.75, 0.64), (0.80, 0.60, 0.46), (0.62, 0.43, 0.31), (0.47, 0.31, 0.22)],
+}
+HAIRS = {
+    'light': [(0.72, 0.55, 0.32), (0.45, 0.28, 0.15), (0.56, 0.28, 0.14), (0.24, 0.15, 0.10)],
+    'dark': [(0.07, 0.06, 0.06), (0.13, 0.09, 0.07), (0.19, 0.12, 0.08)],
+}
+IRISES = {
+    'light': [(0.33, 0.50, 0.66), (0.36, 0.50, 0.36), (0.45, 0.33, 0.18), (0.40, 0.46, 0.50)],
+    'dark': [(0.30, 0.18, 0.09), (0.22, 0.13, 0.07), (0.38, 0.25, 0.12)],
+}
+HAIR_STYLES = {
+    'male': ['short', 'crop', 'parted', 'curly', 'receding'],
+    'female': ['long', 'bob', 'fringe', 'bun', 'parted_long'],
+}
+
+
+def _pick(rng: np.random.Generator, choices: list):
+    return choices[int(rng.integers(len(choices)))]
+
+
+def draw_identity(rng: np.random.Generator, group: str, gender: str) -> Identity:
+    """One person of `group` ('Caucasian', 'Moroccan', 'Kid' or 'any') and `gender`."""
+    sizes = {name: float(rng.uniform(*limits)) for name, limits in SIZES.items()}
+    for kind in (gender, group):
+        for name, factor in GROUP_SIZES.get(kind, {}).items():
+            sizes[name] *= factor
+    skin = np.array(_pick(rng, SKINS.get(group, SKINS['Caucasian'])))
+    tone = 'dark' if skin[0] < 0.83 else 'light'
+    bearded = gender == 'male' and group != 'Kid' and rng.random() < 0.5
+    return Identity(
+        **sizes,
+        skin=tuple(np.clip(skin * rng.uniform(0.96, 1.03) + rng.normal(0, 0.008, 3), 0, 1)),
+        hair=_pick(rng, HAIRS[tone]),
+        iris=_pick(rng, IRISES[tone]),
+        hair_style=_pick(rng, HAIR_STYLES[gender]),
+        beard=float(rng.uniform(0.25, 0.9)) if bearded else 0.0,
+        shirt=int(rng.integers(1000)),
+    )
+
+
+def activate(
+    expression: str, rng: np.random.Generator, strength: tuple[float, float]
+) -> Activation:
+    """Intensity in 0..1 of every action unit of `expression`, as float [picture side (2)].
+
+    One draw from `strength` scales the whole display and each unit varies by a tenth around it.
+    """
+    display = rng.uniform(*strength)
+    activation: Activation = {}
+    for unit, share in EXPRESSIONS[expression].items():
+        sides = np.array([1.0, 0.0]) if unit.endswith('R') else np.ones(2)
+        level = np.clip(display * share * rng.uniform(0.9, 1.1), 0, 1)
+        activation[unit.rstrip('R')] = sides * level
+    return activation
+
+
+def resting_points(identity: Identity) -> Points:
+    """Points of the relaxed face in mm, each float [picture side (2), xy (2)]."""
+    points = {name: np.array(place, float) for name, place in RESTING.items()}
+    centre = points['pupil'].copy()
+    for name in EYE_POINTS:
+        points[name] = (points[name] - centre) * identity.eye_size + centre
+    for name in (*EYE_POINTS, 'brow_inner', 'brow_peak', 'brow_outer'):
+        points[name][0] *= identity.eye_spacing
+    for name in ('brow_inner', 'brow_peak', 'brow_outer'):
+        points[name][1] *= identity.brow_height
+    for name in ('nose_wing', 'nose_tip'):
+        points[name] *= identity.nose_width, identity.nose_length
+    _resize_mouth(points, identity)
+    for name in ('jaw', 'chin_side', 'chin'):
+        points[name] *= identity.face_width * identity.jaw_width, identity.jaw_length
+    both = {name: np.array([place * (-1, 1), place]) for name, place in points.items()}
+    for name in ('brow_inner', 'brow_peak', 'brow_outer'):
+        both[name][:, 1] += identity.brow_tilt, -identity.brow_tilt
+    return both
+
+
+def _resize_mouth(points: Points, identity: Identity) -> None:
+    """Lips scale about the line where they meet, which follows nose and jaw halfway."""
+    line = RESTING['lip_upper_edge'][1]
+    middle = line * (0.5 + 0.25 * identity.nose_length + 0.25 * identity.jaw_length)
+    for name in LIP_POINTS:
+        x, y = points[name]
+        points[name] = np.array(
+            [x * identity.mouth_width, middle + (y - line) * identity.lip_fullness]
+        )
+
+
+def move_points(points: Points, activation: Activation) -> Points:
+    """The same points after every active unit has pulled its own, in mm."""
+    moved = {name: place.copy() for name, place in points.items()}
+    for unit, level in activation.items():
+        for name, (outward, down) in ACTION_UNITS[unit].items():
+            moved[name] += level[:, None] * np.array([[-outward, down], [outward, down]])
+    for name, (x, _) in RESTING.items():
+        if x == 0:  # Both sides pull a midline point, which follows their mean.
+            moved[name][:] = moved[name].mean(axis=0)
+    # Closed lips touch; they do not cross.
+    lowest = moved['lip_upper_edge'][:, 1] + 0.6
+    moved['lip_lower_edge'][:, 1] = np.maximum(moved['lip_lower_edge'][:, 1], lowest)
+    return moved
