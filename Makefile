@@ -1,0 +1,36 @@
+# Each target sets up .venv by itself when it has to; nothing but Python 3.10 to 3.13 is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo_output
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo 'make demo   draw two small archives, build them, train on one and test on the other'
+	@echo 'make test   run the tests'
+	@echo 'make lint   check format, style and types'
+	@echo 'make clean  delete .venv and what the demo wrote'
+
+.venv/ready: setup.py setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info < (3, 14), "Python 3.10 to 3.13 is needed, try: make PYTHON=python3.12"'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+demo: .venv/ready
+	rm -rf $(DEMO)/run
+	$(BIN)/python -m tfds_builders.demo --output_dir=$(DEMO)/archives
+	$(BIN)/python -m tfds_builders.build cfee rafd --manual_dir=$(DEMO)/archives --data_dir=$(DEMO)/data
+	$(BIN)/python -m fer_keras.train --flagfile=experiments/demo.flags --data_dir=$(DEMO)/data --run_dir=$(DEMO)/run
+	$(BIN)/python -m fer_keras.export --run_dir=$(DEMO)/run
+
+test: .venv/ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv $(DEMO)

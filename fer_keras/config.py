@@ -1,0 +1,122 @@
+"""What a run is made of: frozen dataclasses, their defaults and the checks across their fields."""
+
+from __future__ import annotations
+
+import dataclasses
+
+AUGMENTATIONS = ('none', 'light', 'strong')
+COLORS = ('rgb', 'grey')
+FUSIONS = ('multiply', 'blend', 'residual')
+STRATEGIES = ('default', 'one_device', 'mirrored')
+TARGET_SPLITS = ('train', 'validation', 'test', 'all')
+MONITORS = ('val_accuracy', 'val_loss')
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which pictures are read, and how they reach the model.
+
+    `source` and `target` name prepared data sets as `name/config`; several sources are pooled with
+    a comma between them. An empty `target` is the source itself.
+    """
+
+    data_dir: str = '~/tensorflow_datasets'
+    source: str = 'cfee/basic_faces'
+    target: str = ''
+    target_split: str = 'test'
+    image_size_px: int = 224
+    batch_size: int = 32
+    augmentation: str = 'light'
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.source.strip(', '):
+            raise ValueError(
+                '`source` must name a data set, such as `cfee/basic_faces`. '
+                f'Received: source={self.source!r}.'
+            )
+        if self.target_split != 'test' and self.target_name in self.source_names:
+            raise ValueError(
+                '`target_split` must be `test` when the target is also a source: its other people '
+                f'were trained on. Received: source={self.source!r}, target={self.target!r}, '
+                f'target_split={self.target_split!r}.'
+            )
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The pooled data sets, in the order given."""
+        return tuple(name.strip() for name in self.source.split(',') if name.strip())
+
+    @property
+    def target_name(self) -> str:
+        """The data set that the run is tested on."""
+        return self.target.strip() or self.source_names[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Saliency model, fusion, backbone and head of the classifier."""
+
+    backbone: str = 'mobilenet_v2'
+    backbone_weights: str = 'imagenet'
+    saliency: str = 'none'
+    saliency_weights: str = ''
+    fusion: str = 'multiply'
+    fusion_strength: float = 1.0
+    color: str = 'rgb'
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.fusion != 'blend' and self.fusion_strength != ModelConfig.fusion_strength:
+            raise ValueError(
+                '`fusion_strength` belongs to the fusion `blend`. '
+                f'Received: fusion={self.fusion!r}, fusion_strength={self.fusion_strength}.'
+            )
+        if self.saliency_weights and self.saliency == 'none':
+            raise ValueError(
+                '`saliency_weights` needs a saliency model. '
+                f'Received: saliency={self.saliency!r}, '
+                f'saliency_weights={self.saliency_weights!r}.'
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """Two-stage fine-tuning: `head_epochs` with a frozen backbone, then all up to `epochs`."""
+
+    run_dir: str = 'runs/latest'
+    epochs: int = 30
+    head_epochs: int = 3
+    head_learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.1
+    ema_momentum: float = 0.0
+    patience: int = 10
+    monitor: str = 'val_accuracy'
+    seed: int = 0
+    deterministic: bool = False
+    strategy: str = 'mirrored'
+
+    def __post_init__(self) -> None:
+        if self.head_epochs > self.epochs:
+            raise ValueError(
+                '`head_epochs` counts among `epochs` and cannot exceed them. '
+                f'Received: head_epochs={self.head_epochs}, epochs={self.epochs}.'
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """The whole of a run."""
+
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+
+def as_flags(run: RunConfig) -> str:
+    """One `--name=value` a line, for every field: a flag file that repeats the run."""
+    parts = (run.data, run.model, run.training)
+    fields = [item for part in parts for item in dataclasses.asdict(part).items()]
+    return ''.join(f'--{name}={value}\n' for name, value in fields)

@@ -1,0 +1,45 @@
+"""Predictions of a classifier on one split of one data set, a row an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import pandas as pd
+
+from fer_keras.config import DataConfig
+from fer_keras.input_pipeline import DESCRIPTIONS, Source, evaluation_batches
+
+PROBABILITY = 'p_{}'
+
+
+def predict_split(
+    model: keras.Model, source: Source, data: DataConfig, names: Sequence[str]
+) -> pd.DataFrame:
+    """Runs the model over the split.
+
+    Args:
+        model: From images to probabilities `[batch, len(names)]`.
+        source: The split.
+        data: Image and batch size.
+        names: Label names in the model's order.
+
+    Returns:
+        `DESCRIPTIONS`, `label`, `predicted` (names) and a column `p_<name>` a class, in [0, 1].
+    """
+    batches = evaluation_batches(source, data, num_classes=len(names))
+    probabilities = model.predict(batches, verbose=0)
+    if probabilities.shape[1] != len(names):
+        raise ValueError(
+            f'The model must give a probability for each of {list(names)}. '
+            f'Received: {probabilities.shape[1]} probabilities an image.'
+        )
+    described = source.examples.map(lambda e: {k: e[k] for k in (*DESCRIPTIONS, 'label')})
+    rows = pd.DataFrame(list(described.as_numpy_iterator()))
+    for column in DESCRIPTIONS:
+        rows[column] = rows[column].str.decode('utf-8')
+    rows['label'] = [names[label] for label in rows['label']]
+    rows['predicted'] = [names[label] for label in np.argmax(probabilities, axis=1)]
+    columns = [PROBABILITY.format(name) for name in names]
+    return pd.concat([rows, pd.DataFrame(probabilities, columns=columns)], axis=1)

@@ -1,0 +1,124 @@
+"""Evaluates a trained run and writes what was found."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import keras
+import matplotlib.pyplot as plt
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from fer_keras.config import RunConfig
+from fer_keras.evaluation import figures
+from fer_keras.evaluation.metrics import confusion_matrix, summarize
+from fer_keras.evaluation.predictions import predict_split
+from fer_keras.input_pipeline import open_dataset, read_split
+from fer_keras.run_dir import RunDir
+
+
+def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]:
+    """Tests the best epoch of a run on the target of `run` and writes the report.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        FileNotFoundError: The run has no model, or the target is not prepared.
+        ValueError: The target shares no class with the model.
+    """
+    model = load_classifier(run_dir)
+    names = run_dir.read_labels()
+    target = open_dataset(run.data.target_name, run.data.data_dir)
+    source = read_split([target], run.data.target_split, names)
+    rows = predict_split(model, source, run.data, names)
+    left_out = _count(target, run.data.target_split) - source.size
+    metrics = summarize(rows, names) | {
+        'target': target.info.full_name,
+        'target_split': run.data.target_split,
+        'images_of_other_classes_left_out': left_out,
+    }
+    write_report(report_dir, metrics, rows, confusion_matrix(rows, names))
+    return metrics
+
+
+def load_classifier(run_dir: RunDir) -> keras.Model:
+    """Loads the best epoch of a run."""
+    if not os.path.isfile(run_dir.model_file):
+        raise FileNotFoundError(
+            f'The run has no trained model: {run_dir.model_file} is missing. '
+            'Train it with: python -m fer_keras.train --run_dir=...'
+        )
+    return keras.models.load_model(run_dir.model_file, compile=False)
+
+
+def write_report(
+    report_dir: str, metrics: dict[str, Any], rows: pd.DataFrame, counts: pd.DataFrame
+) -> None:
+    """Writes the numbers, every prediction and the pictures."""
+    os.makedirs(report_dir, exist_ok=True)
+    with open(os.path.join(report_dir, 'metrics.json'), 'w', encoding='utf-8') as file:
+        json.dump(metrics, file, indent=2)
+    rows.to_csv(os.path.join(report_dir, 'predictions.csv'), index=False)
+    counts.to_csv(os.path.join(report_dir, 'confusion_matrix.csv'))
+    title = f'{metrics["target"]}, {metrics["target_split"]}: {metrics["accuracy"]:.1%}'
+    recall = {name: values['recall'] for name, values in metrics['per_class'].items()}
+    pd.Series(recall, name='recall').to_csv(
+        os.path.join(report_dir, 'recall.csv'), index_label='class'
+    )
+    _save(figures.draw_confusion_matrix(counts, title), report_dir, 'confusion_matrix.png')
+    _save(figures.draw_recall(recall, title), report_dir, 'recall.png')
+
+
+def write_history_figure(run_dir: RunDir) -> None:
+    """Draws the learning curves beside the report."""
+    history = pd.read_csv(run_dir.history_file)
+    _save(figures.draw_history(history), run_dir.report_dir(), 'history.png')
+
+
+def print_report(metrics: dict[str, Any], report_dir: str) -> None:
+    """Prints the summary as a table, and where the files are."""
+    low, high = metrics['accuracy_interval']
+    table = Table(title=f'{metrics["target"]}, {metrics["target_split"]}')
+    for heading in ('class', 'images', 'recall', 'precision'):
+        table.add_column(heading, justify='left' if heading == 'class' else 'right')
+    for name, values in metrics['per_class'].items():
+        shares = (f'{values[key]:.1%}' for key in ('recall', 'precision'))
+        table.add_row(name, str(values['images']), *shares)
+    console = Console()
+    console.print(table)
+    console.print(
+        f'accuracy {metrics["accuracy"]:.1%} (95 % interval over people {low:.1%} to {high:.1%}), '
+        f'unweighted average recall {metrics["unweighted_average_recall"]:.1%}, '
+        f'{metrics["images"]} images of {metrics["subjects"]} people',
+        highlight=False,
+    )
+    if metrics['classes_absent']:
+        console.print(
+            f'absent from this split: {", ".join(metrics["classes_absent"])}; deciding among the '
+            f'others only: {metrics["accuracy_among_present"]:.1%}',
+            highlight=False,
+        )
+    if metrics['images_of_other_classes_left_out']:
+        console.print(
+            f'{metrics["images_of_other_classes_left_out"]} images of classes that the model was '
+            'not trained on were left out',
+            highlight=False,
+        )
+    for name in sorted(os.listdir(report_dir)):
+        if name.endswith(('.png', '.json')):
+            console.print(os.path.join(report_dir, name), soft_wrap=True, highlight=False)
+
+
+def _count(builder: Any, split: str) -> int:
+    splits = builder.info.splits
+    chosen = splits.values() if split == 'all' else [splits[split]]
+    return sum(part.num_examples for part in chosen)
+
+
+def _save(figure: Any, directory: str, name: str) -> None:
+    figure.savefig(os.path.join(directory, name), dpi=120)
+    plt.close(figure)

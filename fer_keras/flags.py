@@ -1,0 +1,176 @@
+"""Flags: define, read, write back. The only module that names `absl.flags`.
+
+Defaults live in `fer_keras.config`; the ranges and choices here check one flag at a time, and the
+dataclasses check what the values mean together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging as python_logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from absl import app, flags, logging
+
+from fer_keras import config
+from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from fer_keras.run_dir import RunDir
+
+FLAGS = flags.FLAGS
+_Part = TypeVar('_Part', DataConfig, ModelConfig, TrainingConfig)
+
+
+def define_data() -> None:
+    """Defines a flag for each field of `DataConfig`."""
+    flags.DEFINE_string('data_dir', DataConfig.data_dir, 'Folder of the prepared data sets.')
+    flags.DEFINE_string(
+        'source', DataConfig.source, 'Data set to train on, `name/config`; a comma pools several.'
+    )
+    flags.DEFINE_string(
+        'target', DataConfig.target, 'Data set to test on, `name/config`. Empty: the source.'
+    )
+    flags.DEFINE_enum(
+        'target_split',
+        DataConfig.target_split,
+        config.TARGET_SPLITS,
+        'People of the target to test on; `all` only where none of them was trained on.',
+    )
+    flags.DEFINE_integer(
+        'image_size_px', DataConfig.image_size_px, 'Side of the square input, pixels.', 32, 1024
+    )
+    flags.DEFINE_integer('batch_size', DataConfig.batch_size, 'Global batch, images.', 1)
+    flags.DEFINE_enum(
+        'augmentation',
+        DataConfig.augmentation,
+        config.AUGMENTATIONS,
+        'How strongly training images are varied.',
+    )
+    flags.DEFINE_bool('cache', DataConfig.cache, 'Keep decoded, resized images in memory.')
+
+
+def define_model() -> None:
+    """Defines a flag for each field of `ModelConfig`."""
+    flags.DEFINE_string('backbone', ModelConfig.backbone, 'A key of `models.backbones.BACKBONES`.')
+    flags.DEFINE_string(
+        'backbone_weights',
+        ModelConfig.backbone_weights,
+        '`imagenet` (downloaded), `none`, or the path of a weights file without the top.',
+    )
+    flags.DEFINE_string(
+        'saliency', ModelConfig.saliency, '`none` or a key of `models.saliency.SALIENCY_KINDS`.'
+    )
+    flags.DEFINE_string(
+        'saliency_weights', ModelConfig.saliency_weights, 'Weights file of the saliency model.'
+    )
+    flags.DEFINE_enum('fusion', ModelConfig.fusion, config.FUSIONS, 'How the map enters the image.')
+    flags.DEFINE_float(
+        'fusion_strength', ModelConfig.fusion_strength, 'Share of the product in `blend`.', 0.0, 1.0
+    )
+    flags.DEFINE_enum('color', ModelConfig.color, config.COLORS, 'What the backbone sees.')
+    flags.DEFINE_float('dropout', ModelConfig.dropout, 'Dropout before the head.', 0.0, 0.95)
+
+
+def define_training() -> None:
+    """Defines a flag for each field of `TrainingConfig`."""
+    flags.DEFINE_string('run_dir', TrainingConfig.run_dir, 'Folder that the run writes to.')
+    flags.DEFINE_integer('epochs', TrainingConfig.epochs, 'Epochs of both stages together.', 1)
+    flags.DEFINE_integer(
+        'head_epochs', TrainingConfig.head_epochs, 'First epochs, with a frozen backbone.', 0
+    )
+    flags.DEFINE_float(
+        'head_learning_rate', TrainingConfig.head_learning_rate, 'Rate of the first stage.', 0.0
+    )
+    flags.DEFINE_float(
+        'learning_rate',
+        TrainingConfig.learning_rate,
+        'Peak rate of the second stage; it decays to zero along a cosine.',
+        0.0,
+    )
+    flags.DEFINE_float(
+        'weight_decay', TrainingConfig.weight_decay, 'Decoupled weight decay of AdamW.', 0.0
+    )
+    flags.DEFINE_float(
+        'label_smoothing', TrainingConfig.label_smoothing, 'Mass spread over all classes.', 0.0, 0.9
+    )
+    flags.DEFINE_float(
+        'ema_momentum',
+        TrainingConfig.ema_momentum,
+        'Momentum of the averaged weights that are validated and kept; 0 is off.',
+        0.0,
+        0.9999,
+    )
+    flags.DEFINE_integer(
+        'patience', TrainingConfig.patience, 'Epochs without a better `monitor` to stop after.', 1
+    )
+    flags.DEFINE_enum(
+        'monitor',
+        TrainingConfig.monitor,
+        config.MONITORS,
+        "What chooses the epoch, always on the source's validation split.",
+    )
+    flags.DEFINE_integer('seed', TrainingConfig.seed, 'Seed of everything drawn at random.', 0)
+    flags.DEFINE_bool(
+        'deterministic', TrainingConfig.deterministic, 'Repeat bit by bit, at some cost in speed.'
+    )
+    flags.DEFINE_enum(
+        'strategy', TrainingConfig.strategy, config.STRATEGIES, 'How `tf.distribute` is used.'
+    )
+
+
+def define_run() -> None:
+    """Defines the flags of a whole run."""
+    define_data()
+    define_model()
+    define_training()
+
+
+def read_run() -> RunConfig:
+    """Builds the configuration from the parsed flags; raises `ValueError` where they disagree."""
+    return RunConfig(_read(DataConfig), _read(ModelConfig), _read(TrainingConfig))
+
+
+def start(main: Callable[[], None], *, continues_run: bool = False) -> None:
+    """Parses the command line and calls `main`; what the user can mend ends without a traceback.
+
+    Args:
+        main: The command; reads its configuration from the flags.
+        continues_run: The command works on a run that exists, so the flags that the run was
+            trained with are read first and the command line overrides them.
+    """
+    argv = _with_flags_of_the_run(sys.argv) if continues_run else sys.argv
+    app.run(lambda _: _call(main), argv=argv)
+
+
+def _call(main: Callable[[], None]) -> None:
+    # TensorFlow and absl would otherwise print each message twice.
+    python_logging.getLogger('tensorflow').propagate = False
+    try:
+        main()
+    except (ValueError, FileNotFoundError, FileExistsError) as error:
+        if FLAGS.is_parsed() and logging.get_verbosity() >= logging.DEBUG:
+            raise
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
+
+
+def _read(part: type[_Part]) -> _Part:
+    return part(**{field.name: FLAGS[field.name].value for field in dataclasses.fields(part)})
+
+
+def _with_flags_of_the_run(argv: Sequence[str]) -> list[str]:
+    """Puts `--flagfile=RUN/flags.txt` before the arguments, so that these win."""
+    command, *arguments = argv
+    for position, argument in enumerate(arguments):
+        name, _, value = argument.lstrip('-').partition('=')
+        if name == 'run_dir':
+            path = RunDir(value or ''.join(arguments[position + 1 : position + 2])).flags_file
+            if not os.path.isfile(path):
+                raise SystemExit(
+                    f'error: no run in that folder: {path} is missing. '
+                    'Give the folder that `python -m fer_keras.train --run_dir=...` wrote.'
+                )
+            return [command, f'--flagfile={path}', *arguments]
+    return list(argv)

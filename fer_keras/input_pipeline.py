@@ -1,0 +1,201 @@
+"""From prepared data sets to `tf.data`: what to read, resize, augment and batch.
+
+`to_model_input` is the one resize of the project: training, evaluation and the served graph all
+call it, so that none of them can see another picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from fer_keras.augmentation import AUGMENTATIONS
+from fer_keras.config import DataConfig
+from tfds_builders import expressions
+
+# What is read beside the image, where the data set has it.
+DESCRIPTIONS = ('file_name', 'subject_id', 'gender', 'group', 'camera', 'gaze', 'age', 'detected')
+_SHUFFLE_BUFFER = 10_000
+
+
+def to_model_input(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
+    """Resizes to the model's input.
+
+    Args:
+        image: uint8 or float32 `[(batch,) height, width, 3 or 1]`, RGB or grey in [0, 255].
+        image_size_px: Side of the result, pixels.
+
+    Returns:
+        float32 `[(batch,) image_size_px, image_size_px, 3]`, RGB in [0, 255], whole numbers, so
+        that a uint8 cache loses nothing. Bilinear with anti-aliasing; the aspect is not kept:
+        face crops are square.
+    """
+    image = tf.image.resize(image, (image_size_px, image_size_px), antialias=True)
+    image = tf.round(tf.clip_by_value(image, 0.0, 255.0))
+    return tf.image.grayscale_to_rgb(image) if image.shape[-1] == 1 else image
+
+
+def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
+    """Opens prepared data.
+
+    Args:
+        name: `name/config`, such as `cfee/basic_faces`.
+        data_dir: Folder of the prepared data sets; `~` is expanded.
+
+    Raises:
+        FileNotFoundError: It has not been built there; says what to type.
+    """
+    directory = tfds.core.as_path(data_dir).expanduser()
+    try:
+        return tfds.core.load.builder_from_files(name, data_dir=directory)
+    except tfds.core.DatasetNotFoundError as error:
+        set_name, _, config = name.partition('/')
+        with_config = f' --config={config}' if config else ''
+        raise FileNotFoundError(
+            f'{name} is not prepared in {directory}. Build it with: '
+            f'python -m tfds_builders.build {set_name}{with_config} '
+            f'--manual_dir=FOLDER_OF_THE_ARCHIVES --data_dir={directory}'
+        ) from error
+
+
+def open_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
+    """Opens every data set to train on."""
+    return [open_dataset(name, data.data_dir) for name in data.source_names]
+
+
+def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:
+    """The classes of all the data sets, in the canonical order."""
+    present = {name for builder in builders for name in builder.info.features['label'].names}
+    return [name for name in expressions.CLASS_NAMES if name in present]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One split of one or more data sets with the labels of the model.
+
+    Attributes:
+        examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
+            label names) and `DESCRIPTIONS`, all of one shape whatever set they come from.
+        size: Number of examples.
+    """
+
+    examples: tf.data.Dataset
+    size: int
+
+
+def read_split(
+    builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str]
+) -> Source:
+    """Reads a split of every data set, in a fixed order, and leaves out classes not in `names`.
+
+    Raises:
+        ValueError: A data set has no such split, or nothing is left.
+    """
+    parts = [_read_one(builder, split, tuple(names)) for builder in builders]
+    examples = functools.reduce(lambda a, b: a.concatenate(b), parts)
+    size = int(examples.reduce(0, lambda count, _: count + 1))
+    if not size:
+        described = ', '.join(f'{b.info.full_name} {sorted(b.info.splits)}' for b in builders)
+        raise ValueError(
+            f'The split must hold images of {list(names)}. '
+            f'Received: split={split!r}, which holds none in {described}.'
+        )
+    return Source(examples, size)
+
+
+def _read_one(
+    builder: tfds.core.DatasetBuilder, split: str, names: tuple[str, ...]
+) -> tf.data.Dataset:
+    if split != 'all' and split not in builder.info.splits:
+        raise ValueError(
+            f'`split` must be one of {sorted(builder.info.splits)} or `all` for '
+            f'{builder.info.full_name}. Received: {split!r}.'
+        )
+    own_names = builder.info.features['label'].names
+    to_model = tf.constant([names.index(name) if name in names else -1 for name in own_names])
+    examples = builder.as_dataset(
+        split=split,
+        decoders={'image': tfds.decode.SkipDecoding()},
+        # The same order on every machine and in every run.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        shuffle_files=False,
+    )
+
+    def describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        described = {
+            key: tf.as_string(example[key]) if key in example else tf.constant('')
+            for key in DESCRIPTIONS
+        }
+        label = tf.cast(tf.gather(to_model, example['label']), tf.int64)
+        return {'image': example['image'], 'label': label, **described}
+
+    return examples.map(describe).filter(lambda example: example['label'] >= 0)
+
+
+def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
+    """Decodes a JPEG or PNG to the model's input, float32 `[size, size, 3]`, RGB in [0, 255]."""
+    image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+    image = to_model_input(image, image_size_px)
+    return tf.ensure_shape(image, (image_size_px, image_size_px, 3))
+
+
+def training_batches(
+    source: Source, data: DataConfig, *, num_classes: int, seed: int
+) -> tf.data.Dataset:
+    """Shuffled, augmented batches without end.
+
+    Returns:
+        Pairs of float32 `[batch, size, size, 3]`, RGB in [0, 255], and one-hot float32
+        `[batch, num_classes]`; every batch is full.
+    """
+    augment = AUGMENTATIONS[data.augmentation]
+    decoded = functools.partial(_decode_pair, image_size_px=data.image_size_px)
+    pairs = source.examples.map(lambda example: (example['image'], example['label']))
+    if data.cache:
+        # Shuffle after the cache: it would otherwise repeat the first epoch's order.
+        pairs = pairs.map(decoded, tf.data.AUTOTUNE).cache()
+        pairs = pairs.shuffle(source.size, seed=seed)
+    else:
+        # Shuffle before decoding: the buffer then holds bytes, not pixels.
+        pairs = pairs.shuffle(min(source.size, _SHUFFLE_BUFFER), seed=seed)
+        pairs = pairs.map(decoded, tf.data.AUTOTUNE)
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    return (
+        tf.data.Dataset.zip(pairs.repeat(), seeds)
+        .map(
+            lambda pair, seed: (
+                augment(tf.cast(pair[0], tf.float32), seed),
+                tf.one_hot(pair[1], num_classes),
+            ),
+            tf.data.AUTOTUNE,
+        )
+        .batch(data.batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) -> tf.data.Dataset:
+    """Batches in the order of the data set, the last one partial; shapes as `training_batches`."""
+    batches = (
+        source.examples.map(
+            lambda example: (
+                decode(example['image'], data.image_size_px),
+                tf.one_hot(example['label'], num_classes),
+            ),
+            tf.data.AUTOTUNE,
+        )
+        .batch(data.batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    return batches.cache() if data.cache else batches
+
+
+def _decode_pair(
+    image_bytes: tf.Tensor, label: tf.Tensor, *, image_size_px: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    # The cache holds uint8: a quarter of the memory, and `to_model_input` gives whole numbers.
+    return tf.cast(decode(image_bytes, image_size_px), tf.uint8), label

@@ -1,0 +1,105 @@
+"""The classifier: one functional graph from the face crop to the expression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from fer_keras.config import ModelConfig
+from fer_keras.models.backbones import build_backbone, get_backbone
+from fer_keras.models.fusion import build_fusion
+from fer_keras.models.saliency import build_saliency_model
+
+
+def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: int) -> keras.Model:
+    """Builds the classifier.
+
+    Args:
+        config: Saliency, fusion, backbone and head.
+        num_classes: Number of expressions, at least 2.
+        image_size_px: Side of the square input, pixels.
+
+    Returns:
+        A model from `image`, float32 `[batch, size, size, 3]`, RGB in [0, 255], to `probabilities`,
+        float32 `[batch, num_classes]`. Its layers `saliency_map` and `attended_image` (where
+        there is a saliency model), `backbone` and `features` are named for whoever looks inside.
+
+    Raises:
+        ValueError: Fewer than two classes, or an unknown or impossible choice in `config`.
+    """
+    if num_classes < 2:
+        raise ValueError(
+            f'A classifier needs at least two classes. Received: num_classes={num_classes}.'
+        )
+    image = keras.Input((image_size_px, image_size_px, 3), name='image')
+    x = _attend(image, config, image_size_px)
+    x = _as_color(x, config.color)
+    x = get_backbone(config.backbone).preprocess(x)
+    backbone = build_backbone(
+        config.backbone, image_size_px=image_size_px, weights=config.backbone_weights
+    )
+    x = keras.layers.GlobalAveragePooling2D(name='features')(backbone(x))
+    x = keras.layers.Dropout(config.dropout, name='dropout')(x)
+    # float32 whatever the precision: softmax and the loss need its range.
+    probabilities = keras.layers.Dense(
+        num_classes, activation='softmax', dtype='float32', name='probabilities'
+    )(x)
+    return keras.Model(image, probabilities, name='classifier')
+
+
+def freeze_for_stage(model: keras.Model, *, train_backbone: bool) -> None:
+    """Freezes or frees the backbone. The saliency model stays frozen in both stages."""
+    model.get_layer('backbone').trainable = train_backbone
+    if has_saliency(model):
+        model.get_layer('saliency_map').trainable = False
+
+
+def has_saliency(model: keras.Model) -> bool:
+    """Whether the graph holds a saliency model."""
+    return any(layer.name == 'saliency_map' for layer in model.layers)
+
+
+def build_explainer(model: keras.Model) -> keras.Model:
+    """The classifier with its inner pictures: `probabilities`, `saliency_map`, `attended_image`.
+
+    Without a saliency model the map is one everywhere and the attended image is the image.
+    """
+    if has_saliency(model):
+        saliency_map = model.get_layer('attended_image').input[1]
+        attended_image = model.get_layer('attended_image').output
+    else:
+        attended_image = model.input
+        saliency_map = ops.ones_like(model.input[..., :1])
+    return keras.Model(
+        model.input,
+        {
+            'probabilities': model.output,
+            'saliency_map': saliency_map,
+            'attended_image': attended_image,
+        },
+        name='explainer',
+    )
+
+
+def _attend(image: Any, config: ModelConfig, image_size_px: int) -> Any:
+    if config.saliency == 'none':
+        return image
+    saliency_model = build_saliency_model(
+        config.saliency,
+        image_size_px=image_size_px,
+        weights=config.saliency_weights or None,
+        name='saliency_map',
+    )
+    saliency_model.trainable = False
+    fusion = build_fusion(config.fusion, strength=config.fusion_strength, name='attended_image')
+    return fusion([image, saliency_model(image)])
+
+
+def _as_color(image: Any, color: str) -> Any:
+    """Leaves RGB as it is, or repeats its luma (ITU-R BT.601) in three channels."""
+    if color == 'rgb':
+        return image
+    luma = ops.sum(image * ops.array([0.299, 0.587, 0.114]), axis=-1, keepdims=True)
+    return ops.repeat(luma, 3, axis=-1)

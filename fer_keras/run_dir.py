@@ -1,0 +1,71 @@
+"""Names every file of a run, so that no other module spells a path."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDir:
+    """The folder of one run."""
+
+    path: str
+
+    @property
+    def flags_file(self) -> str:
+        """Every flag, one a line; `--flagfile=` with it repeats the run."""
+        return os.path.join(self.path, 'flags.txt')
+
+    @property
+    def environment_file(self) -> str:
+        """Versions, devices, commit, data-set versions and split hashes."""
+        return os.path.join(self.path, 'environment.json')
+
+    @property
+    def labels_file(self) -> str:
+        """The class of each of the model's outputs, one a line."""
+        return os.path.join(self.path, 'labels.txt')
+
+    @property
+    def history_file(self) -> str:
+        """A line an epoch."""
+        return os.path.join(self.path, 'history.csv')
+
+    @property
+    def model_file(self) -> str:
+        """The classifier at its best epoch."""
+        return os.path.join(self.path, 'checkpoints', 'best.keras')
+
+    @property
+    def tensorboard_dir(self) -> str:
+        """Scalars for TensorBoard."""
+        return os.path.join(self.path, 'tensorboard')
+
+    @property
+    def saved_model_dir(self) -> str:
+        """Base folder for TF Serving; its versions are numbered folders inside."""
+        return os.path.join(self.path, 'saved_model')
+
+    def read_labels(self) -> list[str]:
+        """Reads the class of each output of the model."""
+        with open(self.labels_file, encoding='utf-8') as file:
+            return file.read().splitlines()
+
+    def report_dir(self, evaluation: str = '') -> str:
+        """The report on the run's own target, or on another `evaluation`, inside it."""
+        return os.path.join(self.path, 'report', *filter(None, [evaluation]))
+
+    def create(self) -> RunDir:
+        """Makes the folder.
+
+        Raises:
+            FileExistsError: It already holds a run.
+        """
+        if os.path.exists(self.flags_file):
+            raise FileExistsError(
+                f'{self.path} already holds a run. Choose another --run_dir, or delete it: '
+                f'rm -r {self.path}'
+            )
+        os.makedirs(os.path.dirname(self.model_file), exist_ok=True)
+        return self

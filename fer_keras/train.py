@@ -1,0 +1,26 @@
+"""Trains a classifier and tests it: `python -m fer_keras.train --flagfile=experiments/cross.flags`."""
+
+from __future__ import annotations
+
+from fer_keras import flags
+from fer_keras.evaluation.report import evaluate, print_report, write_history_figure
+from fer_keras.input_pipeline import open_dataset
+from fer_keras.run_dir import RunDir
+from fer_keras.training.loop import train
+
+
+def main() -> None:
+    """Trains, tests the best epoch on the target, and writes the report."""
+    run = flags.read_run()
+    run_dir = RunDir(run.training.run_dir)
+    # Before the hours of training, not after them.
+    open_dataset(run.data.target_name, run.data.data_dir)
+    train(run, run_dir)
+    metrics = evaluate(run, run_dir, run_dir.report_dir())
+    write_history_figure(run_dir)
+    print_report(metrics, run_dir.report_dir())
+
+
+if __name__ == '__main__':
+    flags.define_run()
+    flags.start(main)

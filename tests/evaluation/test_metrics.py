@@ -1,0 +1,78 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_keras.evaluation.metrics import confusion_matrix, summarize
+from fer_keras.evaluation.statistics import bootstrap_over_subjects
+
+NAMES = ['neutral', 'happy', 'sad']
+
+
+def table(rows):
+    """Rows of (subject, label, probabilities)."""
+    probabilities = np.array([row[2] for row in rows])
+    return pd.DataFrame(
+        {
+            'file_name': [str(number) for number in range(len(rows))],
+            'subject_id': [row[0] for row in rows],
+            'label': [row[1] for row in rows],
+            'predicted': [NAMES[best] for best in probabilities.argmax(axis=1)],
+            **{f'p_{name}': probabilities[:, i] for i, name in enumerate(NAMES)},
+        }
+    )
+
+
+ROWS = table(
+    [
+        ('a', 'neutral', [0.8, 0.1, 0.1]),
+        ('a', 'happy', [0.1, 0.3, 0.6]),
+        ('b', 'neutral', [0.6, 0.2, 0.2]),
+        ('b', 'neutral', [0.2, 0.7, 0.1]),
+    ]
+)
+
+
+def test_numbers_worked_by_hand():
+    metrics = summarize(ROWS, NAMES)
+    assert metrics['accuracy'] == 0.5
+    assert metrics['unweighted_average_recall'] == pytest.approx((2 / 3 + 0) / 2)
+    assert metrics['per_class']['neutral'] == {
+        'precision': 1.0,
+        'recall': pytest.approx(2 / 3),
+        'f1': pytest.approx(0.8),
+        'images': 3,
+    }
+    assert (metrics['images'], metrics['subjects']) == (4, 2)
+
+
+def test_absent_classes_are_named_and_masked_only_in_a_number_of_its_own():
+    metrics = summarize(ROWS, NAMES)
+    assert metrics['classes_absent'] == ['sad']
+    assert metrics['accuracy_among_present'] == 0.75
+
+
+def test_rows_of_the_confusion_matrix_are_the_truth():
+    counts = confusion_matrix(ROWS, NAMES)
+    assert counts.loc['neutral'].tolist() == [2, 1, 0]
+    assert counts.loc['happy'].tolist() == [0, 0, 1]
+
+
+def test_the_interval_holds_the_accuracy_and_is_wider_for_few_people():
+    correct = np.tile([True, True, True, False], 50)
+    few = bootstrap_over_subjects(correct, np.repeat(np.arange(4), 50).astype(str))
+    same_rate = bootstrap_over_subjects(
+        np.repeat([True] * 3 + [False], 50), np.repeat(list('abcd'), 50)
+    )
+    assert few == (0.75, 0.75) or few[0] <= 0.75 <= few[1]
+    assert same_rate[1] - same_rate[0] > few[1] - few[0]
+
+
+def test_an_image_of_nobody_known_stands_for_itself():
+    rows = ROWS.assign(subject_id='')
+    low, high = summarize(rows, NAMES)['accuracy_interval']
+    assert low < 0.5 < high and summarize(rows, NAMES)['subjects'] == 0
+
+
+def test_an_empty_table_has_no_interval():
+    with pytest.raises(ValueError, match='not be empty'):
+        bootstrap_over_subjects(np.zeros(0, bool), [])

@@ -1,0 +1,91 @@
+"""Small data sets and models for the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+
+from fer_keras.config import ModelConfig
+
+# The smallest thing that has every part: tests of the graph need no ImageNet weights.
+TINY_MODEL = ModelConfig(backbone='mobilenet_v2', backbone_weights='none')
+BASIC = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'disgusted', 'fearful')
+
+
+def random_images(count: int, size_px: int, seed: int = 0) -> np.ndarray:
+    """uint8 `[count, size, size, 3]`."""
+    shape = (count, size_px, size_px, 3)
+    return np.random.default_rng(seed).integers(256, size=shape, dtype=np.uint8)
+
+
+def png_bytes(image_rgb: np.ndarray) -> bytes:
+    """The image as a PNG file."""
+    return cv2.imencode('.png', image_rgb[..., ::-1])[1].tobytes()
+
+
+def class_image(label: int, seed: int, size_px: int = 48) -> np.ndarray:
+    """A noisy picture whose class can be learned in seconds: a bright column, one a class."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 120, size=(size_px, size_px, 3), dtype=np.uint8)
+    width = size_px // len(BASIC)
+    image[:, label * width : (label + 1) * width] = 255 - image[:, :width] // 4
+    return image
+
+
+def write_dataset(
+    data_dir: Path,
+    *,
+    name: str = 'fake',
+    names: Sequence[str] = BASIC,
+    people: dict[str, int] | None = None,
+    images_a_class: int = 1,
+) -> str:
+    """Prepares a data set of `class_image`s that `builder_from_files` finds; returns its name."""
+    people = people or {'train': 6, 'validation': 2, 'test': 3}
+    features = tfds.features.FeaturesDict(
+        {
+            'image': tfds.features.Image(shape=(None, None, 3), encoding_format='png'),
+            'label': tfds.features.ClassLabel(names=list(names)),
+            'subject_id': tfds.features.Text(),
+            'file_name': tfds.features.Text(),
+        }
+    )
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name=name,
+        version='1.0.0',
+        data_dir=data_dir,
+        features=features,
+        split_datasets={
+            split: _examples(split, count, names, images_a_class, features)
+            for split, count in people.items()
+        },
+        disable_shuffling=True,
+    )
+    return name
+
+
+def _examples(
+    split: str,
+    people: int,
+    names: Sequence[str],
+    images_a_class: int,
+    features: tfds.features.FeaturesDict,
+) -> list[dict[str, object]]:
+    rows = []
+    for person in range(people):
+        for label, class_name in enumerate(names):
+            for shot in range(images_a_class):
+                seed = hash((split, person, label, shot)) % 2**32
+                rows.append(
+                    {
+                        'image': class_image(BASIC.index(class_name), seed),
+                        'label': label,
+                        'subject_id': f'{split}{person}',
+                        'file_name': f'{split}{person}_{class_name}_{shot}.png',
+                    }
+                )
+    return rows

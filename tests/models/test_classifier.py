@@ -1,0 +1,70 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from fer_keras.models.classifier import build_classifier, build_explainer, freeze_for_stage
+from tests.fakes import TINY_MODEL, random_images
+
+IMAGES = random_images(3, 64).astype('float32')
+
+
+def build(**choices):
+    keras.utils.set_random_seed(0)
+    config = dataclasses.replace(TINY_MODEL, **choices)
+    return build_classifier(config, num_classes=7, image_size_px=64)
+
+
+@pytest.mark.parametrize('saliency', ['none', 'center', 'spectral_residual'])
+def test_probabilities_sum_to_one(saliency):
+    probabilities = build(saliency=saliency).predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize('fusion', ['multiply', 'blend', 'residual'])
+def test_a_saved_classifier_gives_equal_output(fusion, tmp_path):
+    model = build(saliency='spectral_residual', fusion=fusion)
+    model.save(tmp_path / 'model.keras')
+    again = keras.models.load_model(tmp_path / 'model.keras')
+    np.testing.assert_array_equal(
+        again.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0)
+    )
+
+
+def test_the_product_is_taken_in_rgb_before_the_preprocessing():
+    explained = build_explainer(build(saliency='center')).predict(IMAGES, verbose=0)
+    product = IMAGES * explained['saliency_map']
+    np.testing.assert_allclose(explained['attended_image'], product, rtol=1e-5)
+    assert explained['saliency_map'].min() >= 0 and explained['saliency_map'].max() <= 1
+
+
+def test_without_saliency_the_attended_image_is_the_image():
+    explained = build_explainer(build()).predict(IMAGES, verbose=0)
+    np.testing.assert_array_equal(explained['attended_image'], IMAGES)
+    assert np.all(explained['saliency_map'] == 1)
+
+
+def test_grey_classifiers_cannot_tell_colours_of_one_luma_apart():
+    model = build(color='grey')
+    luma = IMAGES @ np.array([0.299, 0.587, 0.114], 'float32')
+    grey = np.repeat(luma[..., None], 3, axis=-1)
+    np.testing.assert_allclose(
+        model.predict(IMAGES, verbose=0), model.predict(grey, verbose=0), atol=1e-4
+    )
+
+
+def test_the_head_stage_trains_only_the_head():
+    model = build(saliency='center')
+    freeze_for_stage(model, train_backbone=False)
+    assert [weight.path for weight in model.trainable_weights] == [
+        'probabilities/kernel',
+        'probabilities/bias',
+    ]
+    freeze_for_stage(model, train_backbone=True)
+    assert len(model.trainable_weights) > 50
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match='at least two classes.*num_classes=1'):
+        build_classifier(TINY_MODEL, num_classes=1, image_size_px=64)

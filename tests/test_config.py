@@ -1,0 +1,41 @@
+import dataclasses
+
+import pytest
+
+from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig, as_flags
+
+
+def test_target_is_the_source_unless_named():
+    assert DataConfig(source='cfee/basic_faces').target_name == 'cfee/basic_faces'
+    assert DataConfig(target='rafd/frontal_faces').target_name == 'rafd/frontal_faces'
+
+
+def test_sources_are_pooled_with_a_comma():
+    assert DataConfig(source='cfee, rafd,').source_names == ('cfee', 'rafd')
+
+
+def test_people_that_were_trained_on_are_no_target():
+    with pytest.raises(ValueError, match='target_split.*Received.*all'):
+        DataConfig(source='cfee,rafd', target='rafd', target_split='all')
+    DataConfig(source='cfee', target='rafd', target_split='all')
+
+
+@pytest.mark.parametrize(
+    ('part', 'values'),
+    [
+        (DataConfig, {'source': ' , '}),
+        (ModelConfig, {'fusion': 'multiply', 'fusion_strength': 0.5}),
+        (ModelConfig, {'saliency': 'none', 'saliency_weights': 'x.h5'}),
+        (TrainingConfig, {'epochs': 2, 'head_epochs': 3}),
+    ],
+)
+def test_fields_that_disagree_are_refused(part, values):
+    with pytest.raises(ValueError, match='Received'):
+        part(**values)
+
+
+def test_a_flag_file_has_a_line_for_every_field():
+    parts = (DataConfig, ModelConfig, TrainingConfig)
+    fields = [field.name for part in parts for field in dataclasses.fields(part)]
+    lines = as_flags(RunConfig()).splitlines()
+    assert [line.split('=')[0] for line in lines] == [f'--{name}' for name in fields]

@@ -1,0 +1,113 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fer_keras.config import DataConfig
+from fer_keras.input_pipeline import (
+    decode,
+    evaluation_batches,
+    label_names,
+    open_dataset,
+    read_split,
+    to_model_input,
+    training_batches,
+)
+from tests.fakes import BASIC, png_bytes, random_images, write_dataset
+
+DATA = DataConfig(image_size_px=32, batch_size=4, augmentation='none')
+
+
+@pytest.fixture(scope='module')
+def builder(tmp_path_factory):
+    data_dir = tmp_path_factory.mktemp('data')
+    return open_dataset(write_dataset(data_dir), str(data_dir))
+
+
+def take(batches, count):
+    return [(image.numpy(), label.numpy()) for image, label in batches.take(count)]
+
+
+def test_an_image_of_the_models_size_passes_unchanged():
+    image = random_images(1, 32)[0]
+    np.testing.assert_array_equal(to_model_input(tf.constant(image), 32), image)
+
+
+def test_grey_becomes_three_equal_channels():
+    grey = random_images(1, 48)[0, ..., :1]
+    image = to_model_input(tf.constant(grey), 32)
+    np.testing.assert_array_equal(image[..., 0], image[..., 2])
+
+
+def test_decoding_is_resizing_the_pixels():
+    image = random_images(1, 48)[0]
+    np.testing.assert_array_equal(decode(png_bytes(image), 32), to_model_input(image, 32))
+
+
+def test_training_sees_the_very_pixels_of_evaluation(builder):
+    source = read_split([builder], 'validation', BASIC)
+    trained = training_batches(source, DATA, num_classes=7, seed=0)
+    evaluated = evaluation_batches(source, DATA, num_classes=7)
+    known = {image.tobytes() for batch, _ in take(evaluated, 99) for image in batch}
+    assert all(image.tobytes() in known for batch, _ in take(trained, 5) for image in batch)
+
+
+@pytest.mark.parametrize('cache', [True, False])
+def test_an_epoch_holds_every_image_once_and_the_next_another_order(builder, cache):
+    data = dataclasses.replace(DATA, cache=cache, batch_size=7)
+    source = read_split([builder], 'train', BASIC)
+    batches = take(training_batches(source, data, num_classes=7, seed=0), 12)
+    epochs = [[i.tobytes() for b, _ in batches[start : start + 6] for i in b] for start in (0, 6)]
+    assert len(set(epochs[0])) == source.size == 42
+    assert sorted(epochs[0]) == sorted(epochs[1]) and epochs[0] != epochs[1]
+
+
+def test_the_seed_decides_order_and_augmentation(builder):
+    data = dataclasses.replace(DATA, augmentation='light')
+    source = read_split([builder], 'train', BASIC)
+    first, again, other = (
+        take(training_batches(source, data, num_classes=7, seed=seed), 2)[1][0]
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != other)
+
+
+def test_the_last_partial_batch_is_evaluated(builder):
+    source = read_split([builder], 'test', BASIC)
+    batches = evaluation_batches(source, DATA, num_classes=7)
+    assert [len(labels) for _, labels in batches] == [4, 4, 4, 4, 4, 1]
+
+
+def test_labels_follow_names_and_not_numbers(tmp_path):
+    write_dataset(tmp_path, name='reverse', names=BASIC[::-1])
+    write_dataset(tmp_path, name='two', names=('happy', 'neutral'))
+    builders = [open_dataset(name, str(tmp_path)) for name in ('reverse', 'two')]
+    assert label_names(builders) == list(BASIC)
+    for example in read_split(builders, 'test', BASIC).examples:
+        name = example['file_name'].numpy().decode().split('_')[1]
+        assert BASIC[example['label']] == name
+
+
+def test_classes_that_the_model_lacks_are_left_out(builder):
+    assert read_split([builder], 'test', ['happy', 'sad']).size == 6
+
+
+def test_all_is_every_split(builder):
+    assert read_split([builder], 'all', BASIC).size == 77
+
+
+def test_a_split_without_a_known_class_is_refused(builder):
+    with pytest.raises(ValueError, match='must hold images of'):
+        read_split([builder], 'test', ['contemptuous'])
+
+
+def test_an_unknown_split_lists_the_known_ones(builder):
+    with pytest.raises(ValueError, match="'test', 'train', 'validation'.*Received: 'tset'"):
+        read_split([builder], 'tset', BASIC)
+
+
+def test_an_unknown_data_set_says_how_to_build_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match='tfds_builders.build cfee --config=basic_faces'):
+        open_dataset('cfee/basic_faces', str(tmp_path))
