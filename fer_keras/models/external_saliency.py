@@ -1,0 +1,73 @@
+"""Anybody's saliency model, as long as it was exported as a TensorFlow SavedModel."""
+
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+
+PREFIX = 'saved_model:'
+ENDPOINTS = ('serving_default', 'serve')
+
+
+def external_saliency(image: Any, folder: str) -> Any:
+    """Applies the SavedModel in `folder` to a symbolic `image`, `[batch, H, W, 3]`.
+
+    The model must map RGB in [0, 255] to one map of the image's size with values in [0, 1]; this
+    is tried on two pictures, since a symbolic tensor has no values to check.
+
+    Raises:
+        FileNotFoundError: no SavedModel there.
+        ValueError: the model gives other shapes or values.
+    """
+    if not (pathlib.Path(folder).expanduser() / 'saved_model.pb').is_file():
+        raise FileNotFoundError(
+            f'No SavedModel in {folder!r}: its `saved_model.pb` is missing. Write one with '
+            '`model.export(folder)` and give `saliency=saved_model:/path/to/folder`.'
+        )
+    layer = _open(str(pathlib.Path(folder).expanduser()))
+    check_maps(layer, tuple(image.shape[1:3]), folder)
+    return keras.layers.Identity(name='saliency_map', dtype='float32')(_only_map(layer(image)))
+
+
+def check_maps(layer: Any, size: tuple[int, int], folder: str) -> None:
+    """Feeds black and noise through `layer`; raises `ValueError` unless two maps come out."""
+    noise = np.random.default_rng(0).uniform(0, 255, (*size, 3))
+    images = np.stack([np.zeros((*size, 3)), noise]).astype('float32')
+    maps = keras.ops.convert_to_numpy(_only_map(layer(images)))
+    if maps.shape != (2, *size, 1):
+        raise ValueError(
+            f'A saliency model must map [2, {size[0]}, {size[1]}, 3] to [2, {size[0]}, {size[1]}, '
+            f'1]. Received: {list(maps.shape)} from {folder!r}.'
+        )
+    if not np.isfinite(maps).all() or maps.min() < 0 or maps.max() > 1:
+        raise ValueError(
+            'Saliency must be finite and in [0, 1]: divide the map by its maximum before the '
+            f'export. Received: {maps.min()} to {maps.max()} from {folder!r}.'
+        )
+
+
+def _open(folder: str) -> Any:
+    """TFSMLayer names its endpoint by who exported the model, Keras or TensorFlow."""
+    for endpoint in ENDPOINTS:
+        try:
+            return keras.layers.TFSMLayer(folder, call_endpoint=endpoint, name='external')
+        except ValueError as error:
+            problem = error
+    raise ValueError(
+        f'The SavedModel must have one of the endpoints {ENDPOINTS}: {folder!r}.'
+    ) from problem
+
+
+def _only_map(outputs: Any) -> Any:
+    """TFSMLayer gives a dict; takes `saliency_map`, or the only entry."""
+    if not isinstance(outputs, dict):
+        return outputs
+    if 'saliency_map' in outputs:
+        return outputs['saliency_map']
+    if len(outputs) == 1:
+        return next(iter(outputs.values()))
+    raise ValueError(
+        'A saliency model with several outputs must name one `saliency_map`. '
+        f'Received: {sorted(outputs)}.'
+    )

@@ -1,0 +1,166 @@
+"""Saliency models by name: RGB image in, saliency map in [0, 1] out.
+
+Any of them is a `keras.Model` from `image`, float32 `[batch, H, W, 3]`, RGB in [0, 255], to
+`saliency_map`, float32 `[batch, H, W, 1]` in [0, 1]; the largest value of each map is 1.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from fer_keras.models.external_saliency import PREFIX, external_saliency
+from fer_keras.models.mlnet import build_mlnet, direct_mlnet, letterboxed_mlnet
+from fer_keras.models.mlnet_light import build_mlnet_light, light_input_size
+from fer_keras.models.saliency_layers import (
+    CenterGaussian,
+    DivideByMaximum,
+    ExpOfLogits,
+    ResizeMap,
+    Size,
+    SpectralResidual,
+)
+
+RANDOM_WEIGHTS = 'random'
+WEIGHTS_FOLDER = pathlib.Path(__file__).parent / 'weights'
+SPECTRAL_WIDTH_PX = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class SaliencyKind:
+    """How a map is made.
+
+    Attributes:
+        build: (symbolic image, weights path or None) -> symbolic map.
+        description: one line for people who choose.
+        has_weights: whether `weights` means anything to it.
+        shipped_weights: file inside the package, or None.
+    """
+
+    build: Callable[[Any, str | None], Any]
+    description: str
+    has_weights: bool = False
+    shipped_weights: str | None = None
+
+
+def build_saliency_model(
+    kind: str,
+    *,
+    image_size_px: int | Size,
+    weights: str | None = None,
+    trainable: bool = False,
+    name: str = 'saliency',
+) -> keras.Model:
+    """Builds a saliency model.
+
+    Args:
+        kind: a key of `SALIENCY_KINDS`, or `saved_model:/path` for any exported model.
+        image_size_px: side of a square crop, or (height, width).
+        weights: a `.weights.h5` file; None: the shipped ones; `random`: none at all, for tests.
+        trainable: whether the weights are trained along with whatever contains the model.
+        name: of the model.
+
+    Raises:
+        ValueError: unknown kind, a size that is not positive, or weights where none are used.
+        FileNotFoundError: the weights are not there.
+    """
+    height, width = (image_size_px,) * 2 if isinstance(image_size_px, int) else image_size_px
+    if min(height, width) < 1:
+        raise ValueError(f'`image_size_px` must be positive. Received: {image_size_px}.')
+    image = keras.Input((height, width, 3), name='image', dtype='float32')
+    if kind.startswith(PREFIX):
+        saliency_map = external_saliency(image, kind.removeprefix(PREFIX))
+    else:
+        chosen = get_saliency_kind(kind)
+        saliency_map = chosen.build(image, _weights_path(kind, chosen, weights))
+    model = keras.Model(image, saliency_map, name=name)
+    model.trainable = trainable
+    return model
+
+
+def get_saliency_kind(kind: str) -> SaliencyKind:
+    """Looks a kind up; an unknown one lists the known ones."""
+    if kind not in SALIENCY_KINDS:
+        raise ValueError(
+            f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{PREFIX}/path`. '
+            f'Received: saliency={kind!r}.'
+        )
+    return SALIENCY_KINDS[kind]
+
+
+def _weights_path(name: str, kind: SaliencyKind, weights: str | None) -> str | None:
+    if not kind.has_weights:
+        if weights:
+            raise ValueError(f'Saliency {name!r} has no weights. Received: weights={weights!r}.')
+        return None
+    if weights == RANDOM_WEIGHTS:
+        return None
+    if not weights and not kind.shipped_weights:
+        raise FileNotFoundError(
+            f'Saliency {name!r} ships no weights: give a `.weights.h5` file. To convert the '
+            "authors' file, from https://github.com/marcellacornia/mlnet, type `python -m "
+            'fer_keras.models.mlnet_weights mlnet_salicon_weights.pkl mlnet.weights.h5`; '
+            '`mlnet_light` works without a download.'
+        )
+    path = pathlib.Path(weights or WEIGHTS_FOLDER / str(kind.shipped_weights)).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'No saliency weights at {path}. Give a `.weights.h5` file that '
+            '`python -m fer_keras.train_saliency` wrote, or none for the shipped ones.'
+        )
+    return str(path)
+
+
+def _center(image: Any, weights: str | None) -> Any:
+    return CenterGaussian(name='saliency_map')(image)
+
+
+def _spectral_residual(image: Any, weights: str | None) -> Any:
+    height, width = image.shape[1:3]
+    small_size = (max(1, round(height * SPECTRAL_WIDTH_PX / width)), SPECTRAL_WIDTH_PX)
+    small = ResizeMap(small_size, antialias=True, name='shrink')(image)
+    energy = SpectralResidual(name='spectral_residual')(small)
+    return DivideByMaximum(name='saliency_map')(
+        ResizeMap((height, width), name='resize_map')(energy)
+    )
+
+
+def _mlnet(image: Any, weights: str | None) -> Any:
+    return letterboxed_mlnet(image, _load(build_mlnet(), weights))
+
+
+def _mlnet_crop(image: Any, weights: str | None) -> Any:
+    return direct_mlnet(image, _load(build_mlnet(tuple(image.shape[1:3])), weights))
+
+
+def _mlnet_light(image: Any, weights: str | None) -> Any:
+    size = light_input_size(tuple(image.shape[1:3]))
+    network = _load(build_mlnet_light(size), weights)
+    logits = network(ResizeMap(size, antialias=True, name='shrink')(image))
+    return ExpOfLogits(name='saliency_map')(
+        ResizeMap(tuple(image.shape[1:3]), name='resize_map')(logits)
+    )
+
+
+def _load(network: keras.Model, weights: str | None) -> keras.Model:
+    if weights:
+        network.load_weights(weights)
+    return network
+
+
+SALIENCY_KINDS: dict[str, SaliencyKind] = {
+    'center': SaliencyKind(_center, 'a Gaussian at the centre, whatever the image'),
+    'spectral_residual': SaliencyKind(_spectral_residual, 'Hou and Zhang 2007, nothing learned'),
+    'mlnet': SaliencyKind(_mlnet, 'ML-Net as published, at 480x640', has_weights=True),
+    'mlnet_crop': SaliencyKind(
+        _mlnet_crop, "ML-Net at the image's own size, without bars", has_weights=True
+    ),
+    'mlnet_light': SaliencyKind(
+        _mlnet_light,
+        'multi-level MobileNetV2, shipped',
+        has_weights=True,
+        shipped_weights='mlnet_light.weights.h5',
+    ),
+}

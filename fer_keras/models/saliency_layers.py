@@ -1,0 +1,149 @@
+"""Layers that every saliency model shares: priors, letterbox, normalisation.
+
+Maps are computed in float32 whatever the policy: a softmax or a Fourier transform in half
+precision loses the faint parts of a map. All layers are deterministic and draw no randomness.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+Size = tuple[int, int]
+EPSILON = 1e-7
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class ResizeMap(keras.layers.Layer):
+    """Bilinear resize, half-pixel centres: `[batch, h, w, c]` -> float32 `[batch, H, W, c]`.
+
+    Args:
+        size: (H, W) in pixels.
+        antialias: average while shrinking; for images that a network reads at low resolution.
+    """
+
+    def __init__(self, size: Size, *, antialias: bool = False, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+        self.size = tuple(size)
+        self.antialias = antialias
+
+    def call(self, images: Any) -> Any:
+        if tuple(images.shape[1:3]) == self.size:
+            return images
+        return ops.image.resize(
+            images,
+            self.size,
+            interpolation='bilinear',
+            antialias=self.antialias,
+            data_format='channels_last',
+        )
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], *self.size, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), 'size': self.size, 'antialias': self.antialias}
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class DivideByMaximum(keras.layers.Layer):
+    """Scales each non-negative map to a maximum of 1; an all-zero map stays zero, never NaN."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+
+    def call(self, saliency_map: Any) -> Any:
+        maximum = ops.max(saliency_map, axis=(1, 2, 3), keepdims=True)
+        return saliency_map / ops.maximum(maximum, EPSILON)
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class ExpOfLogits(keras.layers.Layer):
+    """Logits of a fixation density -> p / max(p) = exp(logit - max(logit)), in [0, 1]."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+
+    def call(self, logits: Any) -> Any:
+        return ops.exp(logits - ops.max(logits, axis=(1, 2, 3), keepdims=True))
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class CenterGaussian(keras.layers.Layer):
+    """A Gaussian at the centre of the image, the same for every image; maximum 1.
+
+    Args:
+        sigma: standard deviation as a fraction of each side, so that the bump has the
+            image's aspect ratio (the usual centre baseline, Judd et al. 2012).
+
+    Raises:
+        ValueError: `sigma` is not positive.
+    """
+
+    def __init__(self, sigma: float = 0.25, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+        if sigma <= 0:
+            raise ValueError(f'`sigma` must be positive (a fraction of a side). Received: {sigma}.')
+        self.sigma = sigma
+
+    def call(self, images: Any) -> Any:
+        batch, height, width = ops.shape(images)[:3]
+        gaussian = self._bump(height)[:, None] * self._bump(width)[None, :]
+        gaussian = gaussian / ops.max(gaussian)
+        return ops.broadcast_to(gaussian[None, :, :, None], (batch, height, width, 1))
+
+    def _bump(self, length: Any) -> Any:
+        """Gaussian over one axis: float32 `[length]`, pixel centres at (i + 0.5) / length."""
+        position = (ops.cast(ops.arange(length), 'float32') + 0.5) / ops.cast(length, 'float32')
+        return ops.exp(-0.5 * ops.square((position - 0.5) / self.sigma))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:3], 1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), 'sigma': self.sigma}
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class SpectralResidual(keras.layers.Layer):
+    """Spectral residual saliency (Hou and Zhang, CVPR 2007, equations 2 to 5).
+
+    float32 `[batch, h, w, 3]` RGB in [0, 255] -> float32 `[batch, h, w, 1]`, non-negative. It
+    follows the authors' MATLAB code: the log amplitude minus its 3x3 mean (replicated border),
+    the squared inverse transform, then a Gaussian of 2.5 px. The caller shrinks the image to the
+    paper's 64 px first. Deviation: the kernel has 11 taps, not 10, so that it has a centre.
+    """
+
+    def __init__(self, blur_sigma_px: float = 2.5, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+        self.blur_sigma_px = blur_sigma_px
+
+    def call(self, images: Any) -> Any:
+        grey = ops.tensordot(images, ops.convert_to_tensor([0.299, 0.587, 0.114]), axes=1) / 255.0
+        real, imag = ops.fft2((grey, ops.zeros_like(grey)))
+        log_amplitude = ops.log(ops.sqrt(real * real + imag * imag) + EPSILON)
+        residual = log_amplitude - _mean_3x3(log_amplitude)
+        scale = ops.exp(residual - log_amplitude)  # exp(residual) at the phase of the transform
+        real, imag = ops.ifft2((real * scale, imag * scale))
+        return self._blur((real * real + imag * imag)[..., None])
+
+    def _blur(self, energy: Any) -> Any:
+        radius = math.ceil(2 * self.blur_sigma_px)
+        taps = [math.exp(-0.5 * (i / self.blur_sigma_px) ** 2) for i in range(-radius, radius + 1)]
+        kernel = ops.convert_to_tensor(taps, dtype='float32') / sum(taps)
+        energy = ops.conv(energy, kernel[:, None, None, None], padding='same')
+        return ops.conv(energy, kernel[None, :, None, None], padding='same')
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:3], 1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), 'blur_sigma_px': self.blur_sigma_px}
+
+
+def _mean_3x3(values: Any) -> Any:
+    """Mean over a 3x3 window of `[batch, h, w]`, the border replicated as by MATLAB imfilter."""
+    values = ops.concatenate([values[:, :1], values, values[:, -1:]], axis=1)
+    values = ops.concatenate([values[:, :, :1], values, values[:, :, -1:]], axis=2)
+    return ops.average_pool(values[..., None], 3, strides=1, padding='valid')[..., 0]
