@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import read_only_builder
 
 from fer_keras.augmentation import AUGMENTATIONS
 from fer_keras.config import DataConfig
@@ -51,7 +52,7 @@ def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
     """
     directory = tfds.core.as_path(data_dir).expanduser()
     try:
-        return tfds.core.load.builder_from_files(name, data_dir=directory)
+        return read_only_builder.builder_from_files(name, data_dir=directory)
     except tfds.core.DatasetNotFoundError as error:
         set_name, _, config = name.partition('/')
         with_config = f' --config={config}' if config else ''

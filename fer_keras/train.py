@@ -1,4 +1,4 @@
-"""Trains a classifier and tests it: `python -m fer_keras.train --flagfile=experiments/cross.flags`."""
+"""Trains and tests: `python -m fer_keras.train --flagfile=experiments/cross.flags`."""
 
 from __future__ import annotations
 

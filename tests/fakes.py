@@ -74,7 +74,7 @@ def _examples(
     names: Sequence[str],
     images_a_class: int,
     features: tfds.features.FeaturesDict,
-) -> list[dict[str, object]]:
+) -> list[tuple[int, dict[str, object]]]:
     rows = []
     for person in range(people):
         for label, class_name in enumerate(names):
@@ -88,4 +88,4 @@ def _examples(
                         'file_name': f'{split}{person}_{class_name}_{shot}.png',
                     }
                 )
-    return rows
+    return list(enumerate(rows))

@@ -15,7 +15,7 @@ class Backbone:
     """A Keras Applications network.
 
     Attributes:
-        build: Constructor; takes `include_top`, `weights`, `input_shape`, `name`.
+        build: Constructor; takes `include_top`, `weights`, `input_shape`.
         preprocess: RGB in [0, 255] to what `build`'s ImageNet weights were trained on.
         minimum_size_px: The smallest side that `build` accepts.
     """
@@ -77,9 +77,11 @@ def build_backbone(name: str, *, image_size_px: int, weights: str) -> keras.Mode
             '`backbone_weights` must be `imagenet`, `none` or a file of weights without the top. '
             f'Received: {weights!r}, which does not exist.'
         )
-    return backbone.build(
+    model = backbone.build(
         include_top=False,
         weights=None if weights == 'none' else weights,
         input_shape=(image_size_px, image_size_px, 3),
-        name='backbone',
     )
+    # Renamed here: some constructors look their blocks up by the name they are given.
+    model.name = 'backbone'
+    return model
