@@ -1,0 +1,120 @@
+"""What the eye-tracking sets share: one image, where people looked, and the smoothed map of it."""
+
+import io
+from typing import Any
+
+import numpy as np
+import scipy.io
+import tensorflow_datasets as tfds
+from etils import epath
+from PIL import Image
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+
+def features() -> tfds.features.FeaturesDict:
+    """`fixations` are (x, y) in pixels of `image`, from 0 at the centre of the top-left pixel."""
+    return tfds.features.FeaturesDict(
+        {
+            'image': tfds.features.Image(shape=(None, None, 3), encoding_format='jpeg'),
+            'fixations': tfds.features.Tensor(shape=(None, 2), dtype=np.float32),
+            'map': tfds.features.Image(shape=(None, None, 1), encoding_format='png'),
+            'file_name': tfds.features.Text(),
+        }
+    )
+
+
+def archive_folder(dl_manager: tfds.download.DownloadManager, name: str, layout: str) -> epath.Path:
+    """The folder that a person put there by hand; says what belongs in it where it is missing."""
+    try:
+        return dl_manager.manual_dir
+    except AssertionError as error:
+        raise FileNotFoundError(
+            f'{name} is not downloaded for you. Unpack it so that the folder holds {layout}, then '
+            f'type `python -m tfds_builders.build {name} --manual_dir=/that/folder`.'
+        ) from error
+
+
+def list_images(folder: epath.Path) -> list[epath.Path]:
+    """Images in `folder`, by name; `FileNotFoundError` where there is none."""
+    files = sorted(folder.iterdir()) if folder.exists() else []
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise FileNotFoundError(
+            f'{folder} must hold images ({", ".join(IMAGE_SUFFIXES)}). Received: none. '
+            'Check `manual_dir` against the layout in the README of the data set.'
+        )
+    return images
+
+
+def example(
+    image: epath.Path, fixations: np.ndarray, map_path: epath.Path | None
+) -> dict[str, Any]:
+    """One example; fixations outside the image are dropped, a set without maps has zeros.
+
+    Args:
+        image: file of the picture.
+        fixations: `[n, 2]`, (x, y) from 0.
+        map_path: file of the grey map, of the image's size.
+
+    Raises:
+        ValueError: the map has another size than the image.
+    """
+    width, height = open_image(image).size
+    grey = np.zeros((height, width), np.uint8) if map_path is None else read_grey(map_path)
+    if grey.shape != (height, width):
+        raise ValueError(
+            f'A map must have the size of its image, {height}x{width}. '
+            f'Received: {grey.shape[0]}x{grey.shape[1]} in {map_path}.'
+        )
+    xy = np.asarray(fixations, np.float32).reshape(-1, 2)
+    inside = ((xy >= 0) & (xy < (width, height))).all(axis=1)
+    return {
+        'image': image_bytes(image),
+        'fixations': xy[inside],
+        'map': grey[:, :, None],
+        'file_name': image.name,
+    }
+
+
+def image_bytes(path: epath.Path) -> io.BytesIO:
+    """The file as it is; a grey one is written again in three channels."""
+    picture = open_image(path)
+    if picture.mode == 'RGB':
+        return io.BytesIO(path.read_bytes())
+    buffer = io.BytesIO()
+    picture.convert('RGB').save(buffer, 'JPEG', quality=98)
+    return io.BytesIO(buffer.getvalue())
+
+
+def open_image(path: epath.Path) -> Image.Image:
+    """Opens a picture; `ValueError` with its name where the file is no picture."""
+    try:
+        picture = Image.open(io.BytesIO(path.read_bytes()))
+        picture.load()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{path} is missing: unpack the archive again.') from error
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f'{path} cannot be read as an image: unpack it again.') from error
+    return picture
+
+
+def read_grey(path: epath.Path) -> np.ndarray:
+    """A map: uint8 `[height, width]`."""
+    return np.asarray(open_image(path).convert('L'))
+
+
+def read_mat(path: epath.Path, key: str) -> Any:
+    """One variable of a MATLAB file; the error names the file."""
+    if not path.exists():
+        raise FileNotFoundError(f'{path} is missing: each image needs its fixations.')
+    try:
+        return scipy.io.loadmat(io.BytesIO(path.read_bytes()))[key]
+    except Exception as error:  # scipy raises half a dozen kinds for a damaged file
+        raise ValueError(f'{path} must be a MATLAB file with a variable `{key}`.') from error
+
+
+def points_of(marks: np.ndarray) -> np.ndarray:
+    """(x, y) from 0 of every non-zero pixel: float32 `[n, 2]`."""
+    rows, columns = np.nonzero(marks)
+    return np.stack([columns, rows], axis=1).astype(np.float32)

@@ -1,0 +1,39 @@
+"""MIT1003: 1003 photographs, 15 observers, three seconds each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from tfds_builders import fixations
+
+LAYOUT = '`ALLSTIMULI/*.jpeg` and `ALLFIXATIONMAPS/*_fixMap.jpg, *_fixPts.jpg`'
+# The marks are white pixels that went through JPEG: what is not nearly white is its ringing.
+MARK_THRESHOLD = 127
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """One example an image; the set has no official split, so all of it is `train`."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f'Unpack both archives into one folder: {LAYOUT}.'
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=fixations.features(),
+            homepage='https://people.csail.mit.edu/tjudd/WherePeopleLook/',
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        root = fixations.archive_folder(dl_manager, 'mit1003', LAYOUT)
+        return {'train': self._generate_examples(root)}
+
+    def _generate_examples(self, root: epath.Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        # Going by the stimuli leaves out the one stray `..._p1010764fixPts.jpg`.
+        for image in fixations.list_images(root / 'ALLSTIMULI'):
+            stem = root / 'ALLFIXATIONMAPS' / image.stem
+            marks = fixations.read_grey(epath.Path(f'{stem}_fixPts.jpg')) > MARK_THRESHOLD
+            map_path = epath.Path(f'{stem}_fixMap.jpg')
+            yield image.name, fixations.example(image, fixations.points_of(marks), map_path)
