@@ -99,22 +99,47 @@ LABORATORIES = {
 def take_photo(canvas: demo_canvas.Canvas, laboratory: Laboratory, rng) -> np.ndarray:
     """The photo of a drawn person, uint8 [height, width, RGB]."""
     width, height = laboratory.size
-    zoom = laboratory.zoom / demo_canvas.SCALE * rng.uniform(0.97, 1.03)
-    origin = (-demo_canvas.LEFT * demo_canvas.SCALE, -demo_canvas.TOP * demo_canvas.SCALE)
-    warp = cv2.getRotationMatrix2D(origin, rng.normal(0, laboratory.tilt), zoom)
-    warp[:, 2] += np.array(laboratory.eyes) + rng.normal(0, 3, 2) - origin
-    colour = demo_canvas.lit(canvas, laboratory.lamps)
-    layers = np.dstack([colour * canvas.cover[..., None], canvas.cover])
-    layers = cv2.warpAffine(layers, warp, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    top, bottom = (np.array(shade, np.float32) for shade in laboratory.wall)
-    fall = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    photo = layers[..., :3] + (1 - layers[..., 3:]) * (top + (bottom - top) * fall)
+    turn = np.deg2rad(rng.normal(0, laboratory.tilt))
+    zoom = laboratory.zoom * rng.uniform(0.97, 1.03)
+    eyes = np.array(laboratory.eyes) + rng.normal(0, 3, 2)
+    spin = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    paint = _frame(np.dstack([canvas.colour, canvas.cover]), spin, eyes, laboratory)
+    light = _frame(demo_canvas.shading(canvas, laboratory.lamps), spin, eyes, laboratory)
+    photo = _wall(laboratory)
+    photo = photo + paint[..., 3:] * (_expose(paint[..., :3], light, laboratory.lamps) - photo)
     if laboratory.blur:
         photo = cv2.GaussianBlur(photo, (0, 0), laboratory.blur)
-    photo = photo * np.float32(rng.uniform(0.94, 1.05))
     grain = rng.standard_normal((height, width, 1), np.float32)
-    photo += np.float32(laboratory.grain) * grain
+    photo = photo * np.float32(rng.uniform(0.94, 1.05)) + np.float32(laboratory.grain) * grain
     return np.round(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+
+
+def _frame(
+    layer: np.ndarray, spin: np.ndarray, eyes: np.ndarray, laboratory: Laboratory
+) -> np.ndarray:
+    """A canvas layer [any resolution] as the camera sees it, [height, width, channels].
+
+    `spin` [2, 2] takes mm of face to pixels; `eyes` [2] is where the face's origin lands.
+    """
+    per_mm = layer.shape[1] / (demo_canvas.RIGHT - demo_canvas.LEFT)
+    corner = np.array([demo_canvas.LEFT, demo_canvas.TOP]) + 0.5 / per_mm
+    warp = np.column_stack([spin / per_mm, spin @ corner + eyes])
+    return cv2.warpAffine(layer, warp, laboratory.size, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _expose(paint: np.ndarray, light: np.ndarray, lamps: demo_canvas.Lamps) -> np.ndarray:
+    """Painted colours [height, width, RGB] under the lamps, in the same shape."""
+    key, fill, gloss = (light[..., i : i + 1] for i in range(3))
+    sum_of_lamps = key * np.float32(lamps.key) + fill * np.float32(lamps.fill)
+    return paint * sum_of_lamps + gloss * np.float32(lamps.gloss)
+
+
+def _wall(laboratory: Laboratory) -> np.ndarray:
+    """The empty background, float32 [height, width, RGB]."""
+    width, height = laboratory.size
+    top, bottom = np.float32(laboratory.wall)
+    fall = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    return np.broadcast_to(top + (bottom - top) * fall, (height, width, 3))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,7 +240,8 @@ def write_demo_archives(
 def _check(name: str, value: int, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(
-            f'{name} must be a whole number in range. Allowed: {low} to {high}. Received: {value!r}.'
+            f'{name} must be a whole number in range. Allowed: {low} to {high}. '
+            f'Received: {value!r}.'
         )
 
 
@@ -228,11 +254,14 @@ def _is_finished(root: pathlib.Path, settings: dict[str, int]) -> bool:
 def _refuse_other_files(root: pathlib.Path, shots: list[Shot]) -> None:
     """An interrupted run of this demo may be drawn over; anything else stays as it is."""
     if root.exists() and not root.is_dir():
-        raise FileExistsError(_not_ours(root, 'a file'))
+        raise FileExistsError(_not_ours(root, 'which is a file'))
+    marker = root / MARKER
+    if marker.is_file():
+        raise FileExistsError(_not_ours(root, f'whose {MARKER} says {marker.read_text().strip()}'))
     ours = {shot.path for shot in shots}
     for path in sorted(root.rglob('*')):
         if path.is_file() and path.relative_to(root).as_posix() not in ours:
-            raise FileExistsError(_not_ours(root, f'a folder with {path}'))
+            raise FileExistsError(_not_ours(root, f'which holds {path}'))
 
 
 def _not_ours(root: pathlib.Path, found: str) -> str:

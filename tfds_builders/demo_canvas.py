@@ -1,8 +1,8 @@
-"""A canvas in millimetres: painted surface colours over a relief that lamps can light.
+"""A canvas in millimetres: painted surface colours over a relief that lamps can shade.
 
 The canvas has `SCALE` pixels per mm and is later warped to a photo about 1.6 times smaller, which
 smooths every edge. Colours are RGB floats in 0..1 as they look under white light; the relief holds
-the surface's height on a grid of 1 mm, from which `lit` computes shading.
+the surface's height on a grid of 1 mm, from which `shading` computes what the lamps reach.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ SCALE = 2
 LEFT, TOP, RIGHT, BOTTOM = -136, -160, 136, 248  # Edges of the canvas in mm.
 GRID_X = np.arange(LEFT, RIGHT, dtype=np.float32) + 0.5  # Columns of the relief.
 GRID_Y = np.arange(TOP, BOTTOM, dtype=np.float32) + 0.5
+WALL = -110.0  # Height of the wall behind the person, in mm; the rim of the head is at 0.
 SHADOW = np.array([0.50, 0.30, 0.25], np.float32)  # What a full skin shadow leaves of R, G and B.
 
 Colour = tuple[float, float, float] | np.ndarray
@@ -44,7 +45,7 @@ def blank_canvas() -> Canvas:
     return Canvas(
         np.zeros((rows, columns, 3), np.float32),
         np.zeros((rows, columns), np.float32),
-        np.zeros((BOTTOM - TOP, RIGHT - LEFT), np.float32),
+        np.full((BOTTOM - TOP, RIGHT - LEFT), WALL, np.float32),
     )
 
 
@@ -135,7 +136,10 @@ def shade(canvas: Canvas, curve, depth: float, **mask) -> None:
 
 
 def solid(canvas: Canvas, curve, colour: Colour, level: float, radius: float) -> None:
-    """Lays an opaque, pillow-shaped body: `level` mm high at its rim, `radius` mm more inside."""
+    """Lays an opaque, pillow-shaped body on what is there.
+
+    Its rim lies at `level` mm, or on anything higher; its middle is `radius` mm above that.
+    """
     window, share = mask_of(curve)
     canvas.cover[window] = np.maximum(canvas.cover[window], share)
     paint(canvas, curve, colour)
@@ -144,7 +148,10 @@ def solid(canvas: Canvas, curve, colour: Colour, level: float, radius: float) ->
     rim = np.minimum(cv2.distanceTransform(inside, cv2.DIST_L2, 5), radius)
     pillow = np.sqrt(2 * radius * rim - rim**2)
     pillow = cv2.GaussianBlur(pillow, (0, 0), radius / 6)  # Rounds the ridges of the distance.
-    np.copyto(canvas.relief, level + pillow, where=inside.astype(bool))
+    height = np.maximum(canvas.relief, np.float32(level)) + pillow
+    # A mm wider than the paint, whose edge would else be speckled with the ground below.
+    wider = cv2.dilate(inside, np.ones((3, 3), np.uint8)).astype(bool)
+    np.copyto(canvas.relief, height, where=wider)
 
 
 def bump(canvas: Canvas, centre, spread, height: float) -> None:
@@ -155,8 +162,8 @@ def bump(canvas: Canvas, centre, spread, height: float) -> None:
     canvas.relief[:] += np.float32(height) * np.outer(down, across)
 
 
-def lit(canvas: Canvas, lamps: Lamps) -> np.ndarray:
-    """Colours under `lamps`, float32 [pixel rows, pixel columns, RGB]."""
+def shading(canvas: Canvas, lamps: Lamps) -> np.ndarray:
+    """Shares (0..1) of key light, fill light and gloss, as float32 [mm down, mm across, 3]."""
     relief = cv2.GaussianBlur(canvas.relief, (0, 0), 1.2)
     # Slopes are limited, or every rim would end in a black outline.
     slope_x = np.clip(cv2.Sobel(relief, cv2.CV_32F, 1, 0, scale=1 / 8), -1.6, 1.6)
@@ -168,10 +175,5 @@ def lit(canvas: Canvas, lamps: Lamps) -> np.ndarray:
     key = np.clip((facing + 0.25) / 1.25, 0, 1)
     hollow = np.clip(cv2.GaussianBlur(relief, (0, 0), 7) - relief, 0, 12) / 12
     halfway = float(np.linalg.norm([x, y, z + 1]))
-    mirror = np.clip((z + 1 - x * slope_x - y * slope_y) / (halfway * length), 0, 1) ** 24
-    layers = cv2.merge([key * (1 - 0.4 * hollow), 1 - 0.7 * hollow, mirror * lamps.gloss])
-    size = canvas.colour.shape[1::-1]
-    key, fill, gleam = cv2.split(cv2.resize(layers, size, interpolation=cv2.INTER_LINEAR))
-    light = key[..., None] * np.asarray(lamps.key, np.float32)
-    light += fill[..., None] * np.asarray(lamps.fill, np.float32)
-    return canvas.colour * light + gleam[..., None]
+    gloss = np.clip((z + 1 - x * slope_x - y * slope_y) / (halfway * length), 0, 1) ** 24
+    return cv2.merge([key * (1 - 0.4 * hollow), 1 - 0.7 * hollow, gloss])

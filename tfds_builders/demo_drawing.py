@@ -54,9 +54,8 @@ def draw_person(
     points = move_points(rest, activation)
     canvas = blank_canvas()
     head = head_outline(identity, points)
-    skin = np.array(identity.skin)
     _draw_back_hair(canvas, identity, rng)
-    _draw_body(canvas, skin, shirt)
+    _draw_body(canvas, identity, shirt)
     _draw_head(canvas, identity, points, activation, head)
     _draw_skin(canvas, identity, points, area(head))
     _draw_creases(canvas, points, activation)
@@ -78,8 +77,9 @@ def head_outline(identity: Identity, points: Points) -> np.ndarray:
     return smooth(mirrored(half), closed=True)
 
 
-def _draw_body(canvas: Canvas, skin: np.ndarray, shirt: np.ndarray) -> None:
-    neck = [(0, 60), (50, 60), (50, 105), (54, 135), (80, 152), (110, 200), (0, 230)]
+def _draw_body(canvas: Canvas, identity: Identity, shirt: np.ndarray) -> None:
+    skin, wide = np.array(identity.skin), 50 * identity.face_width * identity.jaw_width
+    neck = [(0, 60), (wide, 60), (wide, 105), (wide + 4, 135), (80, 152), (110, 200), (0, 230)]
     solid(canvas, smooth(mirrored(neck), closed=True), skin * (0.93, 0.88, 0.86), -75, 40)
     collar = [(0, 184), (34, 174), (58, 152), (70, 147)]
     torso = [*collar, (112, 164), (150, 192), (165, 320), (0, 320)]
@@ -218,7 +218,7 @@ def _draw_mouth(canvas: Canvas, identity: Identity, points: Points) -> None:
     paint(canvas, curves['upper'], rouge * 0.35, 0.6, line=0.7, soft=0.3)
     shine = curves['lower'][8:-8] * 0.4 + curves['bottom'][8:-8] * 0.6
     shade(canvas, shine, -0.35, line=1.5, soft=1)
-    for side, sign in SIDES:
+    for side, _ in SIDES:
         shade(canvas, ellipse(points['lip_corner'][side], (2.2, 1.8)), 0.6, soft=1)
     below = curves['bottom'][6:-6] + (0, 3)
     shade(canvas, below, 0.3, line=3, soft=2)
@@ -314,7 +314,7 @@ def _draw_brow(
 def _draw_strands(canvas: Canvas, identity: Identity, curve: np.ndarray, level, rng) -> None:
     """A body of hair whose strands run away from the crown, or a tangle when it is curly."""
     colour = np.array(identity.hair)
-    solid(canvas, curve, colour, level, 14)
+    solid(canvas, curve, colour, level, 8)
     (rows, columns), share = mask_of(curve)
     x = np.arange(columns.start, columns.stop) / SCALE + LEFT
     y = np.arange(rows.start, rows.stop) / SCALE + TOP
@@ -342,11 +342,11 @@ def _draw_front_hair(canvas: Canvas, identity: Identity, rng) -> None:
     width, grow, sides = identity.face_width, shape['volume'], shape['sides']
     middle, corner, temple = shape['line']
     outer = [(0, -113 - grow), (36, -107 - grow), (63 + grow * 0.7, -84), (73 + grow * 0.6, -45)]
-    outer += [(73 + sides * 0.3, -8), (71, 2 + sides)]
-    line = [(68, 0), (66, temple), (50, corner), (26, (middle + corner) / 2 - 3), (0, middle)]
+    outer += [(73 + sides * 0.3, -8), (76, 2 + sides)]
+    line = [(67, -1), (66, temple), (50, corner), (26, (middle + corner) / 2 - 3), (0, middle)]
     half = [(x * width, y) for x, y in outer + line]
     under = smooth([(x * width, y + 3) for x, y in line])
     for _, sign in SIDES:
         shade(canvas, under * (sign, 1), 0.4, line=4, soft=2.5)
     full = np.concatenate([half, (np.array(half) * (-1, 1))[::-1][1:]])
-    _draw_strands(canvas, identity, smooth(full[:-1], closed=True), 30, rng)
+    _draw_strands(canvas, identity, smooth(full[:-1], closed=True), 0, rng)

@@ -208,12 +208,12 @@ GROUP_SIZES = {
     'male': {'jaw_width': 1.05, 'brow_thickness': 1.2, 'brow_height': 0.95, 'lip_fullness': 0.9},
     'female': {'jaw_width': 0.94, 'brow_thickness': 0.75, 'eye_size': 1.06, 'lip_fullness': 1.1},
     'Kid': {
-        'jaw_length': 0.9,
+        'jaw_length': 0.87,
         'jaw_width': 0.97,
-        'eye_size': 1.13,
-        'nose_width': 0.85,
-        'nose_length': 0.86,
-        'mouth_width': 0.9,
+        'eye_size': 1.2,
+        'nose_width': 0.82,
+        'nose_length': 0.82,
+        'mouth_width': 0.88,
         'brow_thickness': 0.75,
     },
 }
