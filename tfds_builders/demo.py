@@ -96,7 +96,9 @@ LABORATORIES = {
 }
 
 
-def take_photo(canvas: demo_canvas.Canvas, laboratory: Laboratory, rng) -> np.ndarray:
+def take_photo(
+    canvas: demo_canvas.Canvas, laboratory: Laboratory, rng: np.random.Generator
+) -> np.ndarray:
     """The photo of a drawn person, uint8 [height, width, RGB]."""
     width, height = laboratory.size
     turn = np.deg2rad(rng.normal(0, laboratory.tilt))
@@ -130,14 +132,14 @@ def _frame(
 def _expose(paint: np.ndarray, light: np.ndarray, lamps: demo_canvas.Lamps) -> np.ndarray:
     """Painted colours [height, width, RGB] under the lamps, in the same shape."""
     key, fill, gloss = (light[..., i : i + 1] for i in range(3))
-    sum_of_lamps = key * np.float32(lamps.key) + fill * np.float32(lamps.fill)
+    sum_of_lamps = key * np.array(lamps.key, np.float32) + fill * np.array(lamps.fill, np.float32)
     return paint * sum_of_lamps + gloss * np.float32(lamps.gloss)
 
 
 def _wall(laboratory: Laboratory) -> np.ndarray:
     """The empty background, float32 [height, width, RGB]."""
     width, height = laboratory.size
-    top, bottom = np.float32(laboratory.wall)
+    top, bottom = np.array(laboratory.wall, np.float32)
     fall = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     return np.broadcast_to(top + (bottom - top) * fall, (height, width, 3))
 

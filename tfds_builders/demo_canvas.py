@@ -35,8 +35,8 @@ class Lamps:
     """`key` comes from `direction` (x right, y down, z to the camera); `fill` from everywhere."""
 
     direction: tuple[float, float, float]
-    key: Colour
-    fill: Colour
+    key: tuple[float, float, float]
+    fill: tuple[float, float, float]
     gloss: float
 
 
@@ -107,7 +107,7 @@ def mask_of(
         cv2.fillPoly(mask, fixed, 255, cv2.LINE_AA, 4)
     else:
         cv2.polylines(mask, fixed, False, 255, max(1, round(line * SCALE)), cv2.LINE_AA, 4)
-    share = mask.astype(np.float32) / 255
+    share: np.ndarray = mask.astype(np.float32) / 255
     if soft:
         share = cv2.GaussianBlur(share, (0, 0), soft * SCALE)
     window = (slice(y0, y1), slice(x0, x1))

@@ -1,5 +1,8 @@
 """Draws one person of `demo_faces` on a `demo_canvas`: body, head, features, creases and hair."""
 
+from typing import NamedTuple
+
+import cv2
 import numpy as np
 
 from tfds_builders.demo_canvas import (
@@ -31,23 +34,37 @@ from tfds_builders.demo_faces import (
 INK = (0.07, 0.05, 0.05)
 SIDES = ((0, -1), (1, 1))  # Index of a picture side in `Points` and its sign along x.
 
-# Hair: height of the hairline in mm (midline, corner, temple), volume in mm, length of the sides.
+
+class Hair(NamedTuple):
+    """Shape of a hair style, in mm."""
+
+    line: tuple[float, float, float]  # Height of the hairline at midline, corner and temple.
+    volume: float  # Above the skull.
+    sides: float  # How far it covers the ears.
+    back: float | None = None  # Where hair behind the neck ends.
+    bun: float | None = None  # Half the width of a bun.
+
+
 HAIR_SHAPES = {
-    'short': {'line': (-72, -66, -30), 'volume': 8, 'sides': 2},
-    'crop': {'line': (-74, -70, -34), 'volume': 3, 'sides': 0},
-    'parted': {'line': (-66, -72, -30), 'volume': 11, 'sides': 6},
-    'curly': {'line': (-68, -62, -30), 'volume': 14, 'sides': 8},
-    'receding': {'line': (-78, -92, -34), 'volume': 4, 'sides': 4},
-    'long': {'line': (-78, -62, -28), 'volume': 10, 'sides': 10, 'back': 150},
-    'bob': {'line': (-74, -58, -22), 'volume': 11, 'sides': 14, 'back': 84},
-    'fringe': {'line': (-42, -42, -22), 'volume': 10, 'sides': 14, 'back': 110},
-    'bun': {'line': (-78, -68, -32), 'volume': 5, 'sides': 0, 'bun': 26},
-    'parted_long': {'line': (-82, -56, -20), 'volume': 9, 'sides': 12, 'back': 170},
+    'short': Hair((-72, -66, -30), 8, 2),
+    'crop': Hair((-74, -70, -34), 3, 0),
+    'parted': Hair((-66, -72, -30), 11, 6),
+    'curly': Hair((-68, -62, -30), 14, 8),
+    'receding': Hair((-78, -92, -34), 4, 4),
+    'long': Hair((-78, -62, -28), 10, 10, back=150),
+    'bob': Hair((-74, -58, -22), 11, 14, back=84),
+    'fringe': Hair((-42, -42, -22), 10, 14, back=110),
+    'bun': Hair((-78, -68, -32), 5, 0, bun=26),
+    'parted_long': Hair((-82, -56, -20), 9, 12, back=170),
 }
 
 
 def draw_person(
-    identity: Identity, activation: Activation, gaze: float, shirt: np.ndarray, rng
+    identity: Identity,
+    activation: Activation,
+    gaze: float,
+    shirt: np.ndarray,
+    rng: np.random.Generator,
 ) -> Canvas:
     """The whole person; `gaze` moves both irises by that many mm across the picture."""
     rest = resting_points(identity)
@@ -291,7 +308,12 @@ def _draw_lid_fold(
 
 
 def _draw_brow(
-    canvas: Canvas, identity: Identity, points: Points, side: int, sign: int, rng
+    canvas: Canvas,
+    identity: Identity,
+    points: Points,
+    side: int,
+    sign: int,
+    rng: np.random.Generator,
 ) -> None:
     ends = [points[name][side] for name in ('brow_inner', 'brow_peak', 'brow_outer')]
     spine = smooth(ends, steps=16)
@@ -311,36 +333,46 @@ def _draw_brow(
         paint(canvas, [root, tip], colour * rng.uniform(0.5, 1.1), 0.7, line=0.5)
 
 
-def _draw_strands(canvas: Canvas, identity: Identity, curve: np.ndarray, level, rng) -> None:
+def _draw_strands(
+    canvas: Canvas, identity: Identity, curve: np.ndarray, level: float, rng: np.random.Generator
+) -> None:
     """A body of hair whose strands run away from the crown, or a tangle when it is curly."""
     colour = np.array(identity.hair)
     solid(canvas, curve, colour, level, 8)
     (rows, columns), share = mask_of(curve)
-    x = np.arange(columns.start, columns.stop) / SCALE + LEFT
-    y = np.arange(rows.start, rows.stop) / SCALE + TOP
-    angle = np.arctan2(x[None, :], y[:, None] + 118)
-    coarse, fine = rng.normal(0, 1, 128), rng.normal(0, 1, 1024)
-    turn = angle / (2 * np.pi) + 0.5
-    strands = 0.16 * coarse[(turn * 127).astype(int)] + 0.16 * fine[(turn * 1023).astype(int)]
+    if identity.hair_style == 'curly':
+        noise = cv2.GaussianBlur(rng.standard_normal(share.shape, np.float32), (0, 0), 1.6 * SCALE)
+        strands = 2.2 * noise
+    else:
+        strands = _radial_strands(rows, columns, rng)
     canvas.colour[rows, columns] *= (1 + np.clip(strands, -0.5, 0.6) * share)[..., None]
 
 
-def _draw_back_hair(canvas: Canvas, identity: Identity, rng) -> None:
+def _radial_strands(rows: slice, columns: slice, rng: np.random.Generator) -> np.ndarray:
+    """Relative brightness around 0 of strands that leave the crown, for a window of pixels."""
+    x = np.arange(columns.start, columns.stop) / SCALE + LEFT
+    y = np.arange(rows.start, rows.stop) / SCALE + TOP
+    turn = np.arctan2(x[None, :], y[:, None] + 118) / (2 * np.pi) + 0.5
+    coarse, fine = rng.normal(0, 0.16, 128), rng.normal(0, 0.16, 1024)
+    return coarse[(turn * 127).astype(int)] + fine[(turn * 1023).astype(int)]
+
+
+def _draw_back_hair(canvas: Canvas, identity: Identity, rng: np.random.Generator) -> None:
     shape = HAIR_SHAPES[identity.hair_style]
     width = identity.face_width
-    if 'back' in shape:
-        end = shape['back']
+    if shape.back is not None:
+        end = shape.back
         half = [(0, -100), (60, -90), (82, -40), (88, 20), (90, end - 30), (74, end), (0, end + 4)]
         curve = smooth(mirrored([(x * width, y) for x, y in half]), closed=True)
         _draw_strands(canvas, identity, curve, -95, rng)
-    if 'bun' in shape:
-        _draw_strands(canvas, identity, ellipse((0, -126), (shape['bun'], 20)), -60, rng)
+    if shape.bun is not None:
+        _draw_strands(canvas, identity, ellipse((0, -126), (shape.bun, 20)), -60, rng)
 
 
-def _draw_front_hair(canvas: Canvas, identity: Identity, rng) -> None:
+def _draw_front_hair(canvas: Canvas, identity: Identity, rng: np.random.Generator) -> None:
     shape = HAIR_SHAPES[identity.hair_style]
-    width, grow, sides = identity.face_width, shape['volume'], shape['sides']
-    middle, corner, temple = shape['line']
+    width, grow, sides = identity.face_width, shape.volume, shape.sides
+    middle, corner, temple = shape.line
     outer = [(0, -113 - grow), (36, -107 - grow), (63 + grow * 0.7, -84), (73 + grow * 0.6, -45)]
     outer += [(73 + sides * 0.3, -8), (76, 2 + sides)]
     line = [(67, -1), (66, temple), (50, corner), (26, (middle + corner) / 2 - 3), (0, middle)]

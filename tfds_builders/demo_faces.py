@@ -231,6 +231,7 @@ IRISES = {
     'light': [(0.33, 0.50, 0.66), (0.36, 0.50, 0.36), (0.45, 0.33, 0.18), (0.40, 0.46, 0.50)],
     'dark': [(0.30, 0.18, 0.09), (0.22, 0.13, 0.07), (0.38, 0.25, 0.12)],
 }
+# The last style of each list is for adults only.
 HAIR_STYLES = {
     'male': ['short', 'crop', 'parted', 'curly', 'receding'],
     'female': ['long', 'bob', 'fringe', 'bun', 'parted_long'],
@@ -250,12 +251,13 @@ def draw_identity(rng: np.random.Generator, group: str, gender: str) -> Identity
     skin = np.array(_pick(rng, SKINS.get(group, SKINS['Caucasian'])))
     tone = 'dark' if skin[0] < 0.83 else 'light'
     bearded = gender == 'male' and group != 'Kid' and rng.random() < 0.5
+    styles = HAIR_STYLES[gender][:-1] if group == 'Kid' else HAIR_STYLES[gender]
     return Identity(
         **sizes,
         skin=tuple(np.clip(skin * rng.uniform(0.96, 1.03) + rng.normal(0, 0.008, 3), 0, 1)),
         hair=_pick(rng, HAIRS[tone]),
         iris=_pick(rng, IRISES[tone]),
-        hair_style=_pick(rng, HAIR_STYLES[gender]),
+        hair_style=_pick(rng, styles),
         beard=float(rng.uniform(0.25, 0.9)) if bearded else 0.0,
         shirt=int(rng.integers(1000)),
     )
