@@ -95,8 +95,8 @@ def load_imagenet_encoder(network: keras.Model, weights_path: str) -> None:
 
 
 def is_encoder_layer(layer: keras.layers.Layer) -> bool:
-    """Whether a layer of `build_mlnet_light` belongs to MobileNetV2."""
-    return layer.name.startswith(('Conv1', 'bn_Conv1', 'expanded_conv', 'block_'))
+    """Whether a layer belongs to the pretrained MobileNetV2, or VGG16 in ML-Net."""
+    return layer.name.startswith(('Conv1', 'bn_Conv1', 'expanded_conv', 'block'))
 
 
 def _encoder(image: Any) -> keras.Model:

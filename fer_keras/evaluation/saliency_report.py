@@ -1,0 +1,87 @@
+"""The table of saliency models: every metric, averaged over the images of a data set."""
+
+import os
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import tensorflow_datasets as tfds
+
+from fer_keras.evaluation import saliency_metrics as metrics
+from fer_keras.precomputed_saliency import PREFIX, read_precomputed
+from fer_keras.saliency_predictor import SaliencyPredictor
+
+COLUMNS = ('NSS', 'CC', 'SIM', 'KL', 'AUC-Judd', 'sAUC', 'IG (bit)')
+
+
+def saliency_table(
+    builder: tfds.core.DatasetBuilder, split: str, kinds: Sequence[str], weights: str = ''
+) -> pd.DataFrame:
+    """One row a kind; images without fixations are left out.
+
+    Args:
+        builder: a data set with `image`, `fixations` and `map`.
+        split: of the data set.
+        kinds: keys of `SALIENCY_KINDS`, `saved_model:/path` or `folder:/path`.
+        weights: a file for the kinds that have weights; empty: the shipped ones.
+    """
+    examples = [
+        example
+        for example in tfds.as_numpy(builder.as_dataset(split, shuffle_files=False))
+        if len(example['fixations'])
+    ]
+    if not examples:
+        raise ValueError(f'{split!r} has no image with fixations, so there is nothing to measure.')
+    baselines = list(predict(examples, 'center', ''))
+    rows = {}
+    for kind in kinds:
+        needs_weights = weights if kind.startswith('mlnet') else ''
+        maps = predict(examples, kind, needs_weights)
+        rows[kind] = np.mean(list(_scores(examples, maps, baselines)), axis=0)
+    return pd.DataFrame.from_dict(rows, orient='index', columns=list(COLUMNS))
+
+
+def predict(examples: Sequence[dict], kind: str, weights: str) -> Iterable[np.ndarray]:
+    """Maps of the examples, one at a time: float32 `[h, w]` in [0, 1]."""
+    predictor = SaliencyPredictor(kind, weights=weights or None)
+    for example in examples:
+        image = example['image']
+        if kind.startswith(PREFIX):
+            name = example['file_name'].decode()
+            folder = kind.removeprefix(PREFIX)
+            yield read_precomputed(folder, name, image.shape[:2])[:, :, 0]
+        else:
+            yield predictor(image[None])[0, :, :, 0]
+
+
+def write_table(table: pd.DataFrame, folder: str) -> str:
+    """Writes `saliency.csv`; returns its path."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, 'saliency.csv')
+    table.to_csv(path, float_format='%.4f', index_label='saliency')
+    return path
+
+
+def _scores(
+    examples: Sequence[dict], maps: Iterable[np.ndarray], baselines: Sequence[np.ndarray]
+) -> Iterable[list[float]]:
+    everywhere = [_relative(example) for example in examples]
+    for number, (example, saliency_map) in enumerate(zip(examples, maps, strict=True)):
+        fixations, target = example['fixations'], example['map'][:, :, 0]
+        others = np.concatenate(everywhere[:number] + everywhere[number + 1 :] or everywhere)
+        others = others * saliency_map.shape[::-1]
+        yield [
+            metrics.nss(saliency_map, fixations),
+            metrics.cc(saliency_map, target),
+            metrics.sim(saliency_map, target),
+            metrics.kl_divergence(saliency_map, target),
+            metrics.auc_judd(saliency_map, fixations),
+            metrics.auc_shuffled(saliency_map, fixations, others),
+            metrics.information_gain(saliency_map, fixations, baselines[number]),
+        ]
+
+
+def _relative(example: dict) -> np.ndarray:
+    """Fixations as shares of the sides, so that they carry over to an image of another size."""
+    height, width = example['map'].shape[:2]
+    return example['fixations'] / (width, height)
