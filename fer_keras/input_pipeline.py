@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 from tensorflow_datasets.core import read_only_builder
 
 from fer_keras.augmentation import AUGMENTATIONS
@@ -50,7 +51,7 @@ def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
     Raises:
         FileNotFoundError: It has not been built there; says what to type.
     """
-    directory = tfds.core.as_path(data_dir).expanduser()
+    directory = epath.Path(data_dir).expanduser()
     try:
         return read_only_builder.builder_from_files(name, data_dir=directory)
     except tfds.core.DatasetNotFoundError as error:

@@ -1,12 +1,17 @@
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from absl import flags as absl_flags
 
 from fer_keras import flags
 from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig, as_flags
+
+ROOT = Path(__file__).parents[1]
+CLASSIFIERS = ('demo', 'cfee', 'rafd', 'cross', 'cross_reverse')
+EXPERIMENTS = [*CLASSIFIERS, *(f'{name}_saliency' for name in CLASSIFIERS[1:])]
 
 
 @pytest.fixture
@@ -70,3 +75,10 @@ def test_a_data_set_that_is_not_built_ends_with_the_command_to_type(tmp_path):
     assert completed.returncode == 2
     assert 'python -m tfds_builders.build cfee' in completed.stderr
     assert 'Traceback' not in completed.stderr
+
+
+@pytest.mark.parametrize('name', EXPERIMENTS)
+def test_every_experiment_gives_a_configuration(parse, name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    run = parse(f'--flagfile=experiments/{name}.flags')
+    assert run.data.source_names and run.training.epochs > 1

@@ -15,8 +15,8 @@ import numpy as np
 
 LANDMARK_NAMES = ('left_eye', 'right_eye', 'nose', 'mouth_left', 'mouth_right')
 CROP_SIZE_PX = 256
-# A share of the face's size. The sibling paper SAF-BAGE (Mavani et al. 2018) adds 30 % to the box of
-# its detector; ours is added to the size that the landmarks give.
+# A share of the face's size. The sibling paper SAF-BAGE (Mavani et al. 2018) adds 30 % to the box
+# of its detector; ours is added to the size that the landmarks give.
 CROP_MARGIN = 0.3
 # Where the middle of the crop lies on the way from the eyes (0) to the mouth (1).
 _CENTER_TO_MOUTH = 0.55

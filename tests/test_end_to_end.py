@@ -1,0 +1,120 @@
+"""The commands as a user types them, on a data set that can be learned in seconds."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from fer_keras.config import DataConfig
+from fer_keras.input_pipeline import open_dataset, read_split
+from tests.fakes import BASIC, write_dataset
+
+TRAIN = [
+    '--source=fake', '--backbone_weights=none', '--image_size_px=48', '--batch_size=14',
+    '--augmentation=none', '--epochs=14', '--head_epochs=1', '--learning_rate=3e-3',
+    '--saliency=center', '--deterministic', '--dropout=0',
+]  # fmt: skip
+
+
+def run(module, *arguments):
+    command = [sys.executable, '-m', f'fer_keras.{module}', *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp('data')
+    write_dataset(path, people={'train': 30, 'validation': 6, 'test': 6})
+    write_dataset(path, name='other', names=('happy', 'neutral'), people={'test': 5})
+    return path
+
+
+@pytest.fixture(scope='module')
+def trained(data_dir, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp('runs') / 'first'
+    completed = run('train', *TRAIN, f'--data_dir={data_dir}', f'--run_dir={run_dir}')
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    return run_dir, completed.stdout
+
+
+def metrics_of(report_dir):
+    return json.loads((report_dir / 'metrics.json').read_text())
+
+
+def test_training_learns_and_leaves_every_promised_file(trained):
+    run_dir, printed = trained
+    for name in (
+        'flags.txt', 'environment.json', 'labels.txt', 'history.csv', 'checkpoints/best.keras',
+        'report/metrics.json', 'report/predictions.csv', 'report/confusion_matrix.csv',
+        'report/confusion_matrix.png', 'report/recall.csv', 'report/history.png',
+    ):  # fmt: skip
+        assert (run_dir / name).stat().st_size > 0, name
+    metrics = metrics_of(run_dir / 'report')
+    assert metrics['accuracy'] > 0.5
+    low, high = metrics['accuracy_interval']
+    assert low <= metrics['accuracy'] <= high
+    assert 'unweighted average recall' in printed and 'confusion_matrix.png' in printed
+
+
+def test_the_numbers_can_be_made_again_from_the_predictions(trained):
+    rows = pd.read_csv(trained[0] / 'report/predictions.csv')
+    metrics = metrics_of(trained[0] / 'report')
+    assert len(rows) == metrics['images'] == 42
+    assert (rows['label'] == rows['predicted']).mean() == pytest.approx(metrics['accuracy'])
+    columns = [f'p_{name}' for name in BASIC]
+    np.testing.assert_allclose(rows[columns].sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_written_flags_repeat_the_run_bit_by_bit(trained, tmp_path):
+    first = trained[0]
+    completed = run('train', f'--flagfile={first / "flags.txt"}', f'--run_dir={tmp_path / "again"}')
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    assert (tmp_path / 'again/history.csv').read_text() == (first / 'history.csv').read_text()
+    again = metrics_of(tmp_path / 'again/report')
+    assert again == metrics_of(first / 'report')
+
+
+def test_a_run_is_not_overwritten(trained, data_dir):
+    completed = run('train', *TRAIN, f'--data_dir={data_dir}', f'--run_dir={trained[0]}')
+    assert completed.returncode == 2 and 'already holds a run' in completed.stderr
+
+
+def test_evaluate_tests_another_set_and_masks_nothing_in_silence(trained):
+    completed = run('evaluate', f'--run_dir={trained[0]}', '--target=other', '--target_split=all')
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    metrics = metrics_of(trained[0] / 'report/other_all')
+    assert metrics['images'] == 10 and set(metrics['per_class']) == {'happy', 'neutral'}
+    assert metrics['classes_absent'] == [name for name in BASIC if name not in ('happy', 'neutral')]
+    assert 'absent from this split' in completed.stdout
+
+
+def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
+    run_dir = trained[0]
+    completed = run('export', f'--run_dir={run_dir}')
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    assert (run_dir / 'saved_model/1/saved_model.pb').is_file()
+    serve = tf.saved_model.load(str(run_dir / 'saved_model/1')).signatures['serving_default']
+    source = read_split([open_dataset('fake', str(data_dir))], 'test', BASIC)
+    images = tf.stack([example['image'] for example in source.examples])
+    rows = pd.read_csv(run_dir / 'report/predictions.csv')
+    served = serve(image_bytes=images)
+    columns = [f'p_{name}' for name in BASIC]
+    np.testing.assert_allclose(served['probabilities'], rows[columns], atol=1e-5)
+    assert [name.decode() for name in served['label'].numpy()] == rows['predicted'].tolist()
+
+
+def test_the_kept_model_is_the_best_epoch_on_validation(trained, data_dir):
+    history = pd.read_csv(trained[0] / 'history.csv')
+    model = keras.models.load_model(trained[0] / 'checkpoints/best.keras', compile=False)
+    source = read_split([open_dataset('fake', str(data_dir))], 'validation', BASIC)
+    data = DataConfig(image_size_px=48)
+    from fer_keras.evaluation.predictions import predict_split
+
+    rows = predict_split(model, source, data, BASIC)
+    accuracy = (rows['label'] == rows['predicted']).mean()
+    assert accuracy == pytest.approx(history['val_accuracy'].max(), abs=1e-6)

@@ -1,0 +1,44 @@
+"""Every experiment file parses, says what it is for, and has a twin without saliency."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / 'experiments'
+EXPERIMENTS = sorted(path for path in FOLDER.glob('*.flags') if path.stem != 'base')
+
+
+def flags_of(path: Path) -> dict[str, str]:
+    """The flags of a file and of those that it includes, the last one winning."""
+    values: dict[str, str] = {}
+    for line in path.read_text().splitlines():
+        if line.startswith('--flagfile='):
+            values |= flags_of(FOLDER.parent / line.split('=', 1)[1])
+        elif line.startswith('--'):
+            name, _, value = line[2:].partition('=')
+            values[name] = value
+    return values
+
+
+@pytest.mark.parametrize('path', EXPERIMENTS, ids=lambda path: path.stem)
+def test_an_experiment_opens_with_question_expectation_cost_and_command(path):
+    comments = '\n'.join(line for line in path.read_text().splitlines() if line.startswith('#'))
+    assert re.search(r'Question:.*Expected:.*Cost:.*Command:', comments, re.DOTALL)
+
+
+@pytest.mark.parametrize('name', ['cfee', 'rafd', 'cross', 'cross_reverse'])
+def test_the_twin_with_saliency_differs_in_saliency_alone(name):
+    plain, twin = flags_of(FOLDER / f'{name}.flags'), flags_of(FOLDER / f'{name}_saliency.flags')
+    assert {key for key in plain | twin if plain.get(key) != twin.get(key)} == {
+        'saliency',
+        'fusion',
+    }
+    assert twin['saliency'] != 'none'
+
+
+def test_the_cross_experiments_test_on_the_other_set():
+    cross = flags_of(FOLDER / 'cross.flags')
+    reverse = flags_of(FOLDER / 'cross_reverse.flags')
+    assert (cross['source'], cross['target']) == (reverse['target'], reverse['source'])
+    assert cross['target_split'] == reverse['target_split'] == 'all'

@@ -1,0 +1,19 @@
+"""Builders of data sets; importing this package registers them with TensorFlow Datasets."""
+
+from tfds_builders.cat2000 import cat2000_dataset_builder as _cat2000
+from tfds_builders.cfee import cfee_dataset_builder as _cfee
+from tfds_builders.expression_folders import expression_folders_dataset_builder as _folders
+from tfds_builders.fer2013 import fer2013_dataset_builder as _fer2013
+from tfds_builders.mit1003 import mit1003_dataset_builder as _mit1003
+from tfds_builders.rafd import rafd_dataset_builder as _rafd
+from tfds_builders.salicon import salicon_dataset_builder as _salicon
+
+BUILDERS = {
+    'cat2000': _cat2000.Builder,
+    'cfee': _cfee.Builder,
+    'expression_folders': _folders.Builder,
+    'fer2013': _fer2013.Builder,
+    'mit1003': _mit1003.Builder,
+    'rafd': _rafd.Builder,
+    'salicon': _salicon.Builder,
+}

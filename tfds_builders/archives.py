@@ -1,0 +1,135 @@
+"""Walks a folder of photos: what is a photo of the set, what is not, and why."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from etils import epath
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """A photo whose file name says what it shows.
+
+    Attributes:
+        path: Where it is.
+        file_name: Its path inside the archive, with forward slashes.
+        label: Canonical name of the expression.
+        subject_id: The person; empty where the set does not know.
+        extras: What else the set knows, a value for each of the set's own features.
+    """
+
+    path: epath.Path
+    file_name: str
+    label: str
+    subject_id: str
+    extras: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """All photos of a folder, and every other file with the reason why it is none."""
+
+    photos: tuple[Photo, ...]
+    skipped: Mapping[str, str]
+
+
+class Skip(Exception):
+    """Raised by a reader of file names for a file that cannot be used; its text is the reason."""
+
+
+def find_folder(manual_dir: epath.Path, name: str, layout: str) -> epath.Path:
+    """The folder of a set: `manual_dir/name` where that exists, else `manual_dir` itself.
+
+    Raises:
+        FileNotFoundError: The folder is missing or empty; says what belongs into it.
+    """
+    folder = manual_dir / name if (manual_dir / name).is_dir() else manual_dir
+    state = 'does not exist' if not folder.is_dir() else 'is empty'
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise FileNotFoundError(
+            f'The archive of {name} must lie in {folder}, which {state}. Expected {layout}. Put it '
+            f'there, or type: python -m tfds_builders.build {name} --manual_dir=FOLDER_OF_{name}'
+        )
+    return folder
+
+
+def read_folder(
+    folder: epath.Path, parse: Callable[[epath.Path, tuple[str, ...]], Photo | None], layout: str
+) -> Archive:
+    """Reads the names of all files under a folder, in their sorted order.
+
+    Args:
+        folder: Root of the archive.
+        parse: From a file and the parts of its path inside the archive to a photo, or None for a
+            photo that the chosen config leaves out; raises `Skip` for a file that is no photo.
+        layout: What the folder should hold, for the message.
+
+    Raises:
+        ValueError: Not one file is a photo of the set.
+    """
+    photos, skipped, others = [], {}, 0
+    for path in list_files(folder):
+        parts = path.relative_to(folder).parts
+        try:
+            photo = parse(path, parts)
+        except Skip as reason:
+            skipped['/'.join(parts)] = str(reason)
+            continue
+        if photo is None:
+            others += 1
+        else:
+            photos.append(photo)
+    if not photos:
+        raise ValueError(_nothing_found(folder, layout, skipped, others))
+    return Archive(tuple(photos), skipped)
+
+
+def list_files(folder: epath.Path) -> list[epath.Path]:
+    """All files under a folder, sorted, without hidden ones."""
+    found: list[epath.Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith('.'):
+            continue
+        found += list_files(path) if path.is_dir() else [path]
+    return found
+
+
+def require_image(path: epath.Path) -> None:
+    """Raises `Skip` for a file that is no JPEG or PNG by its name."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise Skip(f'not an image ({", ".join(IMAGE_SUFFIXES)})')
+
+
+def first_lines(names: Iterable[str], limit: int = 3) -> str:
+    """A few names for a message, and how many more there are."""
+    listed = list(names)
+    more = f' and {len(listed) - limit} more' if len(listed) > limit else ''
+    return ', '.join(listed[:limit]) + more
+
+
+def _nothing_found(folder: epath.Path, layout: str, skipped: Mapping[str, str], others: int) -> str:
+    left_out = f'; {others} photos are outside the chosen config' if others else ''
+    return (
+        f'{folder} must hold {layout}. Found no such photo but {len(skipped)} other files'
+        f'{f", such as {first_lines(skipped)}" if skipped else ""}{left_out}. '
+        'Is this the archive of another set, or a folder too high or too low?'
+    )
+
+
+def manual_dir(dl_manager: Any, name: str, layout: str) -> epath.Path:
+    """The folder that the user named.
+
+    Raises:
+        FileNotFoundError: There is none; TFDS itself would only fail an assertion.
+    """
+    try:
+        return epath.Path(dl_manager.manual_dir)
+    except AssertionError as error:
+        raise FileNotFoundError(
+            f'The archive of {name} is licensed and is not downloaded: no manual folder was found. '
+            f'Expected {layout}. Type: python -m tfds_builders.build {name} --manual_dir=FOLDER '
+            'where FOLDER is the archive, or holds it under the name of the set.'
+        ) from error

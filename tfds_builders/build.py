@@ -1,0 +1,191 @@
+"""Builds data sets from the archives that you have.
+
+    python -m tfds_builders.build cfee rafd --manual_dir=ARCHIVES --data_dir=DATA
+
+`ARCHIVES` holds a folder for each set, or is the folder of the one set that is built; a set may
+also be given with a folder of its own, `cfee=/photos/CFEE`.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+from rich.console import Console
+from rich.table import Table
+
+import tfds_builders
+from tfds_builders import expressions, splits
+from tfds_builders.expression_folders.expression_folders_dataset_builder import FoldersConfig
+
+_LISTED = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Builds what the command line names; returns 1 if a set could not be built."""
+    options = parse(arguments)
+    console = Console()
+    failed = False
+    for name, folder in options.sets.items():
+        for config in configs_of(name, options.config, options.subject_pattern):
+            try:
+                builder, seconds = prepare(name, config, folder, options.data_dir)
+            except (ValueError, FileNotFoundError) as error:
+                print(f'error: {name}: {error}', file=sys.stderr)
+                failed = True
+                break
+            print_summary(console, builder, seconds)
+    return int(failed)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line; `sets` becomes names and the folders of their archives."""
+    parser = argparse.ArgumentParser(
+        prog='python -m tfds_builders.build',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    known = ', '.join(tfds_builders.BUILDERS)
+    parser.add_argument('sets', nargs='+', metavar='SET[=FOLDER]', help=f'any of {known}')
+    parser.add_argument('--manual_dir', default='.', help='folder of the archives')
+    parser.add_argument('--data_dir', default='~/tensorflow_datasets', help='folder to write to')
+    parser.add_argument(
+        '--config', action='append', help='config to build, repeatable, or `all`; default the first'
+    )
+    parser.add_argument(
+        '--subject_pattern', help='expression_folders: regular expression with a group `subject`'
+    )
+    options = parser.parse_args(arguments)
+    named = [given.partition('=') for given in options.sets]
+    unknown = sorted({name for name, _, _ in named} - set(tfds_builders.BUILDERS))
+    if unknown:
+        parser.error(f'a set must be one of {known}. Received: {", ".join(unknown)}')
+    options.sets = {
+        name: epath.Path(folder or options.manual_dir).expanduser() for name, _, folder in named
+    }
+    options.data_dir = epath.Path(options.data_dir).expanduser()
+    return options
+
+
+def configs_of(name: str, chosen: Sequence[str] | None, subject_pattern: str | None) -> list[Any]:
+    """The configs to build; None where a set has no configs.
+
+    Raises:
+        SystemExit: An unknown config; lists the known ones.
+    """
+    known = {config.name: config for config in tfds_builders.BUILDERS[name].BUILDER_CONFIGS}
+    if not known:
+        return [None]
+    wanted = list(known) if chosen == ['all'] else list(chosen or [next(iter(known))])
+    unknown = [config for config in wanted if config not in known]
+    if unknown:
+        raise SystemExit(
+            f'error: a config of {name} must be one of {", ".join(known)}. '
+            f'Received: {", ".join(unknown)}'
+        )
+    configs = [known[config] for config in wanted]
+    return [_with_pattern(config, subject_pattern) for config in configs]
+
+
+def prepare(
+    name: str, config: Any, folder: epath.Path, data_dir: epath.Path
+) -> tuple[tfds.core.DatasetBuilder, float]:
+    """Builds a set unless it is there, and gives it with the seconds that it took (0: was there).
+
+    Raises:
+        FileNotFoundError: The archive is missing or empty.
+        ValueError: The archive is another one, or holds a mixture.
+    """
+    builder = tfds_builders.BUILDERS[name](data_dir=data_dir, config=config)
+    if (builder.data_path / 'dataset_info.json').exists():
+        return builder, 0.0
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f'{folder} does not exist. Give the folder that holds {name}/: --manual_dir=FOLDER'
+        )
+    start = time.monotonic()
+    # The builder shows a bar of its own, which knows how many photos there are.
+    tfds.disable_progress_bar()
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=folder),
+    )
+    return builder, time.monotonic() - start
+
+
+def print_summary(console: Console, builder: tfds.core.DatasetBuilder, seconds: float) -> None:
+    """Prints images a class and split, what was not found, and what was left out and why."""
+    metadata = dict(builder.info.metadata or {})
+    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
+    console.print()
+    if 'images' in metadata:
+        console.print(_class_table(builder.info.full_name, metadata))
+    else:
+        console.print(f'{builder.info.full_name}: {sizes}')
+    speed = (
+        f'built in {seconds:.0f} s, {sum(sizes.values()) / seconds:.1f} images/s'
+        if seconds
+        else 'was already built; delete the folder to build it again'
+    )
+    lines = [f'{builder.data_path} ({speed})']
+    lines += _notes(metadata)
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _class_table(title: str, metadata: Mapping[str, Any]) -> Table:
+    table = Table(title=title, title_justify='left')
+    table.add_column('class')
+    for split in splits.SPLITS:
+        table.add_column(split, justify='right')
+    counts = metadata['images']
+    present = [
+        name for name in expressions.CLASS_NAMES if any(counts[s].get(name) for s in splits.SPLITS)
+    ]
+    for name in present:
+        table.add_row(name, *(str(counts[split].get(name, 0)) for split in splits.SPLITS))
+    table.add_section()
+    table.add_row('images', *(str(sum(counts[split].values())) for split in splits.SPLITS))
+    if 'subjects' in metadata:
+        table.add_row('people', *(str(metadata['subjects'][split]) for split in splits.SPLITS))
+    if 'crop' in metadata:
+        undetected = metadata['undetected']
+        table.add_row('no face found', *(str(len(undetected[split])) for split in splits.SPLITS))
+    return table
+
+
+def _notes(metadata: Mapping[str, Any]) -> list[str]:
+    lines = [f'warning: {metadata["warning"]}'] if 'warning' in metadata else []
+    lines += [f'{key}: {metadata[key]}' for key in ('scheme', 'split_hash') if key in metadata]
+    if 'crop' in metadata:
+        names = [name for split in splits.SPLITS for name in metadata['undetected'][split]]
+        lines += _listed('no face found, centre crop kept', {name: '' for name in names})
+    return lines + _listed('left out', metadata.get('skipped', {}))
+
+
+def _listed(title: str, files: Mapping[str, str]) -> list[str]:
+    """The files with their reasons; a long list goes on in `metadata.json`, which has them all."""
+    if not files:
+        return []
+    named = [f'  {name}{f": {reason}" if reason else ""}' for name, reason in files.items()]
+    more = len(named) - _LISTED
+    tail = [f'  and {more} more, all listed in metadata.json of the data set'] if more > 0 else []
+    return [f'{title}: {len(files)}', *named[:_LISTED], *tail]
+
+
+def _with_pattern(config: Any, subject_pattern: str | None) -> Any:
+    if subject_pattern is None or not isinstance(config, FoldersConfig):
+        return config
+    return FoldersConfig(
+        name=config.name,
+        description=config.description,
+        crops_faces=config.crops_faces,
+        splits_images=config.splits_images,
+        subject_pattern=subject_pattern,
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""CFEE: 230 people, neutral, six basic and fifteen compound expressions."""
+
+import re
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from tfds_builders import archives, expressions
+from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
+
+LAYOUT = (
+    '01-04/Images1 to 21-26/Images6 with files EE_SSS_NNNN.jpg (code, person, photo number), '
+    'or the re-labelled copy with files EE_SSS.jpg'
+)
+RELEASE, RELABELLED = 'release', 'relabelled'
+_RELEASE_NAME = re.compile(r'(?P<code>\d{2})_(?P<person>\d{3})_(?P<photo>\d+)\.jpe?g', re.I)
+_RELABELLED_NAME = re.compile(r'(?P<code>\d{2})_(?P<person>\d{3})\.jpe?g', re.I)
+_RELEASE_FOLDER = re.compile(r'Images\d', re.I)
+_ALL_CLASSES = tuple(name for name in expressions.CLASS_NAMES if name != 'contemptuous')
+
+
+def _config(name: str, description: str, **choices: Any) -> ExpressionConfig:
+    classes = expressions.BASIC if name.startswith('basic') else _ALL_CLASSES
+    return ExpressionConfig(name=name, description=description, classes=classes, **choices)
+
+
+class Builder(ExpressionDatasetBuilder):
+    """Compound Facial Expressions of Emotion."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for CFEE and put it into one folder: {LAYOUT}.'
+    BUILDER_CONFIGS = [
+        _config('basic_faces', 'Aligned face crops; neutral and the six basic expressions.'),
+        _config(
+            'basic_originals',
+            'Untouched files; neutral and the six basic expressions.',
+            crops_faces=False,
+        ),
+        _config('all_faces', 'Aligned face crops; all 22 categories.'),
+        _config('all_originals', 'Untouched files; all 22 categories.', crops_faces=False),
+        _config(
+            'basic_faces_leaky_image_split',
+            'As basic_faces, but split by image: the same people train and test.',
+            splits_images=True,
+        ),
+    ]
+    EXTRA_FEATURES = {'photo': tfds.features.Text()}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=self._features(),
+            supervised_keys=('image', 'label'),
+            homepage='https://cbcsl.ece.ohio-state.edu/dbform_compound.html',
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
+
+    def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
+        folder = archives.find_folder(manual_dir, self.name, LAYOUT)
+        scheme = find_scheme(folder)
+        self.info.metadata['scheme'] = scheme
+        parse = self._parse_release if scheme == RELEASE else self._parse_relabelled
+        return archives.read_folder(folder, parse, LAYOUT)
+
+    def _parse_release(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
+        archives.require_image(path)
+        match = _RELEASE_NAME.fullmatch(path.name)
+        if match is None:
+            raise archives.Skip('irregular name, not EE_SSS_NNNN.jpg')
+        return self._photo(path, parts, match.groupdict(), expressions.CFEE_CODES)
+
+    def _parse_relabelled(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
+        archives.require_image(path)
+        match = _RELABELLED_NAME.fullmatch(path.name)
+        if match is None:
+            raise archives.Skip('irregular name, not EE_SSS.jpg')
+        return self._photo(path, parts, match.groupdict(), expressions.CFEE_RELABELLED_CODES)
+
+    def _photo(
+        self, path: epath.Path, parts: tuple[str, ...], known: dict[str, str], codes: dict[int, str]
+    ) -> archives.Photo | None:
+        label = codes.get(int(known['code']))
+        if label is None:
+            raise archives.Skip(f'code {known["code"]} has no label')
+        if label not in self.builder_config.classes:
+            return None
+        extras = {'photo': known.get('photo', '')}
+        return archives.Photo(path, '/'.join(parts), label, known['person'], extras)
+
+
+def find_scheme(folder: epath.Path) -> str:
+    """Tells the release from the re-labelled copy, which disagree on codes 04 and 08.
+
+    Names of two fields occur inside the release's own folders, where they are irregular; outside
+    of them they are the re-labelled copy's.
+
+    Raises:
+        ValueError: Both schemes, or neither.
+    """
+    release, relabelled, irregular = [], [], []
+    for path in archives.list_files(folder):
+        parts = path.relative_to(folder).parts
+        name = '/'.join(parts)
+        if _RELEASE_NAME.fullmatch(path.name):
+            release.append(name)
+        elif _RELABELLED_NAME.fullmatch(path.name):
+            in_release = any(_RELEASE_FOLDER.fullmatch(part) for part in parts[:-1])
+            (irregular if in_release else relabelled).append(name)
+    if release and relabelled:
+        raise ValueError(
+            f'{folder} must hold one numbering of CFEE, not a mixture: in the release 04 is '
+            'unlabelled and 08 fearful, in the re-labelled copy 04 is fearful and 08 happily '
+            f'surprised. Received: {len(release)} names such as {release[0]} and '
+            f'{len(relabelled)} such as {relabelled[0]}. Move one of the two elsewhere.'
+        )
+    if release or irregular:
+        return RELEASE
+    if relabelled:
+        return RELABELLED
+    files = [path.name for path in archives.list_files(folder)]
+    raise ValueError(
+        f'{folder} must hold {LAYOUT}. Found no such name but {len(files)} other files, such as '
+        f'{archives.first_lines(files)}. Is this the archive of another set?'
+    )

@@ -1,0 +1,164 @@
+"""FER2013: 35 887 grey pictures of 48 x 48 px in seven classes, found by web search."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+
+from tfds_builders import archives, expressions, splits
+
+LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
+SIZE_PX = 48
+CSV_NAMES = ('fer2013.csv', 'icml_face_data.csv')
+# Papers call PublicTest validation.
+USAGES = {'Training': 'train', 'PublicTest': 'validation', 'PrivateTest': 'test'}
+_FOLDER_SPLITS = ('train', 'test')
+# The folder form has no validation part: two of twenty slots of its train part are ours.
+_VALIDATION_SLOTS = (14, 15)
+
+_Example = tuple[str, str, bytes, str]
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Facial Expression Recognition 2013. Nobody is named, so people may be in several splits."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f'Download FER2013 from Kaggle into one folder: {LAYOUT}.'
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(name='originals', description='The 48 x 48 px pictures.')
+    ]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    'image': tfds.features.Image(shape=(SIZE_PX, SIZE_PX, 1)),
+                    'label': tfds.features.ClassLabel(names=list(expressions.BASIC)),
+                    'subject_id': tfds.features.Text(),
+                    'file_name': tfds.features.Text(),
+                    'fold': np.int64,
+                }
+            ),
+            supervised_keys=('image', 'label'),
+            homepage='https://www.kaggle.com/datasets/deadskull7/fer2013',
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        manual_dir = archives.manual_dir(dl_manager, self.name, LAYOUT)
+        folder = archives.find_folder(manual_dir, self.name, LAYOUT)
+        table = find_form(folder)
+        self._skipped: dict[str, str] = {}
+        read = (lambda: self._read_csv(table)) if table else (lambda: self._read_folders(folder))
+        self._rows: list[tuple[str, str]] = []
+        self._counts = {split: dict.fromkeys(expressions.BASIC, 0) for split in splits.SPLITS}
+        return {split: self._generate_examples(split, read()) for split in splits.SPLITS}
+
+    def _generate_examples(
+        self, split: str, examples: Iterator[_Example]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        # The file is read once a split: memory stays flat, and it is small.
+        for file_name, own_split, image, label in examples:
+            if own_split != split:
+                continue
+            self._rows.append((file_name, split))
+            self._counts[split][label] += 1
+            slot = splits.hash_slot(self.name, image)
+            yield (
+                file_name,
+                {
+                    'image': image,
+                    'label': label,
+                    'subject_id': '',
+                    'file_name': file_name,
+                    'fold': splits.fold_of(slot),
+                },
+            )
+        self.info.metadata.update(
+            {
+                'split_hash': splits.split_hash(self._rows),
+                'images': self._counts,
+                'skipped': self._skipped,
+            }
+        )
+
+    def _read_csv(self, table: epath.Path) -> Iterator[_Example]:
+        with table.open('r') as file:
+            # icml_face_data.csv has spaces before its names and another order.
+            header = [name.strip() for name in next(csv.reader(io.StringIO(file.readline())))]
+            for number, values in enumerate(csv.reader(file)):
+                file_name = f'{table.name}:{number + 2}'
+                try:
+                    yield (file_name, *parse_row(dict(zip(header, values, strict=True))))
+                except (ValueError, KeyError) as error:
+                    self._skipped[file_name] = f'not a row of FER2013: {error}'
+
+    def _read_folders(self, folder: epath.Path) -> Iterator[_Example]:
+        for path in archives.list_files(folder):
+            parts = path.relative_to(folder).parts
+            file_name = '/'.join(parts)
+            label = expressions.find(parts[1]) if len(parts) == 3 else None
+            if parts[0] not in _FOLDER_SPLITS or label not in expressions.BASIC:
+                self._skipped[file_name] = 'not train|test/<class>/<file>'
+                continue
+            data = path.read_bytes()
+            reason = _fault(data)
+            if reason:
+                self._skipped[file_name] = reason
+                continue
+            yield file_name, self._folder_split(parts[0], data), data, str(label)
+
+    def _folder_split(self, part: str, data: bytes) -> str:
+        """By content, so that copies of a picture stay together."""
+        in_validation = splits.hash_slot(self.name, data) in _VALIDATION_SLOTS
+        return 'validation' if part == 'train' and in_validation else part
+
+
+def find_form(folder: epath.Path) -> epath.Path | None:
+    """The table, or None for the form of folders.
+
+    Raises:
+        ValueError: Both forms, several tables, or neither.
+    """
+    tables = [folder / name for name in CSV_NAMES if (folder / name).exists()]
+    folders = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
+    if len(tables) > 1 or (tables and folders):
+        found = [*(table.name for table in tables), *(f'{name}/' for name in folders)]
+        raise ValueError(
+            f'{folder} must hold FER2013 once: {LAYOUT}. Received: {", ".join(found)}. '
+            'They hold the same pictures; move one form elsewhere.'
+        )
+    if not tables and len(folders) < len(_FOLDER_SPLITS):
+        found = archives.first_lines(path.name for path in folder.iterdir())
+        raise ValueError(f'{folder} must hold {LAYOUT}. Received: {found}.')
+    return tables[0] if tables else None
+
+
+def parse_row(row: dict[str, str]) -> tuple[str, bytes, str]:
+    """Split, picture as PNG (lossless) and label of a row.
+
+    Raises:
+        ValueError: A value is out of range, or there are not 48 x 48 pixels.
+        KeyError: An unknown usage, code, or a missing column.
+    """
+    pixels = np.array(row['pixels'].split(), np.int64)
+    if pixels.size != SIZE_PX**2 or pixels.min() < 0 or pixels.max() > 255:
+        raise ValueError(f'{pixels.size} pixels, expected {SIZE_PX**2} from 0 to 255')
+    image = cv2.imencode('.png', pixels.astype(np.uint8).reshape(SIZE_PX, SIZE_PX))[1].tobytes()
+    label = expressions.FER2013_CODES[int(row['emotion'])]
+    return USAGES[row['Usage'].strip()], image, label
+
+
+def _fault(data: bytes) -> str:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if image is None:
+        return 'cannot be decoded'
+    if image.shape != (SIZE_PX, SIZE_PX):
+        return f'not a grey picture of {SIZE_PX} x {SIZE_PX} px but {image.shape}'
+    return ''

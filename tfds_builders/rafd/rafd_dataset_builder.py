@@ -1,0 +1,99 @@
+"""RaFD: 67 models, eight expressions, three gazes, five cameras."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+
+from tfds_builders import archives, expressions, splits
+from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
+
+LAYOUT = 'files such as Rafd090_01_Caucasian_female_angry_frontal.jpg, in one folder or several'
+NUM_MODELS = 67
+FRONTAL_CAMERA = 90
+_NAME = re.compile(
+    r'Rafd(?P<camera>000|045|090|135|180)_(?P<subject_id>\d+)_(?P<group>[A-Za-z]+)_'
+    r'(?P<gender>female|male)_(?P<label>[a-z]+)_(?P<gaze>left|frontal|right)\.jpe?g',
+    re.IGNORECASE,
+)
+_FRONTAL = 'camera 090, seven classes, three gazes'
+_ALL = 'five cameras, eight classes, three gazes'
+
+
+def _config(name: str, description: str, **choices: Any) -> ExpressionConfig:
+    frontal = name.startswith('frontal')
+    classes = expressions.BASIC if frontal else expressions.BASIC_AND_CONTEMPT
+    return ExpressionConfig(name=name, description=description, classes=classes, **choices)
+
+
+class Builder(ExpressionDatasetBuilder):
+    """Radboud Faces Database."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for RaFD and put it into one folder: {LAYOUT}.'
+    BUILDER_CONFIGS = [
+        _config('frontal_faces', f'Aligned face crops; {_FRONTAL}.'),
+        _config('frontal_originals', f'Untouched files; {_FRONTAL}.', crops_faces=False),
+        _config('all_faces', f'Aligned face crops; {_ALL}.'),
+        _config('all_originals', f'Untouched files; {_ALL}.', crops_faces=False),
+        _config(
+            'frontal_faces_leaky_image_split',
+            f'As frontal_faces, but split by image: the same people train and test; {_FRONTAL}.',
+            splits_images=True,
+        ),
+    ]
+    EXTRA_FEATURES = {
+        'camera': np.int64,
+        'gaze': tfds.features.Text(),
+        'gender': tfds.features.Text(),
+        'group': tfds.features.Text(),
+    }
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=self._features(),
+            supervised_keys=('image', 'label'),
+            homepage='https://rafd.socsci.ru.nl',
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
+
+    def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
+        folder = archives.find_folder(manual_dir, self.name, LAYOUT)
+        return archives.read_folder(folder, self._parse, LAYOUT)
+
+    def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
+        archives.require_image(path)
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise archives.Skip('not a name of RaFD')
+        known = match.groupdict()
+        label = known.pop('label').lower()
+        if label not in expressions.RAFD_WORDS:
+            raise archives.Skip(f'unknown expression {label!r}')
+        camera = int(known.pop('camera'))
+        if self.builder_config.name.startswith('frontal') and camera != FRONTAL_CAMERA:
+            return None
+        if label not in self.builder_config.classes:
+            return None
+        subject_id = known.pop('subject_id')
+        extras = {'camera': camera, **known}
+        return archives.Photo(path, '/'.join(parts), label, subject_id, extras)
+
+    def _subject_slots(self, photos: Sequence[archives.Photo]) -> Mapping[str, int]:
+        """Dealt by group and gender, which the file names tell."""
+        stratum_of = {
+            photo.subject_id: (photo.extras['group'], photo.extras['gender']) for photo in photos
+        }
+        if len(stratum_of) != NUM_MODELS:
+            self.info.metadata['warning'] = (
+                f'RaFD has {NUM_MODELS} models, this archive has {len(stratum_of)}: its people are '
+                'not split as those of the complete archive.'
+            )
+        return splits.deal_strata(self.name, stratum_of)
