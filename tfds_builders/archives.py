@@ -1,12 +1,22 @@
 """Walks a folder of photos: what is a photo of the set, what is not, and why."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from etils import epath
 
+from tfds_builders import expressions
+
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+# What a set's archive can be told by, for the message about a wrong one.
+_TYPICAL_NAMES = {
+    'cfee': re.compile(r'\d{2}_\d{3}(_\d+)?\.jpe?g', re.IGNORECASE),
+    'rafd': re.compile(r'Rafd\d{3}_\d+_.*\.jpe?g', re.IGNORECASE),
+    'fer2013': re.compile(r'fer2013\.csv|icml_face_data\.csv'),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +40,14 @@ class Photo:
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
-    """All photos of a folder, and every other file with the reason why it is none."""
+    """All photos of a folder, and every other file with the reason why it is none.
+
+    `num_other_photos` counts photos of the set that the chosen config leaves out.
+    """
 
     photos: tuple[Photo, ...]
     skipped: Mapping[str, str]
+    num_other_photos: int = 0
 
 
 class Skip(Exception):
@@ -84,14 +98,15 @@ def read_folder(
             photos.append(photo)
     if not photos:
         raise ValueError(_nothing_found(folder, layout, skipped, others))
-    return Archive(tuple(photos), skipped)
+    return Archive(tuple(photos), skipped, others)
 
 
 def list_files(folder: epath.Path) -> list[epath.Path]:
     """All files under a folder, sorted, without hidden ones."""
     found: list[epath.Path] = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith('.'):
+        # macOS adds both to what it packs.
+        if path.name.startswith('.') or path.name == '__MACOSX':
             continue
         found += list_files(path) if path.is_dir() else [path]
     return found
@@ -115,8 +130,29 @@ def _nothing_found(folder: epath.Path, layout: str, skipped: Mapping[str, str], 
     return (
         f'{folder} must hold {layout}. Found no such photo but {len(skipped)} other files'
         f'{f", such as {first_lines(skipped)}" if skipped else ""}{left_out}. '
-        'Is this the archive of another set, or a folder too high or too low?'
+        f'{guess_set(folder)}'
     )
+
+
+def guess_set(folder: epath.Path) -> str:
+    """Which set a folder seems to hold and how to build that, as a sentence."""
+    files = list_files(folder)
+    found = {
+        name: sum(bool(pattern.fullmatch(path.name)) for path in files)
+        for name, pattern in _TYPICAL_NAMES.items()
+    }
+    found['expression_folders'] = sum(
+        expressions.find(path.parent.name) is not None for path in files
+    )
+    name = max(found, key=lambda known: found[known])
+    # A single table is all of FER2013.
+    if found['fer2013'] or found[name] * 2 > len(files):
+        name = 'fer2013' if found['fer2013'] else name
+        return (
+            f'This looks like {name}. '
+            f'Type: python -m tfds_builders.build {name}={folder} --data_dir=DATA'
+        )
+    return 'Is this the archive of another set, or a folder too high or too low?'
 
 
 def manual_dir(dl_manager: Any, name: str, layout: str) -> epath.Path:

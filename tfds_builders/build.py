@@ -19,7 +19,6 @@ from rich.table import Table
 
 import tfds_builders
 from tfds_builders import expressions, splits
-from tfds_builders.expression_folders.expression_folders_dataset_builder import FoldersConfig
 
 _LISTED = 20
 
@@ -30,9 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     failed = False
     for name, folder in options.sets.items():
-        for config in configs_of(name, options.config, options.subject_pattern):
+        for config in configs_of(name, options.config):
             try:
-                builder, seconds = prepare(name, config, folder, options.data_dir)
+                builder, seconds = prepare(
+                    name, config, folder, options.data_dir, options.subject_pattern
+                )
             except (ValueError, FileNotFoundError) as error:
                 print(f'error: {name}: {error}', file=sys.stderr)
                 failed = True
@@ -70,7 +71,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def configs_of(name: str, chosen: Sequence[str] | None, subject_pattern: str | None) -> list[Any]:
+def configs_of(name: str, chosen: Sequence[str] | None) -> list[Any]:
     """The configs to build; None where a set has no configs.
 
     Raises:
@@ -86,12 +87,15 @@ def configs_of(name: str, chosen: Sequence[str] | None, subject_pattern: str | N
             f'error: a config of {name} must be one of {", ".join(known)}. '
             f'Received: {", ".join(unknown)}'
         )
-    configs = [known[config] for config in wanted]
-    return [_with_pattern(config, subject_pattern) for config in configs]
+    return [known[config] for config in wanted]
 
 
 def prepare(
-    name: str, config: Any, folder: epath.Path, data_dir: epath.Path
+    name: str,
+    config: Any,
+    folder: epath.Path,
+    data_dir: epath.Path,
+    subject_pattern: str | None = None,
 ) -> tuple[tfds.core.DatasetBuilder, float]:
     """Builds a set unless it is there, and gives it with the seconds that it took (0: was there).
 
@@ -99,8 +103,10 @@ def prepare(
         FileNotFoundError: The archive is missing or empty.
         ValueError: The archive is another one, or holds a mixture.
     """
-    builder = tfds_builders.BUILDERS[name](data_dir=data_dir, config=config)
+    given = {'subject_pattern': subject_pattern} if name == 'expression_folders' else {}
+    builder = tfds_builders.BUILDERS[name](data_dir=data_dir, config=config, **given)
     if (builder.data_path / 'dataset_info.json').exists():
+        _check_pattern_of_prepared(builder, subject_pattern)
         return builder, 0.0
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -175,16 +181,15 @@ def _listed(title: str, files: Mapping[str, str]) -> list[str]:
     return [f'{title}: {len(files)}', *named[:_LISTED], *tail]
 
 
-def _with_pattern(config: Any, subject_pattern: str | None) -> Any:
-    if subject_pattern is None or not isinstance(config, FoldersConfig):
-        return config
-    return FoldersConfig(
-        name=config.name,
-        description=config.description,
-        crops_faces=config.crops_faces,
-        splits_images=config.splits_images,
-        subject_pattern=subject_pattern,
-    )
+def _check_pattern_of_prepared(
+    builder: tfds.core.DatasetBuilder, subject_pattern: str | None
+) -> None:
+    built_with = (builder.info.metadata or {}).get('subject_pattern', subject_pattern)
+    if subject_pattern is not None and built_with != subject_pattern:
+        raise ValueError(
+            f'{builder.data_path} was built with --subject_pattern={built_with!r}. Received: '
+            f'{subject_pattern!r}. Delete that folder, or give another --data_dir.'
+        )
 
 
 if __name__ == '__main__':

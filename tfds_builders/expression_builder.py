@@ -35,7 +35,10 @@ class ExpressionConfig(tfds.core.BuilderConfig):
     splits_images: bool = False
 
 
-class ExpressionDatasetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class ExpressionDatasetBuilder(
+    tfds.core.GeneratorBasedBuilder,
+    skip_registration=True,  # type: ignore[call-arg]  # TFDS is loaded lazily and untyped.
+):
     """A set of face photos with a label each. A set says how its archive is read."""
 
     builder_config: ExpressionConfig
@@ -85,7 +88,10 @@ class ExpressionDatasetBuilder(tfds.core.GeneratorBasedBuilder, skip_registratio
             chosen = place if self.builder_config.splits_images else slot
             by_split[splits.split_of(chosen)].append((photo, splits.fold_of(slot)))
         self._progress = tqdm(total=len(archive.photos), unit='image', desc=self.info.full_name)
-        return {split: self._generate_examples(split, rows) for split, rows in by_split.items()}
+        # TFDS fails on a split without examples, which a small folder may have.
+        return {
+            split: self._generate_examples(split, rows) for split, rows in by_split.items() if rows
+        }
 
     def _generate_examples(
         self, split: str, rows: Iterable[tuple[Photo, int]]
@@ -172,6 +178,7 @@ class _Record:
         self._undetected: dict[str, list[str]] = {split: [] for split in SPLITS}
         self._skipped = dict(archive.skipped)
         self._metadata = metadata
+        metadata['other_configs_photos'] = archive.num_other_photos
         if config.crops_faces:
             metadata['crop'] = {'size_px': faces.CROP_SIZE_PX, 'margin': faces.CROP_MARGIN}
 

@@ -1,7 +1,7 @@
 """Finds the face in a photo, levels its eyes and crops it.
 
-    face = find_face(image)
-    crop = crop_face(image, face) if face else center_crop(image)
+face = find_face(image)
+crop = crop_face(image, face) if face else center_crop(image)
 """
 
 import dataclasses
@@ -84,7 +84,8 @@ def crop_face(
         margin: What is added to the face's size, as a share of it.
 
     Returns:
-        uint8 `[size_px, size_px, 3]`; where the crop leaves the image, the image is mirrored.
+        uint8 `[size_px, size_px, 3]`; where the crop leaves the image, its edge is repeated (a
+        mirrored border would show a second ear).
     """
     center, side, angle = face_square(face.landmarks, margin)
     scale = size_px / side
@@ -100,7 +101,7 @@ def crop_face(
         ]
     )
     return cv2.warpAffine(
-        image_rgb, warp, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        image_rgb, warp, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 

@@ -17,6 +17,8 @@ RELEASE, RELABELLED = 'release', 'relabelled'
 _RELEASE_NAME = re.compile(r'(?P<code>\d{2})_(?P<person>\d{3})_(?P<photo>\d+)\.jpe?g', re.I)
 _RELABELLED_NAME = re.compile(r'(?P<code>\d{2})_(?P<person>\d{3})\.jpe?g', re.I)
 _RELEASE_FOLDER = re.compile(r'Images\d', re.I)
+# The re-labelled copy counts its people anew; the release's numbers go up to 393.
+_LAST_RELABELLED_PERSON = 230
 _ALL_CLASSES = tuple(name for name in expressions.CLASS_NAMES if name != 'contemptuous')
 
 
@@ -101,7 +103,9 @@ def find_scheme(folder: epath.Path) -> str:
     Raises:
         ValueError: Both schemes, or neither.
     """
-    release, relabelled, irregular = [], [], []
+    release: list[str] = []
+    relabelled: list[str] = []
+    irregular: list[str] = []
     for path in archives.list_files(folder):
         parts = path.relative_to(folder).parts
         name = '/'.join(parts)
@@ -120,9 +124,28 @@ def find_scheme(folder: epath.Path) -> str:
     if release or irregular:
         return RELEASE
     if relabelled:
+        _check_relabelled(folder, relabelled)
         return RELABELLED
     files = [path.name for path in archives.list_files(folder)]
     raise ValueError(
         f'{folder} must hold {LAYOUT}. Found no such name but {len(files)} other files, such as '
-        f'{archives.first_lines(files)}. Is this the archive of another set?'
+        f'{archives.first_lines(files)}. {archives.guess_set(folder)}'
     )
+
+
+def _check_relabelled(folder: epath.Path, names: list[str]) -> None:
+    """Refuses the release with its photo numbers cut off: its codes mean something else."""
+    codes = expressions.CFEE_RELABELLED_CODES
+    strange = [
+        name
+        for name in names
+        if (match := _RELABELLED_NAME.fullmatch(name.rpartition('/')[2]))
+        and (int(match['code']) not in codes or int(match['person']) > _LAST_RELABELLED_PERSON)
+    ]
+    if strange:
+        raise ValueError(
+            f'{folder}: names EE_SSS.jpg are those of the re-labelled copy, with codes 01 to '
+            f'{max(codes)} and people 001 to {_LAST_RELABELLED_PERSON}. Received: '
+            f'{archives.first_lines(strange)}, as in the release, whose codes mean something else. '
+            'Restore the names EE_SSS_NNNN.jpg, or move these files elsewhere.'
+        )

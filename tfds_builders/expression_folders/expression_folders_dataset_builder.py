@@ -1,7 +1,6 @@
 """Photos of your own: a folder an expression, a file a photo."""
 
 import csv
-import dataclasses
 import io
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from tfds_builders.expression_builder import ExpressionConfig, ExpressionDataset
 LAYOUT = '<class>/<subject>*.jpg or .png, such as happy/017_2.jpg'
 SUBJECT_PATTERN = r'(?P<subject>[^_.\- ]+)'
 SUBJECTS_FILE = 'subjects.csv'
+_CLASSES = expressions.BASIC_AND_CONTEMPT
 # The first name is ours; the others are those of published lists.
 _COLUMNS = {
     'subject_id': ('subject_id', 'subject', 'face_id', 'id'),
@@ -26,21 +26,6 @@ _COLUMNS = {
 }
 
 
-@dataclasses.dataclass(kw_only=True)
-class FoldersConfig(ExpressionConfig):
-    """`subject_pattern` finds the person at the start of a file's name, in its group `subject`."""
-
-    classes: tuple[str, ...] = expressions.BASIC_AND_CONTEMPT
-    subject_pattern: str = SUBJECT_PATTERN
-
-    def __post_init__(self) -> None:
-        if 'subject' not in re.compile(self.subject_pattern).groupindex:
-            raise ValueError(
-                f'`subject_pattern` must have a group `subject`, such as {SUBJECT_PATTERN!r}. '
-                f'Received: {self.subject_pattern!r}.'
-            )
-
-
 class Builder(ExpressionDatasetBuilder):
     """Folders of photos, one for each of the seven basic expressions and contempt."""
 
@@ -48,11 +33,14 @@ class Builder(ExpressionDatasetBuilder):
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Sort your photos into folders: {LAYOUT}.'
     BUILDER_CONFIGS = [
-        FoldersConfig(name='faces', description='Aligned face crops.'),
-        FoldersConfig(name='originals', description='Untouched files.', crops_faces=False),
-        FoldersConfig(
+        ExpressionConfig(name='faces', description='Aligned face crops.', classes=_CLASSES),
+        ExpressionConfig(
+            name='originals', description='Untouched files.', classes=_CLASSES, crops_faces=False
+        ),
+        ExpressionConfig(
             name='faces_leaky_image_split',
             description='As faces, but split by image: the same people train and test.',
+            classes=_CLASSES,
             splits_images=True,
         ),
     ]
@@ -61,6 +49,35 @@ class Builder(ExpressionDatasetBuilder):
         'group': tfds.features.Text(),
         'age': np.int64,
     }
+
+    def __init__(self, *, subject_pattern: str | None = None, **kwargs: Any) -> None:
+        # TFDS refuses a config of its own name with another value, so this comes beside it.
+        self._given_pattern = subject_pattern
+        super().__init__(**kwargs)
+
+    @property
+    def subject_pattern(self) -> str:
+        """What is given to the builder, or else that of the config."""
+        return self._given_pattern or self._subject_pattern
+
+    def __init__(self, *, subject_pattern: str = SUBJECT_PATTERN, **options: Any) -> None:
+        """Takes what every builder takes, and a pattern.
+
+        Args:
+            subject_pattern: Regular expression that finds the person at the start of a file's name,
+                in its group `subject`.
+            **options: Those of `tfds.core.GeneratorBasedBuilder`.
+
+        Raises:
+            ValueError: The pattern has no group `subject`.
+        """
+        if 'subject' not in re.compile(subject_pattern).groupindex:
+            raise ValueError(
+                f'`subject_pattern` must have a group `subject`, such as {SUBJECT_PATTERN!r}. '
+                f'Received: {subject_pattern!r}.'
+            )
+        self._subject_pattern = subject_pattern
+        super().__init__(**options)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -76,7 +93,15 @@ class Builder(ExpressionDatasetBuilder):
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         _check_classes(folder)
         self._people = read_subjects(folder / SUBJECTS_FILE)
-        return archives.read_folder(folder, self._parse, LAYOUT)
+        check_pattern(self.subject_pattern)
+        archive = archives.read_folder(folder, self._parse, LAYOUT)
+        self.info.metadata['subject_pattern'] = self.subject_pattern
+        if len({photo.subject_id for photo in archive.photos}) == len(archive.photos):
+            self.info.metadata['warning'] = (
+                'Every photo has a person of its own. If people are shown more than once, give '
+                '--subject_pattern, or they may be in several splits.'
+            )
+        return archive
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
         if parts == (SUBJECTS_FILE,):
@@ -84,15 +109,28 @@ class Builder(ExpressionDatasetBuilder):
         archives.require_image(path)
         if len(parts) < 2:
             raise archives.Skip('not inside the folder of a class')
-        match = re.match(self.builder_config.subject_pattern, path.stem)
+        match = re.match(self.subject_pattern, path.stem)
         if match is None:
-            raise archives.Skip(f'no person by {self.builder_config.subject_pattern!r}')
+            raise archives.Skip(f'no person by {self.subject_pattern!r}')
         label = expressions.canonical(parts[0])
         if label not in self.builder_config.classes:
             return None
         subject_id = match['subject']
         extras = {'gender': '', 'group': '', 'age': -1} | dict(self._people.get(subject_id, {}))
         return archives.Photo(path, '/'.join(parts), label, subject_id, extras)
+
+
+def check_pattern(subject_pattern: str) -> None:
+    """Raises ValueError unless it is a regular expression with a group `subject`."""
+    try:
+        fault = '' if 'subject' in re.compile(subject_pattern).groupindex else 'no such group'
+    except re.error as error:
+        fault = f'not a regular expression: {error}'
+    if fault:
+        raise ValueError(
+            '`subject_pattern` must be a regular expression with a group `subject`, such as '
+            f'{SUBJECT_PATTERN!r}. Received: {subject_pattern!r}, {fault}.'
+        )
 
 
 def read_subjects(path: epath.Path) -> dict[str, dict[str, Any]]:
@@ -103,7 +141,7 @@ def read_subjects(path: epath.Path) -> dict[str, dict[str, Any]]:
     """
     if not path.exists():
         return {}
-    rows = csv.DictReader(io.StringIO(path.read_text()))
+    rows = csv.DictReader(io.StringIO(path.read_text('utf-8').lstrip('\ufeff')))
     own = {
         ours: name
         for ours, names in _COLUMNS.items()
@@ -129,7 +167,7 @@ def _describe(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, A
 
 def _check_classes(folder: epath.Path) -> None:
     """Refuses a folder whose name is no expression, before any photo is read."""
-    names = [path.name for path in folder.iterdir() if path.is_dir() and path.name[:1] != '.']
+    names = [path.name for path in folder.iterdir() if path.is_dir() and path.name[:1] not in '._']
     unknown = sorted(name for name in names if expressions.find(name) is None)
     if unknown:
         raise ValueError(

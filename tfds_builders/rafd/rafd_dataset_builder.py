@@ -66,6 +66,8 @@ class Builder(ExpressionDatasetBuilder):
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
+        # Of the whole archive, whatever the config takes of it, so that all configs split alike.
+        self._stratum_of: dict[str, tuple[str, str]] = {}
         return archives.read_folder(folder, self._parse, LAYOUT)
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
@@ -77,6 +79,7 @@ class Builder(ExpressionDatasetBuilder):
         label = known.pop('label').lower()
         if label not in expressions.RAFD_WORDS:
             raise archives.Skip(f'unknown expression {label!r}')
+        self._check_stratum(path, known)
         camera = int(known.pop('camera'))
         if self.builder_config.name.startswith('frontal') and camera != FRONTAL_CAMERA:
             return None
@@ -88,12 +91,32 @@ class Builder(ExpressionDatasetBuilder):
 
     def _subject_slots(self, photos: Sequence[archives.Photo]) -> Mapping[str, int]:
         """Dealt by group and gender, which the file names tell."""
-        stratum_of = {
-            photo.subject_id: (photo.extras['group'], photo.extras['gender']) for photo in photos
-        }
+        stratum_of = self._stratum_of
         if len(stratum_of) != NUM_MODELS:
             self.info.metadata['warning'] = (
                 f'RaFD has {NUM_MODELS} models, this archive has {len(stratum_of)}: its people are '
                 'not split as those of the complete archive.'
             )
-        return splits.deal_strata(self.name, stratum_of)
+        slots = splits.deal_strata(self.name, stratum_of)
+        self.info.metadata['strata'] = count_strata(stratum_of, slots)
+        return slots
+
+    def _check_stratum(self, path: epath.Path, known: Mapping[str, str]) -> None:
+        stratum = known['group'].capitalize(), known['gender'].lower()
+        expected = self._stratum_of.setdefault(known['subject_id'], stratum)
+        if stratum != expected:
+            raise ValueError(
+                'All file names of a model must tell the same group and gender. Received: '
+                f'{path.name}, but {" ".join(expected)} in others. Restore the original names.'
+            )
+
+
+def count_strata(
+    stratum_of: Mapping[str, tuple[str, str]], slots: Mapping[str, int]
+) -> dict[str, dict[str, int]]:
+    """Models by group and gender and by split, e.g. `{'Kid male': {'train': 3, ...}}`."""
+    counts: dict[str, dict[str, int]] = {}
+    for subject, stratum in sorted(stratum_of.items(), key=lambda item: item[1]):
+        count = counts.setdefault(' '.join(stratum), dict.fromkeys(splits.SPLITS, 0))
+        count[splits.split_of(slots[subject])] += 1
+    return counts
