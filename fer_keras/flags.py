@@ -11,7 +11,7 @@ import logging as python_logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from absl import app, flags, logging
 
@@ -157,7 +157,10 @@ def _call(main: Callable[[], None]) -> None:
 
 
 def _read(part: type[_Part]) -> _Part:
-    return part(**{field.name: FLAGS[field.name].value for field in dataclasses.fields(part)})
+    values: dict[str, Any] = {
+        field.name: FLAGS[field.name].value for field in dataclasses.fields(part)
+    }
+    return part(**values)
 
 
 def _with_flags_of_the_run(argv: Sequence[str]) -> list[str]:

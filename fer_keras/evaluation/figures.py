@@ -23,7 +23,7 @@ def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
     picture = axes.imshow(shares, cmap='cividis', vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         color = 'black' if share > 0.5 else 'white'
-        axes.text(column, row, counts.iat[row, column], ha='center', va='center', color=color)
+        axes.text(column, row, str(counts.iat[row, column]), ha='center', va='center', color=color)
     axes.set_xticks(range(len(counts)), counts.columns, rotation=45, ha='right')
     axes.set_yticks(range(len(counts)), counts.index)
     axes.set(xlabel='predicted', ylabel='true', title=title)

@@ -55,7 +55,7 @@ def no_face_found(request, monkeypatch):
 
 
 def build_set(name, folder, data_dir, config=None):
-    chosen = build.configs_of(name, [config] if config else None, None)[0]
+    chosen = build.configs_of(name, [config] if config else None)[0]
     return build.prepare(name, chosen, folder, data_dir)[0]
 
 
@@ -189,11 +189,12 @@ def test_folders_take_synonyms_and_the_table_of_people(archives, data_dir):
 
 def test_the_person_is_read_by_a_pattern_of_ones_own(tmp_path):
     write_image(tmp_path / 'faces/happy/2020-anna.png')
-    config = build.configs_of('expression_folders', ['originals'], r'\d+-(?P<subject>\w+)')[0]
-    builder, _ = build.prepare('expression_folders', config, tmp_path / 'faces', tmp_path)
+    config = build.configs_of('expression_folders', ['originals'])[0]
+    where = ('expression_folders', config, tmp_path / 'faces', tmp_path / 'data')
+    builder, _ = build.prepare(*where, subject_pattern=r'\d+-(?P<subject>\w+)')
     assert [row['subject_id'] for _, row in rows_of(builder)] == [b'anna']
     with pytest.raises(ValueError, match='group `subject`'):
-        build.configs_of('expression_folders', None, r'\w+')
+        build.prepare(*where, subject_pattern=r'\w+')
 
 
 def test_unknown_folders_are_refused_with_the_list(tmp_path):
@@ -327,7 +328,7 @@ def test_fer2013_reads_either_table_without_loss(name, tmp_path):
     assert builder.info.features['label'].names[first['label']] == 'angry'
 
 
-def test_fer2013_reads_folders_and_keeps_copies_together(tmp_path):
+def test_fer2013_reads_folders_and_keeps_copies_together(tmp_path, tmp_path_factory):
     rng = np.random.default_rng(0)
     for part, count in (('train', 60), ('test', 5)):
         for label in ('angry', 'surprise'):
@@ -339,7 +340,7 @@ def test_fer2013_reads_folders_and_keeps_copies_together(tmp_path):
                 if part == 'train':
                     cv2.imwrite(str(path.with_name(f'{number}_copy.png')), image)
     write_image(tmp_path / 'train/angry/colour.png')
-    builder = build_set('fer2013', tmp_path, tmp_path / 'data')
+    builder = build_set('fer2013', tmp_path, tmp_path_factory.mktemp('data'))
     seen = collections.defaultdict(set)
     for split, row in rows_of(builder):
         seen[row['image']].add((split, int(row['fold'])))

@@ -50,33 +50,24 @@ class Builder(ExpressionDatasetBuilder):
         'age': np.int64,
     }
 
-    def __init__(self, *, subject_pattern: str | None = None, **kwargs: Any) -> None:
-        # TFDS refuses a config of its own name with another value, so this comes beside it.
-        self._given_pattern = subject_pattern
-        super().__init__(**kwargs)
-
-    @property
-    def subject_pattern(self) -> str:
-        """What is given to the builder, or else that of the config."""
-        return self._given_pattern or self._subject_pattern
-
-    def __init__(self, *, subject_pattern: str = SUBJECT_PATTERN, **options: Any) -> None:
+    def __init__(self, *, subject_pattern: str | None = None, **options: Any) -> None:
         """Takes what every builder takes, and a pattern.
 
         Args:
             subject_pattern: Regular expression that finds the person at the start of a file's name,
-                in its group `subject`.
+                in its group `subject`; `SUBJECT_PATTERN` by default.
             **options: Those of `tfds.core.GeneratorBasedBuilder`.
 
         Raises:
             ValueError: The pattern has no group `subject`.
         """
+        subject_pattern = subject_pattern or SUBJECT_PATTERN
         if 'subject' not in re.compile(subject_pattern).groupindex:
             raise ValueError(
                 f'`subject_pattern` must have a group `subject`, such as {SUBJECT_PATTERN!r}. '
                 f'Received: {subject_pattern!r}.'
             )
-        self._subject_pattern = subject_pattern
+        self.subject_pattern = subject_pattern
         super().__init__(**options)
 
     def _info(self) -> tfds.core.DatasetInfo:
