@@ -60,4 +60,4 @@ def _read_picture(path: pathlib.Path) -> np.ndarray:
     picture = cv2.imread(str(path), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise ValueError(f'{path} cannot be read as an image: write it again.')
-    return picture.astype(np.float32) / np.iinfo(picture.dtype).max
+    return picture.astype(np.float32) / (65535 if picture.dtype == np.uint16 else 255)

@@ -31,7 +31,7 @@ class LearnedPrior(layers.Layer):
 
     def __init__(self, size: Size = PRIOR_SIZE, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
-        self.size = tuple(size)
+        self.size = (int(size[0]), int(size[1]))
 
     def build(self, input_shape: tuple) -> None:
         self.grid = self.add_weight(
@@ -63,7 +63,7 @@ class Letterbox(layers.Layer):
 
     def __init__(self, size: Size = PUBLISHED_INPUT, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
-        self.size = tuple(size)
+        self.size = (int(size[0]), int(size[1]))
 
     def call(self, images: Any) -> Any:
         rows, columns = fitted_size(tuple(images.shape[1:3]), self.size)
@@ -90,7 +90,7 @@ class UndoLetterbox(layers.Layer):
 
     def __init__(self, size: Size, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
-        self.size = tuple(size)
+        self.size = (int(size[0]), int(size[1]))
 
     def call(self, maps: Any) -> Any:
         rows, columns = covering_size(tuple(maps.shape[1:3]), self.size)

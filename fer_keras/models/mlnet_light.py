@@ -34,7 +34,7 @@ class LogPrior(layers.Layer):
 
     def __init__(self, size: Size = PRIOR_SIZE, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
-        self.size = tuple(size)
+        self.size = (int(size[0]), int(size[1]))
 
     def build(self, input_shape: tuple) -> None:
         self.grid = self.add_weight(name='grid', shape=self.size, initializer='zeros')

@@ -25,7 +25,7 @@ class ResizeMap(keras.layers.Layer):
 
     def __init__(self, size: Size, *, antialias: bool = False, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
-        self.size = tuple(size)
+        self.size = (int(size[0]), int(size[1]))
         self.antialias = antialias
 
     def call(self, images: Any) -> Any:
