@@ -3,8 +3,7 @@
 import dataclasses
 from typing import Any
 
-from absl import flags
-
+from fer_keras.flags import flags
 from fer_keras.saliency_config import (
     TRAINABLE_KINDS,
     SaliencyEvaluationConfig,
