@@ -17,7 +17,7 @@ class SaliencyTrainingConfig:
     saliency_data: str = 'salicon'
     data_dir: str = '~/tensorflow_datasets'
     kind: str = 'mlnet_light'
-    encoder_weights: str = ''
+    encoder_weights: str = 'imagenet'
     output: str = 'mlnet_light.weights.h5'
     epochs: int = 14
     head_epochs: int = 2

@@ -22,7 +22,9 @@ def define() -> None:
     flags.DEFINE_string('data_dir', Config.data_dir, 'Folder of the prepared data sets.')
     flags.DEFINE_enum('kind', Config.kind, TRAINABLE_KINDS, 'What to train.')
     flags.DEFINE_string(
-        'encoder_weights', Config.encoder_weights, 'ImageNet weights without the top; empty: none.'
+        'encoder_weights',
+        Config.encoder_weights,
+        '`imagenet` (downloaded), a file without the top, or nothing.',
     )
     flags.DEFINE_string('output', Config.output, 'Weights file to write, float16.')
     flags.DEFINE_integer('epochs', Config.epochs, 'Epochs of both stages together.', 1)

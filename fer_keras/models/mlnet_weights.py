@@ -47,7 +47,7 @@ def load_mlnet(network: keras.Model, path: str) -> None:
 
 
 def load_vgg16(network: keras.Model, path: str) -> None:
-    """Loads VGG16's convolutions, without the top, from one of three forms of file.
+    """Loads VGG16's convolutions, without the top, from one of three forms of file, or `imagenet`.
 
     The Keras 1 / Theano file has groups `layer_1`, `layer_3`, ... and needs its kernels turned;
     today's `vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5` and any `.weights.h5` do not.
@@ -56,15 +56,22 @@ def load_vgg16(network: keras.Model, path: str) -> None:
         FileNotFoundError, ValueError: as `load_mlnet`.
     """
     convolutions = [layer for layer in network.layers if '_conv' in layer.name]
-    with _open(path) as file:
-        if f'layer_{VGG16_GROUPS[0]}' in file:
-            for layer, group in zip(convolutions, VGG16_GROUPS, strict=True):
-                kernel, bias = _params(file, group, path)
-                _assign(layer, from_theano(kernel), bias, path)
-            return
+    if path != 'imagenet' and _load_keras1_vgg16(convolutions, path):
+        return
     source = keras.applications.VGG16(include_top=False, weights=path, input_shape=(64, 64, 3))
     for layer in convolutions:
         layer.set_weights(source.get_layer(layer.name).get_weights())
+
+
+def _load_keras1_vgg16(convolutions: list[Any], path: str) -> bool:
+    """Loads the Keras 1 file; False where the file has another form."""
+    with _open(path) as file:
+        if f'layer_{VGG16_GROUPS[0]}' not in file:
+            return False
+        for layer, group in zip(convolutions, VGG16_GROUPS, strict=True):
+            kernel, bias = _params(file, group, path)
+            _assign(layer, from_theano(kernel), bias, path)
+    return True
 
 
 def from_theano(kernel: np.ndarray) -> np.ndarray:

@@ -71,10 +71,10 @@ def train_saliency(config: SaliencyTrainingConfig) -> pathlib.Path:
 def build_network(config: SaliencyTrainingConfig) -> keras.Model:
     """The graph of `kind` at its training size, its encoder loaded."""
     path = os.path.expanduser(config.encoder_weights)
-    if path and not os.path.isfile(path):
+    if path not in ('', 'imagenet') and not os.path.isfile(path):
         raise FileNotFoundError(
-            f'No encoder weights at {path}. `keras.applications` downloads them without the top; '
-            'give the file as `--encoder_weights`, or leave it empty to start from nothing.'
+            f'No encoder weights at {path}. Give a file without the top, `imagenet` to download '
+            'it, or nothing to start at random: `--encoder_weights=imagenet`.'
         )
     network = build_mlnet() if config.kind == 'mlnet' else build_mlnet_light(TRAINING_INPUT)
     if path:
