@@ -25,6 +25,10 @@ class Backbone:
     minimum_size_px: int = 32
 
 
+# Keras Applications keep 0.99 or 0.999, made for a million steps. Fine-tuning takes some hundred, in
+# which such averages never leave ImageNet's, and validation sees another network than training.
+_BATCH_NORM_MOMENTUM = 0.9
+
 _apps = keras.applications
 
 BACKBONES = {
@@ -82,6 +86,9 @@ def build_backbone(name: str, *, image_size_px: int, weights: str) -> keras.Mode
         weights=None if weights == 'none' else weights,
         input_shape=(image_size_px, image_size_px, 3),
     )
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = _BATCH_NORM_MOMENTUM
     # Renamed here: some constructors look their blocks up by the name they are given.
     model.name = 'backbone'
     return model

@@ -1,3 +1,4 @@
+import keras
 import pytest
 
 from fer_keras.models.backbones import build_backbone, get_backbone
@@ -22,3 +23,11 @@ def test_missing_weights_are_named():
 def test_features_keep_the_batch_and_have_four_axes(name):
     backbone = build_backbone(name, image_size_px=64, weights='none')
     assert backbone.name == 'backbone' and len(backbone.output_shape) == 4
+
+
+def test_batch_norm_averages_follow_within_a_hundred_steps(tmp_path):
+    backbone = build_backbone('mobilenet_v2', image_size_px=64, weights='none')
+    backbone.save(tmp_path / 'backbone.keras')
+    for model in (backbone, keras.models.load_model(tmp_path / 'backbone.keras')):
+        norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+        assert norms and all(layer.momentum**100 < 0.01 for layer in norms)
