@@ -1,5 +1,7 @@
 """Builders of data sets; importing this package registers them with TensorFlow Datasets."""
 
+from typing import Any
+
 from tfds_builders.cat2000 import cat2000_dataset_builder as _cat2000
 from tfds_builders.cfee import cfee_dataset_builder as _cfee
 from tfds_builders.expression_folders import expression_folders_dataset_builder as _folders
@@ -8,7 +10,7 @@ from tfds_builders.mit1003 import mit1003_dataset_builder as _mit1003
 from tfds_builders.rafd import rafd_dataset_builder as _rafd
 from tfds_builders.salicon import salicon_dataset_builder as _salicon
 
-BUILDERS = {
+BUILDERS: dict[str, Any] = {
     'cat2000': _cat2000.Builder,
     'cfee': _cfee.Builder,
     'expression_folders': _folders.Builder,

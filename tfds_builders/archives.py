@@ -149,7 +149,7 @@ def guess_set(folder: epath.Path) -> str:
     if found['fer2013'] or found[name] * 2 > len(files):
         name = 'fer2013' if found['fer2013'] else name
         return (
-            f'This looks like {name}. '
+            f'This looks like the archive of another set, {name}. '
             f'Type: python -m tfds_builders.build {name}={folder} --data_dir=DATA'
         )
     return 'Is this the archive of another set, or a folder too high or too low?'

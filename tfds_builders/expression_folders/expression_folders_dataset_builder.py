@@ -59,14 +59,10 @@ class Builder(ExpressionDatasetBuilder):
             **options: Those of `tfds.core.GeneratorBasedBuilder`.
 
         Raises:
-            ValueError: The pattern has no group `subject`.
+            ValueError: It is no regular expression with a group `subject`.
         """
         subject_pattern = subject_pattern or SUBJECT_PATTERN
-        if 'subject' not in re.compile(subject_pattern).groupindex:
-            raise ValueError(
-                f'`subject_pattern` must have a group `subject`, such as {SUBJECT_PATTERN!r}. '
-                f'Received: {subject_pattern!r}.'
-            )
+        check_pattern(subject_pattern)
         self.subject_pattern = subject_pattern
         super().__init__(**options)
 
@@ -84,7 +80,6 @@ class Builder(ExpressionDatasetBuilder):
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         _check_classes(folder)
         self._people = read_subjects(folder / SUBJECTS_FILE)
-        check_pattern(self.subject_pattern)
         archive = archives.read_folder(folder, self._parse, LAYOUT)
         self.info.metadata['subject_pattern'] = self.subject_pattern
         if len({photo.subject_id for photo in archive.photos}) == len(archive.photos):

@@ -135,8 +135,8 @@ def find_form(folder: epath.Path) -> epath.Path | None:
             'They hold the same pictures; move one form elsewhere.'
         )
     if not tables and len(folders) < len(_FOLDER_SPLITS):
-        found = archives.first_lines(path.name for path in folder.iterdir())
-        raise ValueError(f'{folder} must hold {LAYOUT}. Received: {found}.')
+        names = archives.first_lines(path.name for path in folder.iterdir())
+        raise ValueError(f'{folder} must hold {LAYOUT}. Received: {names}.')
     return tables[0] if tables else None
 
 

@@ -1,0 +1,74 @@
+"""Wrong, mixed and damaged archives: what is refused, and what the message says."""
+
+import cv2
+import numpy as np
+import pytest
+from etils import epath
+
+from tfds_builders import archives, build
+from tfds_builders.cfee.cfee_dataset_builder import find_scheme
+from tfds_builders.expression_folders.expression_folders_dataset_builder import read_subjects
+
+
+def touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'')
+    return epath.Path(root)
+
+
+def test_the_release_without_its_photo_numbers_is_not_taken_for_the_relabelled_copy(tmp_path):
+    # 04 would be read as fearful; in the release it has no label.
+    with pytest.raises(ValueError, match='whose codes mean something else.*Restore the names'):
+        find_scheme(touch(tmp_path, '01_109.jpg', '04_109.jpg', '26_109.jpg'))
+    with pytest.raises(ValueError, match='people 001 to 230.*01_393.jpg'):
+        find_scheme(touch(tmp_path / 'people', '01_393.jpg'))
+
+
+@pytest.mark.parametrize(
+    ('name', 'file_name'),
+    [
+        ('cfee', '01-04/Images1/01_109_1.jpg'),
+        ('rafd', 'Rafd090_01_Caucasian_female_angry_frontal.jpg'),
+        ('fer2013', 'fer2013.csv'),
+        ('expression_folders', 'Happiness/1.png'),
+    ],
+)
+def test_a_wrong_archive_is_recognised_and_the_right_command_named(name, file_name, tmp_path):
+    message = archives.guess_set(touch(tmp_path, file_name))
+    assert f'{name}.' in message
+    assert f'python -m tfds_builders.build {name}={tmp_path}' in message
+
+
+def test_what_macos_adds_is_no_part_of_an_archive(tmp_path):
+    folder = touch(tmp_path, 'happy/1.jpg', 'happy/._1.jpg', '.DS_Store', '__MACOSX/happy/1.jpg')
+    assert [path.name for path in archives.list_files(folder)] == ['1.jpg']
+
+
+def test_a_pattern_that_is_none_is_an_error_without_a_traceback(tmp_path, capsys):
+    touch(tmp_path, 'happy/1.jpg')
+    for pattern in ('(?P<', r'\w+'):
+        arguments = [f'expression_folders={tmp_path}', f'--subject_pattern={pattern}']
+        assert build.main([*arguments, f'--data_dir={tmp_path / "data"}']) == 1
+        assert 'a regular expression with a group `subject`' in capsys.readouterr().err
+
+
+def test_another_pattern_does_not_silently_reuse_prepared_data(tmp_path, capsys):
+    (tmp_path / 'photos/happy').mkdir(parents=True)
+    for name in ('a_1', 'b_2'):
+        cv2.imwrite(str(tmp_path / f'photos/happy/{name}.png'), np.zeros((8, 8, 3), np.uint8))
+    arguments = [f'expression_folders={tmp_path / "photos"}', '--config=originals']
+    arguments.append(f'--data_dir={tmp_path / "data"}')
+    assert build.main(arguments) == 0
+    assert build.main([*arguments, r'--subject_pattern=._(?P<subject>\d)']) == 1
+    assert 'another --data_dir' in capsys.readouterr().err
+
+
+def test_the_table_of_people_may_come_from_a_spreadsheet(tmp_path):
+    path = epath.Path(tmp_path / 'subjects.csv')
+    path.write_bytes('\ufeffface_id,face_age\n001,24\n002,NA\n'.encode())
+    assert read_subjects(path) == {'001': {'age': 24}, '002': {'age': -1}}
+    path.write_bytes(b'who,age\n001,24\n')
+    with pytest.raises(ValueError, match="face_id.*Received the columns .'who', 'age'"):
+        read_subjects(path)
