@@ -19,6 +19,10 @@ from fer_keras import config
 from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fer_keras.run_dir import RunDir
 
+# Set before TensorFlow is loaded: what a command prints is for the user, and not TensorFlow's notes
+# on its own optimisations. Setting it to 0 brings them back.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
 FLAGS = flags.FLAGS
 _Part = TypeVar('_Part', DataConfig, ModelConfig, TrainingConfig)
 
@@ -145,6 +149,8 @@ def start(main: Callable[[], None], *, continues_run: bool = False) -> None:
 
 
 def _call(main: Callable[[], None]) -> None:
+    if not FLAGS['verbosity'].present:
+        logging.set_verbosity(logging.WARNING)
     # TensorFlow and absl would otherwise print each message twice.
     python_logging.getLogger('tensorflow').propagate = False
     try:

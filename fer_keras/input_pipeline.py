@@ -92,12 +92,19 @@ class Source:
 def read_split(
     builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str]
 ) -> Source:
-    """Reads a split of every data set, in a fixed order, and leaves out classes not in `names`.
+    """Reads a split of every data set that has it, in a fixed order, without classes not in `names`.
 
     Raises:
-        ValueError: A data set has no such split, or nothing is left.
+        ValueError: No data set has such a split, or nothing is left.
     """
-    parts = [_read_one(builder, split, tuple(names)) for builder in builders]
+    known = sorted({name for builder in builders for name in builder.info.splits})
+    if split != 'all' and split not in known:
+        described = ', '.join(builder.info.full_name for builder in builders)
+        raise ValueError(
+            f'`split` must be one of {known} or `all` for {described}. Received: {split!r}.'
+        )
+    holders = [b for b in builders if split == 'all' or split in b.info.splits]
+    parts = [_read_one(builder, split, tuple(names)) for builder in holders]
     examples = functools.reduce(lambda a, b: a.concatenate(b), parts)
     size = int(examples.reduce(0, lambda count, _: count + 1))
     if not size:
@@ -112,11 +119,6 @@ def read_split(
 def _read_one(
     builder: tfds.core.DatasetBuilder, split: str, names: tuple[str, ...]
 ) -> tf.data.Dataset:
-    if split != 'all' and split not in builder.info.splits:
-        raise ValueError(
-            f'`split` must be one of {sorted(builder.info.splits)} or `all` for '
-            f'{builder.info.full_name}. Received: {split!r}.'
-        )
     own_names = builder.info.features['label'].names
     to_model = tf.constant([names.index(name) if name in names else -1 for name in own_names])
     examples = builder.as_dataset(

@@ -7,6 +7,7 @@ also be given with a folder of its own, `cfee=/photos/CFEE`.
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,9 @@ from rich.table import Table
 
 import tfds_builders
 from tfds_builders import expressions, splits
+
+# TensorFlow is loaded when the first set is read; its notes on itself would bury the summary.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 _LISTED = 20
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from tfds_builders import demo_canvas, demo_drawing, demo_faces
 
-VERSION = 1  # Raise it when a change alters the drawings.
+VERSION = 2  # Raise it when a change alters the drawings.
 MARKER = 'demo.json'
 JPEG_QUALITY = 92
 
@@ -35,7 +35,7 @@ CFEE_CODES = {
     'disgusted': 7,
     'fearful': 8,
 }
-CFEE_SUBJECTS = (109, 393)  # Lowest and highest subject number.
+FIRST_CFEE_SUBJECT = 120  # The archive's own numbers go from 109 to 393.
 RAFD_SUBJECTS = (1, 73)
 # Who sits for RaFD, in turn, so that each group occurs among any seven people.
 RAFD_PEOPLE = (
@@ -159,10 +159,8 @@ class Shot:
 
 def cfee_shots(subjects: int, seed: int) -> Iterator[Shot]:
     """CFEE's layout: a folder for codes 1-4 and one for 5-8, files `EE_SSS_NNNN.jpg`."""
-    low, high = CFEE_SUBJECTS
-    # Every other number at most, since the archive's own numbers have gaps.
-    numbers = _rng(seed, 'cfee').choice(np.arange(low, high + 1, 2), subjects, replace=False)
-    for person, number in enumerate(sorted(numbers)):
+    # Twenty consecutive numbers from a multiple of twenty fill every split (`splits.subject_slot`).
+    for person, number in enumerate(range(FIRST_CFEE_SUBJECT, FIRST_CFEE_SUBJECT + subjects)):
         gender = ('female', 'male')[person % 2]
         for expression, code in CFEE_CODES.items():
             folder = '01-04/Images1' if code <= 4 else '05-08/Images2'

@@ -66,6 +66,7 @@ def train(run: RunConfig, run_dir: RunDir) -> None:
             callbacks=make_callbacks(
                 run.training, run_dir, best_checkpoint, stops_early=not is_head_stage
             ),
+            shuffle=False,  # The pipeline does; Keras would only warn that it cannot.
             verbose=1 if sys.stdout.isatty() else 2,
         )
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfds_builders import demo, demo_drawing, demo_faces
+from tfds_builders import demo, demo_drawing, demo_faces, splits
 
 CFEE_NAME = re.compile(r'cfee/(01-04/Images1|05-08/Images2)/(\d\d)_(\d{3})_\d{4}\.jpg')
 RAFD_NAME = re.compile(
@@ -66,9 +66,10 @@ def test_twenty_four_subjects_cover_every_group_with_valid_numbers():
     assert {(group, gender) for _, group, gender in people} == set(demo.RAFD_PEOPLE)
 
 
-def test_cfee_subject_numbers_have_gaps():
-    numbers = sorted({int(CFEE_NAME.fullmatch(shot.path)[3]) for shot in demo.cfee_shots(24, 0)})
-    assert len(numbers) == 24 and min(np.diff(numbers)) >= 2
+def test_cfee_subject_numbers_fill_every_split():
+    numbers = {CFEE_NAME.fullmatch(shot.path)[3] for shot in demo.cfee_shots(24, 0)}
+    names = {splits.split_of(splits.subject_slot('cfee', number)) for number in numbers}
+    assert len(numbers) == 24 and names == set(splits.SPLITS)
 
 
 def test_photos_have_their_laboratory_s_size(demo_dir):
