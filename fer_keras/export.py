@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.evaluation.report import load_classifier
+from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.serving.signatures import export_classifier
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Writes the next numbered version under `RUN/saved_model` and prints its path."""
     run_dir = RunDir(flags.read_run().training.run_dir)
     path = export_classifier(
-        load_classifier(run_dir), run_dir.read_labels(), run_dir.saved_model_dir
+        load_classifier(run_dir.model_file), run_dir.read_labels(), run_dir.saved_model_dir
     )
     print(path)
 

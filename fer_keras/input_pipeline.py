@@ -92,7 +92,7 @@ class Source:
 def read_split(
     builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str]
 ) -> Source:
-    """Reads a split of every data set that has it, in a fixed order, without classes not in `names`.
+    """Reads a split of every data set that has it, in a fixed order, and only classes in `names`.
 
     Raises:
         ValueError: No data set has such a split, or nothing is left.

@@ -6,7 +6,6 @@ import json
 import os
 from typing import Any
 
-import keras
 import matplotlib.pyplot as plt
 import pandas as pd
 from rich.console import Console
@@ -17,6 +16,7 @@ from fer_keras.evaluation import figures
 from fer_keras.evaluation.metrics import confusion_matrix, summarize
 from fer_keras.evaluation.predictions import predict_split
 from fer_keras.input_pipeline import open_dataset, read_split
+from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 
 
@@ -30,7 +30,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
         FileNotFoundError: The run has no model, or the target is not prepared.
         ValueError: The target shares no class with the model.
     """
-    model = load_classifier(run_dir)
+    model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
     target = open_dataset(run.data.target_name, run.data.data_dir)
     source = read_split([target], run.data.target_split, names)
@@ -43,16 +43,6 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     }
     write_report(report_dir, metrics, rows, confusion_matrix(rows, names))
     return metrics
-
-
-def load_classifier(run_dir: RunDir) -> keras.Model:
-    """Loads the best epoch of a run."""
-    if not os.path.isfile(run_dir.model_file):
-        raise FileNotFoundError(
-            f'The run has no trained model: {run_dir.model_file} is missing. '
-            'Train it with: python -m fer_keras.train --run_dir=...'
-        )
-    return keras.models.load_model(run_dir.model_file, compile=False)
 
 
 def write_report(

@@ -25,8 +25,8 @@ class Backbone:
     minimum_size_px: int = 32
 
 
-# Keras Applications keep 0.99 or 0.999, made for a million steps. Fine-tuning takes some hundred, in
-# which such averages never leave ImageNet's, and validation sees another network than training.
+# Keras Applications keep 0.99 or 0.999, made for a million steps. Fine-tuning takes some hundred,
+# in which such averages never leave ImageNet's: validation would see another network than training.
 _BATCH_NORM_MOMENTUM = 0.9
 
 _apps = keras.applications

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import keras
@@ -47,6 +48,20 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         num_classes, activation='softmax', dtype='float32', name='probabilities'
     )(x)
     return keras.Model(image, probabilities, name='classifier')
+
+
+def load_classifier(path: str) -> keras.Model:
+    """Loads a saved classifier; that this module is imported registers the layers that it needs.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'There is no trained classifier: {path} is missing. '
+            'Train one with: python -m fer_keras.train --run_dir=...'
+        )
+    return keras.models.load_model(path, compile=False)
 
 
 def freeze_for_stage(model: keras.Model, *, train_backbone: bool) -> None:
