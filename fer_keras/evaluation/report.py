@@ -78,29 +78,26 @@ def print_report(metrics: dict[str, Any], report_dir: str) -> None:
     for name, values in metrics['per_class'].items():
         shares = (f'{values[key]:.1%}' for key in ('recall', 'precision'))
         table.add_row(name, str(values['images']), *shares)
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     console.print(table)
     console.print(
         f'accuracy {metrics["accuracy"]:.1%} (95 % interval over people {low:.1%} to {high:.1%}), '
         f'unweighted average recall {metrics["unweighted_average_recall"]:.1%}, '
         f'{metrics["images"]} images of {metrics["subjects"]} people',
-        highlight=False,
     )
     if metrics['classes_absent']:
         console.print(
             f'absent from this split: {", ".join(metrics["classes_absent"])}; deciding among the '
             f'others only: {metrics["accuracy_among_present"]:.1%}',
-            highlight=False,
         )
     if metrics['images_of_other_classes_left_out']:
         console.print(
             f'{metrics["images_of_other_classes_left_out"]} images of classes that the model was '
             'not trained on were left out',
-            highlight=False,
         )
     for name in sorted(os.listdir(report_dir)):
         if name.endswith(('.png', '.json')):
-            console.print(os.path.join(report_dir, name), soft_wrap=True, highlight=False)
+            console.print(os.path.join(report_dir, name))
 
 
 def _count(builder: Any, split: str) -> int:
