@@ -4,14 +4,15 @@ import json
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 
 from fer_keras.config import DataConfig
+from fer_keras.evaluation.predictions import predict_split
 from fer_keras.input_pipeline import open_dataset, read_split
+from fer_keras.models.classifier import load_classifier
 from tests.fakes import BASIC, write_dataset
 
 TRAIN = [
@@ -110,11 +111,8 @@ def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
 
 def test_the_kept_model_is_the_best_epoch_on_validation(trained, data_dir):
     history = pd.read_csv(trained[0] / 'history.csv')
-    model = keras.models.load_model(trained[0] / 'checkpoints/best.keras', compile=False)
+    model = load_classifier(trained[0] / 'checkpoints/best.keras')
     source = read_split([open_dataset('fake', str(data_dir))], 'validation', BASIC)
-    data = DataConfig(image_size_px=48)
-    from fer_keras.evaluation.predictions import predict_split
-
-    rows = predict_split(model, source, data, BASIC)
+    rows = predict_split(model, source, DataConfig(image_size_px=48), BASIC)
     accuracy = (rows['label'] == rows['predicted']).mean()
     assert accuracy == pytest.approx(history['val_accuracy'].max(), abs=1e-6)
