@@ -6,7 +6,7 @@ DEMO := demo_output
 .PHONY: help demo test lint clean
 
 help:
-	@echo 'make demo   draw two small archives, build them, train on one and test on the other'
+	@echo 'make demo   draw two small archives, build them, train on them, test on unseen people'
 	@echo 'make test   run the tests'
 	@echo 'make lint   check format, style and types'
 	@echo 'make clean  delete .venv and what the demo wrote'
