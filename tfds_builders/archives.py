@@ -165,7 +165,7 @@ def manual_dir(dl_manager: Any, name: str, layout: str) -> epath.Path:
         return epath.Path(dl_manager.manual_dir)
     except AssertionError as error:
         raise FileNotFoundError(
-            f'The archive of {name} is licensed and is not downloaded: no manual folder was found. '
+            f'The archive of {name} is not downloaded for you: no manual folder was found. '
             f'Expected {layout}. Type: python -m tfds_builders.build {name} --manual_dir=FOLDER '
             'where FOLDER is the archive, or holds it under the name of the set.'
         ) from error

@@ -24,17 +24,6 @@ def features() -> tfds.features.FeaturesDict:
     )
 
 
-def archive_folder(dl_manager: tfds.download.DownloadManager, name: str, layout: str) -> epath.Path:
-    """The folder that a person put there by hand; says what belongs in it where it is missing."""
-    try:
-        return dl_manager.manual_dir
-    except AssertionError as error:
-        raise FileNotFoundError(
-            f'{name} is not downloaded for you. Unpack it so that the folder holds {layout}, then '
-            f'type `python -m tfds_builders.build {name} --manual_dir=/that/folder`.'
-        ) from error
-
-
 def list_images(folder: epath.Path) -> list[epath.Path]:
     """Images in `folder`, by name; `FileNotFoundError` where there is none."""
     files = sorted(folder.iterdir()) if folder.exists() else []

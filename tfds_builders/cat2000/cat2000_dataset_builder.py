@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_builders import fixations
+from tfds_builders import archives, fixations
 
 LAYOUT = '`trainSet/{Stimuli,FIXATIONLOCS,FIXATIONMAPS}/<Category>/`'
 
@@ -24,7 +24,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root = fixations.archive_folder(dl_manager, 'cat2000', LAYOUT)
+        manual_dir = archives.manual_dir(dl_manager, 'cat2000', LAYOUT)
+        root = archives.find_folder(manual_dir, 'cat2000', LAYOUT)
         if not (root / 'trainSet' / 'Stimuli').exists():
             raise FileNotFoundError(f'{root} must hold {LAYOUT}: `trainSet/Stimuli` is missing.')
         return {'train': self._generate_examples(root / 'trainSet')}

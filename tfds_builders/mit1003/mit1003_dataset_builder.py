@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_builders import fixations
+from tfds_builders import archives, fixations
 
 LAYOUT = '`ALLSTIMULI/*.jpeg` and `ALLFIXATIONMAPS/*_fixMap.jpg, *_fixPts.jpg`'
 # The marks are white pixels that went through JPEG: what is not nearly white is its ringing.
@@ -27,7 +27,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root = fixations.archive_folder(dl_manager, 'mit1003', LAYOUT)
+        manual_dir = archives.manual_dir(dl_manager, 'mit1003', LAYOUT)
+        root = archives.find_folder(manual_dir, 'mit1003', LAYOUT)
         return {'train': self._generate_examples(root)}
 
     def _generate_examples(self, root: epath.Path) -> Iterator[tuple[str, dict[str, Any]]]:

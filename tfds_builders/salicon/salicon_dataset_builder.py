@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_builders import fixations
+from tfds_builders import archives, fixations
 
 LAYOUT = '`images/{train,val,test}/`, `fixations/{train,val}/*.mat`, `maps/{train,val}/*.png`'
 SPLITS = ('train', 'val', 'test')
@@ -26,7 +26,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        root = fixations.archive_folder(dl_manager, 'salicon', LAYOUT)
+        manual_dir = archives.manual_dir(dl_manager, 'salicon', LAYOUT)
+        root = archives.find_folder(manual_dir, 'salicon', LAYOUT)
         present = [split for split in SPLITS if (root / 'images' / split).exists()]
         if not present:
             raise FileNotFoundError(f'{root} must hold {LAYOUT}: `images/` has none of {SPLITS}.')
