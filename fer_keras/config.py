@@ -64,6 +64,7 @@ class ModelConfig:
     fusion: str = 'multiply'
     fusion_strength: float = 1.0
     color: str = 'rgb'
+    crop: float = 1.0
     dropout: float = 0.3
 
     def __post_init__(self) -> None:

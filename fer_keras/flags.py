@@ -74,6 +74,13 @@ def define_model() -> None:
         'fusion_strength', ModelConfig.fusion_strength, 'Share of the product in `blend`.', 0.0, 1.0
     )
     flags.DEFINE_enum('color', ModelConfig.color, config.COLORS, 'What the backbone sees.')
+    flags.DEFINE_float(
+        'crop',
+        ModelConfig.crop,
+        'Share of the side of the image, about its centre, that the network sees.',
+        0.1,
+        1.0,
+    )
     flags.DEFINE_float('dropout', ModelConfig.dropout, 'Dropout before the head.', 0.0, 0.95)
 
 

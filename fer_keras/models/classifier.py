@@ -24,8 +24,10 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
 
     Returns:
         A model from `image`, float32 `[batch, size, size, 3]`, RGB in [0, 255], to `probabilities`,
-        float32 `[batch, num_classes]`. Its layers `saliency_map` and `attended_image` (where
-        there is a saliency model), `backbone` and `features` are named for whoever looks inside.
+        float32 `[batch, num_classes]`. `config.crop` of its side, about the centre, is all that the
+        network sees: the layer `face`, float32 `[batch, face_size, face_size, 3]`. Its layers
+        `saliency_map` and `attended_image` (where there is a saliency model), `backbone` and
+        `features` are named for whoever looks inside.
 
     Raises:
         ValueError: Fewer than two classes, or an unknown or impossible choice in `config`.
@@ -35,11 +37,13 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
             f'A classifier needs at least two classes. Received: num_classes={num_classes}.'
         )
     image = keras.Input((image_size_px, image_size_px, 3), name='image')
-    x = _attend(image, config, image_size_px)
+    face_size_px = round(image_size_px * config.crop)
+    face = keras.layers.CenterCrop(face_size_px, face_size_px, dtype='float32', name='face')(image)
+    x = _attend(face, config, face_size_px)
     x = _as_color(x, config.color)
     x = get_backbone(config.backbone).preprocess(x)
     backbone = build_backbone(
-        config.backbone, image_size_px=image_size_px, weights=config.backbone_weights
+        config.backbone, image_size_px=face_size_px, weights=config.backbone_weights
     )
     x = keras.layers.GlobalAveragePooling2D(name='features')(backbone(x))
     x = keras.layers.Dropout(config.dropout, name='dropout')(x)
@@ -77,20 +81,22 @@ def has_saliency(model: keras.Model) -> bool:
 
 
 def build_explainer(model: keras.Model) -> keras.Model:
-    """The classifier with its inner pictures: `probabilities`, `saliency_map`, `attended_image`.
+    """The classifier with its inner pictures: also `face`, `saliency_map` and `attended_image`.
 
-    Without a saliency model the map is one everywhere and the attended image is the image.
+    Without a saliency model the map is one everywhere and the attended image is the face.
     """
+    face = model.get_layer('face').output
     if has_saliency(model):
         saliency_map = model.get_layer('attended_image').input[1]
         attended_image = model.get_layer('attended_image').output
     else:
-        attended_image = model.input
-        saliency_map = ops.ones_like(model.input[..., :1])
+        attended_image = face
+        saliency_map = ops.ones_like(face[..., :1])
     return keras.Model(
         model.input,
         {
             'probabilities': model.output,
+            'face': face,
             'saliency_map': saliency_map,
             'attended_image': attended_image,
         },
@@ -98,18 +104,18 @@ def build_explainer(model: keras.Model) -> keras.Model:
     )
 
 
-def _attend(image: Any, config: ModelConfig, image_size_px: int) -> Any:
+def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
     if config.saliency == 'none':
-        return image
+        return face
     saliency_model = build_saliency_model(
         config.saliency,
-        image_size_px=image_size_px,
+        image_size_px=face_size_px,
         weights=config.saliency_weights or None,
         name='saliency_map',
     )
     saliency_model.trainable = False
     fusion = build_fusion(config.fusion, strength=config.fusion_strength, name='attended_image')
-    return fusion([image, saliency_model(image)])
+    return fusion([face, saliency_model(face)])
 
 
 def _as_color(image: Any, color: str) -> Any:

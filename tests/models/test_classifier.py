@@ -45,6 +45,16 @@ def test_without_saliency_the_attended_image_is_the_image():
     assert np.all(explained['saliency_map'] == 1)
 
 
+def test_the_network_sees_the_crop_and_nothing_else():
+    model = build(crop=0.75, saliency='center')
+    explained = build_explainer(model).predict(IMAGES, verbose=0)
+    np.testing.assert_array_equal(explained['face'], IMAGES[:, 8:-8, 8:-8])
+    assert explained['saliency_map'].shape == (3, 48, 48, 1)
+    other = IMAGES.copy()
+    other[:, :8], other[:, -8:], other[:, :, :8], other[:, :, -8:] = 0, 255, 255, 0
+    np.testing.assert_array_equal(model.predict(other, verbose=0), explained['probabilities'])
+
+
 def test_grey_classifiers_cannot_tell_colours_of_one_luma_apart():
     model = build(color='grey')
     luma = IMAGES @ np.array([0.299, 0.587, 0.114], 'float32')
