@@ -120,16 +120,22 @@ def erase(image: tf.Tensor, seed: tf.Tensor, *, largest: float) -> tf.Tensor:
     return tf.where(inside, tf.reduce_mean(image, axis=[0, 1]), image)
 
 
-def compose(steps: list[Augment]) -> Augment:
-    """Applies the steps in order, each with a seed of its own."""
+def compose(geometry: list[Augment], light: list[Augment]) -> Augment:
+    """Applies the steps in order, each with a seed of its own.
+
+    Geometry moves every channel, so that a saliency map in a fourth one stays with its face; light
+    changes the first three.
+    """
 
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         shape = image.shape
-        for step, step_seed in zip(
-            steps, tf.unstack(tf.random.split(seed, max(len(steps), 1))), strict=False
-        ):
+        seeds = tf.unstack(tf.random.split(seed, max(len(geometry) + len(light), 1)))
+        for step, step_seed in zip(geometry, seeds, strict=False):
             image = step(image, step_seed)
-        return tf.ensure_shape(image, shape)
+        rgb, others = image[..., :3], image[..., 3:]
+        for step, step_seed in zip(light, seeds[len(geometry) :], strict=False):
+            rgb = step(rgb, step_seed)
+        return tf.ensure_shape(tf.concat([rgb, others], axis=-1), shape)
 
     return apply
 
@@ -140,25 +146,29 @@ def _with(step: Callable[..., tf.Tensor], **options: float) -> Augment:
 
 # Geometry before light, light before noise: as in a camera.
 AUGMENTATIONS: dict[str, Augment] = {
-    'none': compose([]),
+    'none': compose([], []),
     'light': compose(
         [
             flip,
             _with(warp, rotation_deg=10, zoom=0.1, shift=0.04),
+        ],
+        [
             _with(adjust_light, gain=0.2, contrast=0.2, gamma=0.0),
-        ]
+        ],
     ),
     'strong': compose(
         [
             flip,
             _with(warp, rotation_deg=15, zoom=0.25, shift=0.08, shear=0.1),
+        ],
+        [
             _with(adjust_light, gain=0.4, contrast=0.6, gamma=0.6),
             _with(adjust_color, saturation=0.9, cast=0.2),
             _with(relight, strength=0.8),
             _with(blur, largest=3.0),
             _with(add_noise, largest=8.0),
             _with(erase, largest=0.4),
-        ]
+        ],
     ),
 }
 

@@ -9,6 +9,8 @@ COLORS = ('rgb', 'grey')
 FUSIONS = ('multiply', 'blend', 'residual')
 STRATEGIES = ('default', 'one_device', 'mirrored')
 TARGET_SPLITS = ('train', 'validation', 'test', 'all')
+# `saliency=folder:/maps`: maps that somebody computed beforehand, read by `precomputed_saliency`.
+PRECOMPUTED = 'folder:'
 MONITORS = ('val_accuracy', 'val_loss')
 
 
@@ -66,6 +68,12 @@ class ModelConfig:
     color: str = 'rgb'
     crop: float = 1.0
     dropout: float = 0.3
+
+    @property
+    def maps_folder(self) -> str:
+        """The folder of precomputed saliency maps; empty where a model makes them."""
+        is_folder = self.saliency.startswith(PRECOMPUTED)
+        return self.saliency.removeprefix(PRECOMPUTED) if is_folder else ''
 
     def __post_init__(self) -> None:
         if self.fusion != 'blend' and self.fusion_strength != ModelConfig.fusion_strength:

@@ -64,7 +64,9 @@ def define_model() -> None:
         '`imagenet` (downloaded), `none`, or the path of a weights file without the top.',
     )
     flags.DEFINE_string(
-        'saliency', ModelConfig.saliency, '`none` or a key of `models.saliency.SALIENCY_KINDS`.'
+        'saliency',
+        ModelConfig.saliency,
+        '`none`, a key of `models.saliency.SALIENCY_KINDS`, `saved_model:/path`, `folder:/maps`.',
     )
     flags.DEFINE_string(
         'saliency_weights', ModelConfig.saliency_weights, 'Weights file of the saliency model.'

@@ -17,6 +17,7 @@ from tensorflow_datasets.core import read_only_builder
 
 from fer_keras.augmentation import AUGMENTATIONS
 from fer_keras.config import DataConfig
+from fer_keras.precomputed_saliency import read_map
 from tfds_builders import expressions
 
 # What is read beside the image, where the data set has it.
@@ -83,19 +84,25 @@ class Source:
         examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
             label names) and `DESCRIPTIONS`, all of one shape whatever set they come from.
         size: Number of examples.
+        maps_folder: Folder of a saliency map for each example, or empty.
     """
 
     examples: tf.data.Dataset
     size: int
+    maps_folder: str = ''
 
 
 def read_split(
-    builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str]
+    builders: Sequence[tfds.core.DatasetBuilder],
+    split: str,
+    names: Sequence[str],
+    maps_folder: str = '',
 ) -> Source:
     """Reads a split of every data set that has it, in a fixed order, and only classes in `names`.
 
     Raises:
-        ValueError: No data set has such a split, or nothing is left.
+        FileNotFoundError: `maps_folder` is given and lacks the map of an example.
+        ValueError: No data set has such a split, or nothing is left; or a map is none.
     """
     known = sorted({name for builder in builders for name in builder.info.splits})
     if split != 'all' and split not in known:
@@ -113,7 +120,11 @@ def read_split(
             f'The split must hold images of {list(names)}. '
             f'Received: split={split!r}, which holds none in {described}.'
         )
-    return Source(examples, size)
+    if maps_folder:
+        # Before the first step: a bad map in the midst of an epoch would cost the run.
+        for example in examples.as_numpy_iterator():
+            read_map(maps_folder, example['file_name'].decode())
+    return Source(examples, size, maps_folder)
 
 
 def _read_one(
@@ -154,19 +165,21 @@ def training_batches(
 
     Returns:
         Pairs of float32 `[batch, size, size, 3]`, RGB in [0, 255], and one-hot float32
-        `[batch, num_classes]`; every batch is full.
+        `[batch, num_classes]`; every batch is full. A fourth channel, in [0, 255], is the saliency
+        map where the source has a folder of them.
     """
     augment = AUGMENTATIONS[data.augmentation]
-    decoded = functools.partial(_decode_pair, image_size_px=data.image_size_px)
-    pairs = source.examples.map(lambda example: (example['image'], example['label']))
+    decoded = functools.partial(
+        _decode_pair, image_size_px=data.image_size_px, maps_folder=source.maps_folder
+    )
     if data.cache:
         # Shuffle after the cache: it would otherwise repeat the first epoch's order.
-        pairs = pairs.map(decoded, tf.data.AUTOTUNE).cache()
+        pairs = source.examples.map(decoded, tf.data.AUTOTUNE).cache()
         pairs = pairs.shuffle(source.size, seed=seed)
     else:
         # Shuffle before decoding: the buffer then holds bytes, not pixels.
-        pairs = pairs.shuffle(min(source.size, _SHUFFLE_BUFFER), seed=seed)
-        pairs = pairs.map(decoded, tf.data.AUTOTUNE)
+        examples = source.examples.shuffle(min(source.size, _SHUFFLE_BUFFER), seed=seed)
+        pairs = examples.map(decoded, tf.data.AUTOTUNE)
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     return (
         tf.data.Dataset.zip(pairs.repeat(), seeds)
@@ -187,7 +200,7 @@ def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) ->
     batches = (
         source.examples.map(
             lambda example: (
-                decode(example['image'], data.image_size_px),
+                _decode_example(example, data.image_size_px, source.maps_folder),
                 tf.one_hot(example['label'], num_classes),
             ),
             tf.data.AUTOTUNE,
@@ -199,7 +212,23 @@ def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) ->
 
 
 def _decode_pair(
-    image_bytes: tf.Tensor, label: tf.Tensor, *, image_size_px: int
+    example: dict[str, tf.Tensor], *, image_size_px: int, maps_folder: str
 ) -> tuple[tf.Tensor, tf.Tensor]:
     # The cache holds uint8: a quarter of the memory, and `to_model_input` gives whole numbers.
-    return tf.cast(decode(image_bytes, image_size_px), tf.uint8), label
+    image = _decode_example(example, image_size_px, maps_folder)
+    return tf.cast(image, tf.uint8), example['label']
+
+
+def _decode_example(
+    example: dict[str, tf.Tensor], image_size_px: int, maps_folder: str
+) -> tf.Tensor:
+    """The image, and behind it the map where there is a folder of them, resized alike."""
+    image = decode(example['image'], image_size_px)
+    if not maps_folder:
+        return image
+    saliency_map = tf.numpy_function(
+        lambda name: 255 * read_map(maps_folder, name.decode()), [example['file_name']], tf.float32
+    )
+    saliency_map = tf.ensure_shape(saliency_map, (None, None))[..., None]
+    resized = to_model_input(saliency_map, image_size_px)[..., :1]
+    return tf.ensure_shape(tf.concat([image, resized], axis=-1), (*image.shape[:2], 4))

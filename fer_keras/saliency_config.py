@@ -61,9 +61,13 @@ class SaliencyEvaluationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SaliencyMapsConfig:
-    """Which pictures get maps; larger ones are shrunk to `longest_side_px` first."""
+    """Which pictures get maps; larger ones are shrunk to `longest_side_px` first.
+
+    `input` is an image, a folder of images, or with a `data_dir` the `name/config` of a data set.
+    """
 
     input: str = ''
+    data_dir: str = ''
     output: str = 'runs/saliency_maps'
     saliency: str = 'mlnet_light'
     weights: str = ''
@@ -72,4 +76,6 @@ class SaliencyMapsConfig:
 
     def __post_init__(self) -> None:
         if not self.input:
-            raise ValueError('`input` must name an image or a folder. Received: nothing.')
+            raise ValueError(
+                '`input` must name an image, a folder or a data set. Received: nothing.'
+            )

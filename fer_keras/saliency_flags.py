@@ -63,7 +63,8 @@ def define_evaluation() -> None:
 def define_maps() -> None:
     """Defines a flag for each field of `SaliencyMapsConfig`."""
     default = SaliencyMapsConfig
-    flags.DEFINE_string('input', default.input, 'An image, or a folder of images.')
+    flags.DEFINE_string('input', default.input, 'An image, a folder, or a data set of `data_dir`.')
+    flags.DEFINE_string('data_dir', default.data_dir, 'Folder of the prepared data sets.')
     flags.DEFINE_string('output', default.output, 'Folder to write to.')
     flags.DEFINE_string('saliency', default.saliency, 'Saliency model, or `folder:/maps`.')
     flags.DEFINE_string('weights', default.weights, 'Weights file; empty: the shipped ones.')

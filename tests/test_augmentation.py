@@ -71,3 +71,14 @@ def test_an_erased_rectangle_has_the_mean_of_the_image():
 def test_strong_augmentation_runs_in_a_graph():
     augment = tf.function(augmentation.AUGMENTATIONS['strong'])
     assert augment(IMAGE, seed(0)).shape == IMAGE.shape
+
+
+@pytest.mark.parametrize('name', ['light', 'strong'])
+def test_a_map_in_the_fourth_channel_moves_with_its_image_and_keeps_its_values(name):
+    mark = tf.scatter_nd([[12, 30]], [255.0], [48, 48])
+    image = tf.stack([mark, mark, mark, mark], axis=-1)
+    augmented = augmentation.AUGMENTATIONS[name](image, seed(2)).numpy()
+    where = np.unravel_index(np.argmax(augmented[..., 3]), (48, 48))
+    assert where != (12, 30) and augmented[..., 3].max() <= 255
+    # Noise and light change the picture only: most of the map is still exactly zero.
+    assert np.mean(augmented[..., 3] == 0) > 0.98

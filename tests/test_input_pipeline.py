@@ -1,5 +1,6 @@
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -61,6 +62,36 @@ def test_an_epoch_holds_every_image_once_and_the_next_another_order(builder, cac
     epochs = [[i.tobytes() for b, _ in batches[start : start + 6] for i in b] for start in (0, 6)]
     assert len(set(epochs[0])) == source.size == 42
     assert sorted(epochs[0]) == sorted(epochs[1]) and epochs[0] != epochs[1]
+
+
+def write_maps(folder, builder, value=None):
+    """One grey map a file, of its own value, at twice the size."""
+    for position, example in enumerate(builder.as_dataset('validation').as_numpy_iterator()):
+        plane = np.full((64, 64), position if value is None else value, np.uint8)
+        cv2.imwrite(str(folder / example['file_name'].decode()), plane)
+
+
+def test_maps_of_a_folder_travel_as_the_fourth_channel(builder, tmp_path):
+    write_maps(tmp_path, builder)
+    source = read_split([builder], 'validation', BASIC, str(tmp_path))
+    images = np.concatenate(
+        [image for image, _ in take(evaluation_batches(source, DATA, num_classes=7), 99)]
+    )
+    assert images.shape == (14, 32, 32, 4)
+    np.testing.assert_array_equal(images[:, 5, 5, 3], np.arange(14))
+    plain = evaluation_batches(read_split([builder], 'validation', BASIC), DATA, num_classes=7)
+    np.testing.assert_array_equal(
+        images[..., :3], np.concatenate([image for image, _ in take(plain, 99)])
+    )
+    # Shuffled together.
+    rows = {image.tobytes() for image in images}
+    trained = take(training_batches(source, DATA, num_classes=7, seed=0), 5)
+    assert all(image.tobytes() in rows for batch, _ in trained for image in batch)
+
+
+def test_a_missing_map_ends_before_training(builder, tmp_path):
+    with pytest.raises(FileNotFoundError, match='No saliency map for'):
+        read_split([builder], 'validation', BASIC, str(tmp_path))
 
 
 def test_the_seed_decides_order_and_augmentation(builder):

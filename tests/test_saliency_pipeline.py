@@ -8,9 +8,11 @@ import tensorflow as tf
 from fer_keras import saliency_pipeline as pipeline
 from fer_keras.evaluation import saliency_metrics
 from fer_keras.evaluation.saliency_pictures import write_saliency_maps
+from fer_keras.input_pipeline import open_dataset, read_split
 from fer_keras.precomputed_saliency import read_precomputed
 from fer_keras.saliency_config import SaliencyMapsConfig, SaliencyTrainingConfig
 from fer_keras.training import saliency_losses
+from tests.fakes import BASIC, write_dataset
 
 
 def marked_example(row, column, size=(16, 24)):
@@ -146,6 +148,16 @@ def test_maps_and_overlays_are_written_for_images_of_any_size(tmp_path):
     assert summary.mean_map_cc == pytest.approx(1, abs=0.01)
     for name in ('maps/x/a.png', 'overlays/b.png', 'mean_map.png', 'mean_overlay.png'):
         assert (output / name).is_file()
+
+
+def test_maps_of_a_data_set_can_be_read_back_for_training(tmp_path):
+    write_dataset(tmp_path / 'data', people={'train': 1, 'test': 1})
+    options = SaliencyMapsConfig(
+        input='fake', data_dir=str(tmp_path / 'data'), output=str(tmp_path), saliency='center'
+    )
+    assert write_saliency_maps(options).images == 14
+    builder = open_dataset('fake', str(tmp_path / 'data'))
+    assert read_split([builder], 'train', BASIC, str(tmp_path / 'maps')).size == 7
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -33,7 +33,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
     target = open_dataset(run.data.target_name, run.data.data_dir)
-    source = read_split([target], run.data.target_split, names)
+    source = read_split([target], run.data.target_split, names, run.model.maps_folder)
     rows = predict_split(model, source, run.data, names)
     left_out = _count(target, run.data.target_split) - source.size
     metrics = summarize(rows, names) | {

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import tensorflow_datasets as tfds
 
+from fer_keras.config import PRECOMPUTED
 from fer_keras.evaluation.saliency_metrics import cc
-from fer_keras.precomputed_saliency import PREFIX, read_precomputed
+from fer_keras.input_pipeline import open_dataset
+from fer_keras.precomputed_saliency import read_precomputed
 from fer_keras.saliency_config import SaliencyMapsConfig
 from fer_keras.saliency_predictor import SaliencyPredictor, batches_of_one_size
 
@@ -33,15 +36,17 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
     Raises:
         FileNotFoundError: `input` is missing or holds no image.
     """
-    files = list_images(config.input)
-    root = pathlib.Path(config.input).expanduser()
-    root = root if root.is_dir() else root.parent
+    if config.data_dir:
+        pictures, count = _read_dataset(config)
+    else:
+        files = list_images(config.input)
+        pictures, count = _read_files(files, config), len(files)
     output = pathlib.Path(config.output).expanduser()
     predictor = SaliencyPredictor(config.saliency, weights=config.weights or None)
     mean_image, mean_map = np.zeros((*MEAN_SIZE, 3)), np.zeros(MEAN_SIZE)
     center = SaliencyPredictor('center')(np.zeros((1, *MEAN_SIZE, 3)))[0, :, :, 0]
     correlations = []
-    for names, images in batches_of_one_size(_read(files, root, config), config.batch_size):
+    for names, images in batches_of_one_size(pictures, config.batch_size):
         for name, image, saliency_map in zip(
             names, images, _maps(names, images, predictor), strict=True
         ):
@@ -52,13 +57,13 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
             mean_map += small
             correlations.append(cc(small, center))
     if not correlations:
-        raise ValueError(f'None of the {len(files)} files in {config.input} could be read.')
+        raise ValueError(f'None of the {count} files in {config.input} could be read.')
     mean_map, mean_image = mean_map / len(correlations), mean_image / len(correlations)
     _write(output / 'mean_map', mean_map / max(mean_map.max(), 1e-7) * 255)
     _write(output / 'mean_overlay', overlay(mean_image, mean_map / max(mean_map.max(), 1e-7)))
     return Summary(
         images=len(correlations),
-        skipped=len(files) - len(correlations),
+        skipped=count - len(correlations),
         mean_map_cc=cc(mean_map, center),
         mean_cc=float(np.mean(correlations)),
         mean_overlay=str(output / 'mean_overlay.png'),
@@ -85,24 +90,40 @@ def list_images(folder: str) -> list[pathlib.Path]:
     return images
 
 
-def _read(
-    files: list[pathlib.Path], root: pathlib.Path, config: SaliencyMapsConfig
+def _read_dataset(config: SaliencyMapsConfig) -> tuple[Iterator[tuple[str, np.ndarray]], int]:
+    """(file name, RGB uint8) of every example of all splits, and their number."""
+    builder = open_dataset(config.input, config.data_dir)
+    examples = tfds.as_numpy(builder.as_dataset(split='all', shuffle_files=False))
+    pictures = (
+        (example['file_name'].decode(), _shrink(example['image'], config)) for example in examples
+    )
+    return pictures, sum(split.num_examples for split in builder.info.splits.values())
+
+
+def _read_files(
+    files: list[pathlib.Path], config: SaliencyMapsConfig
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """(path below `root` without suffix, RGB uint8) of every file that is an image."""
+    """(path below `input`, RGB uint8) of every file that is an image."""
+    root = pathlib.Path(config.input).expanduser()
+    root = root if root.is_dir() else root.parent
     for file in files:
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if picture is None:
             print(f'{file} cannot be read as an image: skipped.')
             continue
-        scale = config.longest_side_px / max(picture.shape[:2])
-        if scale < 1:
-            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        yield str(file.relative_to(root)), picture[:, :, ::-1]
+        yield str(file.relative_to(root)), _shrink(picture[:, :, ::-1], config)
+
+
+def _shrink(picture: np.ndarray, config: SaliencyMapsConfig) -> np.ndarray:
+    scale = config.longest_side_px / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _maps(names: list[str], images: np.ndarray, predictor: SaliencyPredictor) -> np.ndarray:
-    if predictor.kind.startswith(PREFIX):
-        folder = predictor.kind.removeprefix(PREFIX)
+    if predictor.kind.startswith(PRECOMPUTED):
+        folder = predictor.kind.removeprefix(PRECOMPUTED)
         return np.stack(
             [read_precomputed(folder, name, images.shape[1:3])[:, :, 0] for name in names]
         )

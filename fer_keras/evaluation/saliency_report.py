@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 
+from fer_keras.config import PRECOMPUTED
 from fer_keras.evaluation import saliency_metrics as metrics
-from fer_keras.precomputed_saliency import PREFIX, read_precomputed
+from fer_keras.precomputed_saliency import read_precomputed
 from fer_keras.saliency_predictor import SaliencyPredictor
 
 COLUMNS = ('NSS', 'CC', 'SIM', 'KL', 'AUC-Judd', 'sAUC', 'IG (bit)')
@@ -46,9 +47,9 @@ def predict(examples: Sequence[dict], kind: str, weights: str) -> Iterable[np.nd
     predictor = SaliencyPredictor(kind, weights=weights or None)
     for example in examples:
         image = example['image']
-        if kind.startswith(PREFIX):
+        if kind.startswith(PRECOMPUTED):
             name = example['file_name'].decode()
-            folder = kind.removeprefix(PREFIX)
+            folder = kind.removeprefix(PRECOMPUTED)
             yield read_precomputed(folder, name, image.shape[:2])[:, :, 0]
         else:
             yield predictor(image[None])[0, :, :, 0]

@@ -12,6 +12,7 @@ from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
 from fer_keras.models.fusion import build_fusion
 from fer_keras.models.saliency import build_saliency_model
+from fer_keras.models.saliency_layers import MapChannel
 
 
 def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: int) -> keras.Model:
@@ -24,7 +25,8 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
 
     Returns:
         A model from `image`, float32 `[batch, size, size, 3]`, RGB in [0, 255], to `probabilities`,
-        float32 `[batch, num_classes]`. `config.crop` of its side, about the centre, is all that the
+        float32 `[batch, num_classes]`. Where the saliency maps are precomputed, `image` has them as
+        a fourth channel in [0, 255]. `config.crop` of its side, about the centre, is all that the
         network sees: the layer `face`, float32 `[batch, face_size, face_size, 3]`. Its layers
         `saliency_map` and `attended_image` (where there is a saliency model), `backbone` and
         `features` are named for whoever looks inside.
@@ -36,7 +38,8 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         raise ValueError(
             f'A classifier needs at least two classes. Received: num_classes={num_classes}.'
         )
-    image = keras.Input((image_size_px, image_size_px, 3), name='image')
+    channels = 4 if config.maps_folder else 3
+    image = keras.Input((image_size_px, image_size_px, channels), name='image')
     face_size_px = round(image_size_px * config.crop)
     face = keras.layers.CenterCrop(face_size_px, face_size_px, dtype='float32', name='face')(image)
     x = _attend(face, config, face_size_px)
@@ -87,7 +90,7 @@ def build_explainer(model: keras.Model) -> keras.Model:
     """
     face = model.get_layer('face').output
     if has_saliency(model):
-        saliency_map = model.get_layer('attended_image').input[1]
+        face, saliency_map = model.get_layer('attended_image').input
         attended_image = model.get_layer('attended_image').output
     else:
         attended_image = face
@@ -107,6 +110,9 @@ def build_explainer(model: keras.Model) -> keras.Model:
 def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
     if config.saliency == 'none':
         return face
+    fusion = build_fusion(config.fusion, strength=config.fusion_strength, name='attended_image')
+    if config.maps_folder:
+        return fusion([face[..., :3], MapChannel(name='saliency_map')(face)])
     saliency_model = build_saliency_model(
         config.saliency,
         image_size_px=face_size_px,
@@ -114,7 +120,6 @@ def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
         name='saliency_map',
     )
     saliency_model.trainable = False
-    fusion = build_fusion(config.fusion, strength=config.fusion_strength, name='attended_image')
     return fusion([face, saliency_model(face)])
 
 

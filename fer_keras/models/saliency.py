@@ -84,8 +84,8 @@ def get_saliency_kind(kind: str) -> SaliencyKind:
     """Looks a kind up; an unknown one lists the known ones."""
     if kind not in SALIENCY_KINDS:
         raise ValueError(
-            f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{PREFIX}/path`. '
-            f'Received: saliency={kind!r}.'
+            f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{PREFIX}/path`; '
+            f'a classifier also reads `folder:/maps`. Received: saliency={kind!r}.'
         )
     return SALIENCY_KINDS[kind]
 

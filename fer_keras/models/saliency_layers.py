@@ -59,6 +59,17 @@ class DivideByMaximum(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package='fer_keras')
+class MapChannel(keras.layers.Layer):
+    """Takes a map that travels with its image: the fourth channel, `[batch, H, W, 1]` in [0, 1]."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+
+    def call(self, image_and_map: Any) -> Any:
+        return ops.clip(image_and_map[..., 3:] / 255, 0.0, 1.0)
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
 class ExpOfLogits(keras.layers.Layer):
     """Logits of a fixation density -> p / max(p) = exp(logit - max(logit)), in [0, 1]."""
 

@@ -28,7 +28,17 @@ def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -
 
     Returns:
         The folder of the new version.
+
+    Raises:
+        ValueError: Another number of names than outputs, or a model that reads saliency maps from
+            a folder: a new photo has none.
     """
+    if model.input_shape[-1] != 3:
+        raise ValueError(
+            'A classifier must make its saliency maps itself to be served: a new photo has no map '
+            'in a folder. Received: an input of 4 channels, from `saliency=folder:...`. Train '
+            'with `saliency=saved_model:/path` or a kind of our own.'
+        )
     if model.output_shape[-1] != len(names):
         raise ValueError(
             f'`names` must have one name an output. Received: {len(names)} names for '

@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from fer_keras.models.classifier import build_classifier, build_explainer, freeze_for_stage
+from fer_keras.models.classifier import (
+    build_classifier,
+    build_explainer,
+    freeze_for_stage,
+    load_classifier,
+)
 from tests.fakes import TINY_MODEL, random_images
 
 IMAGES = random_images(3, 64).astype('float32')
@@ -53,6 +58,23 @@ def test_the_network_sees_the_crop_and_nothing_else():
     other = IMAGES.copy()
     other[:, :8], other[:, -8:], other[:, :, :8], other[:, :, -8:] = 0, 255, 255, 0
     np.testing.assert_array_equal(model.predict(other, verbose=0), explained['probabilities'])
+
+
+def test_a_map_in_the_fourth_channel_is_multiplied_in(tmp_path):
+    model = build(saliency='folder:/maps', crop=0.75)
+    maps = np.random.default_rng(1).uniform(0, 255, (3, 64, 64, 1)).astype('float32')
+    images = np.concatenate([IMAGES, maps], axis=-1)
+    explained = build_explainer(model).predict(images, verbose=0)
+    inner = slice(8, -8)
+    np.testing.assert_array_equal(explained['face'], IMAGES[:, inner, inner])
+    np.testing.assert_allclose(explained['saliency_map'], maps[:, inner, inner] / 255, rtol=1e-6)
+    product = explained['face'] * explained['saliency_map']
+    np.testing.assert_allclose(explained['attended_image'], product, rtol=1e-6)
+    model.save(tmp_path / 'model.keras')
+    again = load_classifier(str(tmp_path / 'model.keras'))
+    np.testing.assert_array_equal(
+        again.predict(images, verbose=0), model.predict(images, verbose=0)
+    )
 
 
 def test_grey_classifiers_cannot_tell_colours_of_one_luma_apart():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -50,6 +52,14 @@ def test_versions_count_up_and_leave_nothing_unfinished(model, tmp_path):
     paths = [export_classifier(model, BASIC, str(tmp_path)) for _ in range(2)]
     assert [path.rsplit('/', 1)[1] for path in paths] == ['1', '2']
     assert sorted(path.name for path in tmp_path.iterdir()) == ['1', '2']
+
+
+def test_a_classifier_that_reads_maps_from_a_folder_is_not_served(tmp_path):
+    config = dataclasses.replace(TINY_MODEL, saliency='folder:/maps')
+    with pytest.raises(ValueError, match='make its saliency maps itself'):
+        export_classifier(
+            build_classifier(config, num_classes=7, image_size_px=32), BASIC, str(tmp_path)
+        )
 
 
 def test_names_must_match_the_outputs(model, tmp_path):
