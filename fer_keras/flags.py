@@ -133,6 +133,12 @@ def define_training() -> None:
     )
 
 
+def define_comparison() -> None:
+    """Defines the flags of `fer_keras.compare`."""
+    flags.DEFINE_string('evaluation', '', 'Report inside each run; empty: on its own target.')
+    flags.DEFINE_string('output', '', 'CSV file to write the table to.')
+
+
 def define_run() -> None:
     """Defines the flags of a whole run."""
     define_data()
@@ -154,16 +160,30 @@ def start(main: Callable[[], None], *, continues_run: bool = False) -> None:
             trained with are read first and the command line overrides them.
     """
     argv = _with_flags_of_the_run(sys.argv) if continues_run else sys.argv
-    app.run(lambda _: _call(main), argv=argv)
+
+    def main_without_arguments(arguments: Sequence[str]) -> None:
+        if arguments:
+            raise ValueError(
+                f'Everything is given by flags. Received: {list(arguments)}. An experiment, for '
+                'instance, is given as --flagfile=experiments/cross.flags.'
+            )
+        main()
+
+    app.run(lambda argv: _call(main_without_arguments, argv[1:]), argv=argv)
 
 
-def _call(main: Callable[[], None]) -> None:
+def start_with_arguments(main: Callable[[Sequence[str]], None]) -> None:
+    """As `start`, for a command whose `main` takes what is left after the flags."""
+    app.run(lambda argv: _call(main, argv[1:]))
+
+
+def _call(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> None:
     if not FLAGS['verbosity'].present:
         logging.set_verbosity(logging.WARNING)
     # TensorFlow and absl would otherwise print each message twice.
     python_logging.getLogger('tensorflow').propagate = False
     try:
-        main()
+        main(arguments)
     except (ValueError, FileNotFoundError, FileExistsError) as error:
         if FLAGS.is_parsed() and logging.get_verbosity() >= logging.DEBUG:
             raise

@@ -35,7 +35,7 @@ def summarize(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
     )
     return {
         'accuracy': float(correct.mean()),
-        'accuracy_interval': bootstrap_over_subjects(correct, _people(rows)),
+        'accuracy_interval': bootstrap_over_subjects(correct, people(rows)),
         'accuracy_among_present': float((rows['label'] == among_present).mean()),
         'unweighted_average_recall': float(per_class[1].mean()),
         'macro_f1': float(per_class[2].mean()),
@@ -65,6 +65,6 @@ def _decide_among(rows: pd.DataFrame, present: Sequence[str]) -> np.ndarray:
     return np.array(present)[np.argmax(rows[columns].to_numpy(), axis=1)]
 
 
-def _people(rows: pd.DataFrame) -> list[str]:
+def people(rows: pd.DataFrame) -> list[str]:
     """The person of each image; an image of nobody known stands for itself."""
     return list(rows['subject_id'].where(rows['subject_id'] != '', rows['file_name']))

@@ -1,0 +1,116 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_keras.evaluation.comparison import compare, holm, read_predictions
+from tests.test_end_to_end import run
+
+CLASSES = ('neutral', 'happy')
+
+
+def predictions(right):
+    """A row an image: `right` is `[people, images]`, whether each was recognised."""
+    rows = []
+    for person, images in enumerate(right):
+        for image, is_right in enumerate(images):
+            label = CLASSES[image % 2]
+            predicted = label if is_right else CLASSES[1 - image % 2]
+            rows.append((f'{person}_{image}.png', f's{person}', label, predicted))
+    return pd.DataFrame(rows, columns=['file_name', 'subject_id', 'label', 'predicted'])
+
+
+def random_right(share, seed=0):
+    return np.random.default_rng(seed).random((30, 8)) < share
+
+
+def only(groups):
+    (comparison,) = compare(groups)
+    return comparison
+
+
+def test_a_clear_difference_is_found_and_its_interval_holds_it():
+    found = only({'a': [predictions(random_right(0.5))], 'b': [predictions(random_right(0.9, 1))]})
+    assert found.difference == pytest.approx(found.accuracies[1] - found.accuracies[0])
+    assert 0 < found.interval[0] < found.difference < found.interval[1]
+    assert found.p_permutation < 0.001 and found.p_mcnemar < 0.001
+
+
+def test_equal_classifiers_do_not_differ():
+    rows = predictions(random_right(0.7))
+    found = only({'a': [rows], 'b': [rows.sample(frac=1, random_state=0)]})
+    assert (found.difference, found.interval) == (0, (0, 0))
+    assert found.p_permutation == found.p_mcnemar == 1
+
+
+def test_mcnemar_is_worked_by_hand():
+    # 1 image lost, 6 won: twice the tail of a fair coin, 2 (1 + 7) / 2^7
+    before = np.array([[True] + [False] * 6 + [True] * 3])
+    after = np.array([[False] + [True] * 6 + [True] * 3])
+    found = only({'a': [predictions(before)], 'b': [predictions(after)]})
+    assert found.p_mcnemar == pytest.approx(2 * (1 + 7) / 2**7)
+
+
+def test_one_person_is_no_evidence_however_many_images():
+    worse, better = np.zeros((4, 50), bool), np.zeros((4, 50), bool)
+    better[2] = True
+    found = only({'a': [predictions(worse)], 'b': [predictions(better)]})
+    assert found.p_mcnemar < 1e-9
+    assert found.p_permutation == 1 and found.interval[0] == 0
+
+
+def test_false_alarms_are_as_rare_as_promised():
+    p_values = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        skill = rng.random((20, 1))  # of the person: images of one person go together
+        a, b = (predictions(rng.random((20, 4)) < skill) for _ in range(2))
+        p_values.append(only({'a': [a], 'b': [b]}).p_permutation)
+    assert np.mean(np.array(p_values) < 0.05) < 0.1
+
+
+def test_seeds_are_averaged_and_have_no_mcnemar():
+    seeds = [predictions(random_right(0.6, seed)) for seed in range(3)]
+    found = only({'a': seeds, 'b': [predictions(random_right(0.9, 9))] * 3})
+    expected = np.mean([(rows['label'] == rows['predicted']).mean() for rows in seeds])
+    assert found.accuracies[0] == pytest.approx(expected) and found.p_mcnemar is None
+
+
+def test_holm_is_worked_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_other_images_are_refused_by_name():
+    rows = predictions(random_right(0.7))
+    with pytest.raises(ValueError, match='1 images only in a, 0 only in b.*29_7.png'):
+        compare({'a': [rows], 'b': [rows.iloc[:-1]]})
+    relabelled = rows.assign(label=rows['label'].replace('happy', 'sad'))
+    with pytest.raises(ValueError, match='same labels'):
+        compare({'a': [rows], 'b': [relabelled]})
+
+
+def test_one_classifier_is_refused():
+    with pytest.raises(ValueError, match='at least two'):
+        compare({'a': [predictions(random_right(0.7))]})
+
+
+def test_a_run_without_predictions_says_what_to_type(tmp_path):
+    with pytest.raises(FileNotFoundError, match='fer_keras.evaluate --run_dir'):
+        read_predictions(str(tmp_path), 'rafd_frontal_faces_all')
+
+
+def test_the_command_compares_files_and_writes_the_table(tmp_path):
+    for name, share in (('a', 0.5), ('b', 0.9), ('c', 0.5)):
+        rows = predictions(random_right(share, ord(name)))
+        rows.to_csv(tmp_path / f'{name}.csv', index=False)
+    files = [tmp_path / f'{name}.csv' for name in 'abc']
+    completed = run('compare', *files, f'--output={tmp_path / "table.csv"}')
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    table = pd.read_csv(tmp_path / 'table.csv')
+    assert len(table) == 2 and table['p_holm'][0] < 0.01 < table['p_holm'][1]
+    assert 'p (Holm)' in completed.stdout
+
+
+def test_a_forgotten_flagfile_is_not_ignored():
+    completed = run('train', 'experiments/cross.flags')
+    assert completed.returncode == 2 and '--flagfile=experiments/cross.flags' in completed.stderr
