@@ -102,6 +102,8 @@ class TrainingConfig:
     label_smoothing: float = 0.1
     ema_momentum: float = 0.0
     patience: int = 10
+    steps_per_call: int = 1
+    checkpoint_steps: int = 0
     monitor: str = 'val_accuracy'
     seed: int = 0
     deterministic: bool = False

@@ -118,6 +118,15 @@ def define_training() -> None:
     flags.DEFINE_integer(
         'patience', TrainingConfig.patience, 'Epochs without a better `monitor` to stop after.', 1
     )
+    flags.DEFINE_integer(
+        'steps_per_call', TrainingConfig.steps_per_call, 'Steps in one call of the graph.', 1
+    )
+    flags.DEFINE_integer(
+        'checkpoint_steps',
+        TrainingConfig.checkpoint_steps,
+        'Steps between saved states; each epoch ends with one in any case. 0: only there.',
+        0,
+    )
     flags.DEFINE_enum(
         'monitor',
         TrainingConfig.monitor,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
@@ -158,45 +160,64 @@ def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
     return tf.ensure_shape(image, (image_size_px, image_size_px, 3))
 
 
-def training_batches(
-    source: Source, data: DataConfig, *, num_classes: int, seed: int
-) -> tf.data.Dataset:
-    """Shuffled, augmented batches without end.
+class TrainingBatches:
+    """Shuffled, augmented batches as a pure function of the seed, the epoch and the position.
 
-    Returns:
-        Pairs of float32 `[batch, size, size, 3]`, RGB in [0, 255], and one-hot float32
-        `[batch, num_classes]`; every batch is full. A fourth channel, in [0, 255], is the saliency
-        map where the source has a folder of them.
+    Each epoch has a fresh order, and each image in it a fresh augmentation, that nothing else
+    decides: not which epochs were read before, nor how many threads read. An epoch can therefore
+    be entered at any step. What does not fill a batch is left to another epoch's order.
     """
-    augment = AUGMENTATIONS[data.augmentation]
-    decoded = functools.partial(
-        _decode_pair, image_size_px=data.image_size_px, maps_folder=source.maps_folder
-    )
-    if data.cache:
-        # Shuffle after the cache: it would otherwise repeat the first epoch's order.
-        pairs = source.examples.map(decoded, tf.data.AUTOTUNE).cache()
-        pairs = pairs.shuffle(source.size, seed=seed)
-    else:
-        # Shuffle before decoding: the buffer then holds bytes, not pixels.
-        examples = source.examples.shuffle(min(source.size, _SHUFFLE_BUFFER), seed=seed)
-        pairs = examples.map(decoded, tf.data.AUTOTUNE)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    return (
-        tf.data.Dataset.zip(pairs.repeat(), seeds)
-        .map(
-            lambda pair, seed: (
-                augment(tf.cast(pair[0], tf.float32), seed),
-                tf.one_hot(pair[1], num_classes),
-            ),
-            tf.data.AUTOTUNE,
+
+    def __init__(self, source: Source, data: DataConfig, *, num_classes: int, seed: int) -> None:
+        self.steps_per_epoch = max(1, source.size // data.batch_size)
+        self._source = source
+        self._data = data
+        self._num_classes = num_classes
+        self._seed = seed
+        decoded = functools.partial(
+            _decode_pair, image_size_px=data.image_size_px, maps_folder=source.maps_folder
         )
-        .batch(data.batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+        self._decode = decoded
+        # One cache for all epochs.
+        self._cached = source.examples.map(decoded, tf.data.AUTOTUNE).cache()
+
+    def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
+        """The batches of one epoch, from `first_step` on.
+
+        Returns:
+            Pairs of float32 `[batch, size, size, 3]`, RGB in [0, 255], and one-hot float32
+            `[batch, num_classes]`; every batch is full. A fourth channel, in [0, 255], is the
+            saliency map where the source has a folder of them.
+        """
+        size, data = self._source.size, self._data
+        epoch_seed = int(np.random.SeedSequence([self._seed, epoch]).generate_state(1)[0])
+        images = self.steps_per_epoch * data.batch_size
+        options = {'seed': epoch_seed, 'reshuffle_each_iteration': False}
+        if data.cache:
+            # Shuffle after the cache: it would otherwise repeat the first epoch's order.
+            pairs = self._cached.shuffle(size, **options).repeat().take(images)
+        else:
+            # Shuffle before decoding: the buffer then holds bytes, not pixels.
+            examples = self._source.examples.shuffle(min(size, _SHUFFLE_BUFFER), **options)
+            pairs = examples.repeat().take(images)
+        pairs = pairs.enumerate().skip(first_step * data.batch_size)
+        augment = AUGMENTATIONS[data.augmentation]
+
+        def finish(position: tf.Tensor, pair: Any) -> tuple[tf.Tensor, tf.Tensor]:
+            image, label = pair if data.cache else self._decode(pair)
+            seed = tf.stack([tf.constant(epoch_seed, tf.int64), position])
+            augmented = augment(tf.cast(image, tf.float32), seed)
+            return augmented, tf.one_hot(label, self._num_classes)
+
+        return (
+            pairs.map(finish, tf.data.AUTOTUNE)
+            .batch(data.batch_size, drop_remainder=True)
+            .prefetch(tf.data.AUTOTUNE)
+        )
 
 
 def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) -> tf.data.Dataset:
-    """Batches in the order of the data set, the last one partial; shapes as `training_batches`."""
+    """Batches in the order of the data set, the last one partial; shapes as `TrainingBatches`."""
     batches = (
         source.examples.map(
             lambda example: (
@@ -206,9 +227,9 @@ def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) ->
             tf.data.AUTOTUNE,
         )
         .batch(data.batch_size)
-        .prefetch(tf.data.AUTOTUNE)
+        .apply(tf.data.experimental.assert_cardinality(-(-source.size // data.batch_size)))
     )
-    return batches.cache() if data.cache else batches
+    return batches.cache() if data.cache else batches.prefetch(tf.data.AUTOTUNE)
 
 
 def _decode_pair(

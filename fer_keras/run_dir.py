@@ -38,6 +38,11 @@ class RunDir:
         return os.path.join(self.path, 'checkpoints', 'best.keras')
 
     @property
+    def state_dir(self) -> str:
+        """The last states of the training, from which it goes on."""
+        return os.path.join(self.path, 'checkpoints', 'states')
+
+    @property
     def tensorboard_dir(self) -> str:
         """Scalars for TensorBoard."""
         return os.path.join(self.path, 'tensorboard')
@@ -56,16 +61,31 @@ class RunDir:
         """The report on the run's own target, or on another `evaluation`, inside it."""
         return os.path.join(self.path, 'report', *filter(None, [evaluation]))
 
-    def create(self) -> RunDir:
-        """Makes the folder.
+    def claim(self, flags: str) -> None:
+        """Makes the folder for a run of these flags, or finds such a run that was cut off.
+
+        Args:
+            flags: The content of `flags.txt`.
 
         Raises:
-            FileExistsError: It already holds a run.
+            FileExistsError: It holds a finished run, or one of other flags.
         """
-        if os.path.exists(self.flags_file):
+        if os.path.isfile(os.path.join(self.report_dir(), 'metrics.json')):
             raise FileExistsError(
                 f'{self.path} already holds a run. Choose another --run_dir, or delete it: '
                 f'rm -r {self.path}'
             )
+        if os.path.isfile(self.flags_file):
+            with open(self.flags_file, encoding='utf-8') as file:
+                differing = sorted(set(file.read().split('\n')) ^ set(flags.split('\n')))
+            if differing:
+                raise FileExistsError(
+                    f'{self.path} holds an unfinished run of other flags: {differing[:6]}. Give '
+                    'the same flags to go on with it, choose another --run_dir, or delete it: '
+                    f'rm -r {self.path}'
+                )
         os.makedirs(os.path.dirname(self.model_file), exist_ok=True)
-        return self
+        unfinished = f'{self.flags_file}.unfinished'
+        with open(unfinished, 'w', encoding='utf-8') as file:
+            file.write(flags)
+        os.replace(unfinished, self.flags_file)

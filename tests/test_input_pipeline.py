@@ -7,13 +7,13 @@ import tensorflow as tf
 
 from fer_keras.config import DataConfig
 from fer_keras.input_pipeline import (
+    TrainingBatches,
     decode,
     evaluation_batches,
     label_names,
     open_dataset,
     read_split,
     to_model_input,
-    training_batches,
 )
 from tests.fakes import BASIC, png_bytes, random_images, write_dataset
 
@@ -48,7 +48,7 @@ def test_decoding_is_resizing_the_pixels():
 
 def test_training_sees_the_very_pixels_of_evaluation(builder):
     source = read_split([builder], 'validation', BASIC)
-    trained = training_batches(source, DATA, num_classes=7, seed=0)
+    trained = TrainingBatches(source, DATA, num_classes=7, seed=0).epoch(0)
     evaluated = evaluation_batches(source, DATA, num_classes=7)
     known = {image.tobytes() for batch, _ in take(evaluated, 99) for image in batch}
     assert all(image.tobytes() in known for batch, _ in take(trained, 5) for image in batch)
@@ -58,8 +58,8 @@ def test_training_sees_the_very_pixels_of_evaluation(builder):
 def test_an_epoch_holds_every_image_once_and_the_next_another_order(builder, cache):
     data = dataclasses.replace(DATA, cache=cache, batch_size=7)
     source = read_split([builder], 'train', BASIC)
-    batches = take(training_batches(source, data, num_classes=7, seed=0), 12)
-    epochs = [[i.tobytes() for b, _ in batches[start : start + 6] for i in b] for start in (0, 6)]
+    batches = TrainingBatches(source, data, num_classes=7, seed=0)
+    epochs = [[i.tobytes() for b, _ in take(batches.epoch(n), 99) for i in b] for n in (0, 1)]
     assert len(set(epochs[0])) == source.size == 42
     assert sorted(epochs[0]) == sorted(epochs[1]) and epochs[0] != epochs[1]
 
@@ -85,7 +85,7 @@ def test_maps_of_a_folder_travel_as_the_fourth_channel(builder, tmp_path):
     )
     # Shuffled together.
     rows = {image.tobytes() for image in images}
-    trained = take(training_batches(source, DATA, num_classes=7, seed=0), 5)
+    trained = take(TrainingBatches(source, DATA, num_classes=7, seed=0).epoch(0), 5)
     assert all(image.tobytes() in rows for batch, _ in trained for image in batch)
 
 
@@ -98,11 +98,33 @@ def test_the_seed_decides_order_and_augmentation(builder):
     data = dataclasses.replace(DATA, augmentation='light')
     source = read_split([builder], 'train', BASIC)
     first, again, other = (
-        take(training_batches(source, data, num_classes=7, seed=seed), 2)[1][0]
+        take(TrainingBatches(source, data, num_classes=7, seed=seed).epoch(0), 2)[1][0]
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
+
+
+@pytest.mark.parametrize('cache', [True, False])
+def test_an_epoch_can_be_entered_at_any_step(builder, cache):
+    data = dataclasses.replace(DATA, cache=cache, augmentation='light')
+    source = read_split([builder], 'train', BASIC)
+    whole = take(TrainingBatches(source, data, num_classes=7, seed=1).epoch(3), 99)
+    assert len(whole) == 10
+    # Another process, which has read no other epoch and takes the other way to the pixels.
+    again = dataclasses.replace(data, cache=not cache)
+    entered = take(TrainingBatches(source, again, num_classes=7, seed=1).epoch(3, 4), 99)
+    assert len(entered) == 6
+    for (image, label), (expected_image, expected_label) in zip(entered, whole[4:], strict=True):
+        np.testing.assert_array_equal(image, expected_image)
+        np.testing.assert_array_equal(label, expected_label)
+
+
+def test_a_source_smaller_than_a_batch_still_fills_one(builder):
+    source = read_split([builder], 'validation', BASIC)
+    data = dataclasses.replace(DATA, batch_size=20)
+    ((images, _),) = take(TrainingBatches(source, data, num_classes=7, seed=0).epoch(0), 99)
+    assert len(images) == 20
 
 
 def test_the_last_partial_batch_is_evaluated(builder):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+
 import keras
 
 from fer_keras.config import TrainingConfig
@@ -9,21 +12,42 @@ from fer_keras.run_dir import RunDir
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Ends the run where the loss is no number, saying in which epoch and what to try."""
+    """Ends the run where the loss is no number, saying at which step and what to try."""
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        loss = (logs or {}).get('loss', 0.0)
-        if loss != loss:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if not math.isfinite((logs or {}).get('loss', 0.0)):
             raise ValueError(
-                f'The loss became NaN in epoch {epoch + 1}. '
-                'Lower --learning_rate and --head_learning_rate and start again.'
+                f'The loss is no longer finite after step {batch + 1} of epoch {self._epoch + 1}. '
+                'Lower --learning_rate and --head_learning_rate, and start again in another '
+                '--run_dir.'
             )
+
+
+def forget_epochs_after(history_file: str, epoch: int) -> None:
+    """Drops the lines of epochs from `epoch` on: the run was cut off and trains them again."""
+    if not os.path.isfile(history_file):
+        return
+    with open(history_file, encoding='utf-8', newline='') as file:
+        lines = file.readlines()
+    # The last line may have been cut off.
+    whole = [line for line in lines if line.count(',') == lines[0].count(',')]
+    kept = whole[:1] + [line for line in whole[1:] if int(line.split(',')[0]) < epoch]
+    unfinished = f'{history_file}.unfinished'
+    with open(unfinished, 'w', encoding='utf-8', newline='') as file:
+        file.writelines(kept if len(kept) > 1 else [])
+    os.replace(unfinished, history_file)
 
 
 def make_best_checkpoint(config: TrainingConfig, run_dir: RunDir) -> keras.callbacks.Callback:
     """Keeps the classifier of the best epoch. One for both stages, so that the best is overall."""
     return keras.callbacks.ModelCheckpoint(
-        run_dir.model_file, monitor=config.monitor, save_best_only=True
+        run_dir.model_file,
+        monitor=config.monitor,
+        mode=_mode(config.monitor),
+        save_best_only=True,
     )
 
 
@@ -46,6 +70,12 @@ def make_callbacks(
     ]
     if stops_early:
         callbacks.append(
-            keras.callbacks.EarlyStopping(monitor=config.monitor, patience=config.patience)
+            keras.callbacks.EarlyStopping(
+                monitor=config.monitor, mode=_mode(config.monitor), patience=config.patience
+            )
         )
     return callbacks
+
+
+def _mode(monitor: str) -> str:
+    return 'min' if monitor.endswith('loss') else 'max'

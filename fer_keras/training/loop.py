@@ -1,4 +1,4 @@
-"""Two-stage fine-tuning: the head on a frozen backbone, then everything."""
+"""Two-stage fine-tuning that can be cut off anywhere: the head on a frozen backbone, then all."""
 
 from __future__ import annotations
 
@@ -12,72 +12,183 @@ import tensorflow as tf
 
 from fer_keras.config import RunConfig, TrainingConfig, as_flags
 from fer_keras.input_pipeline import (
+    TrainingBatches,
     evaluation_batches,
     label_names,
     open_sources,
     read_split,
-    training_batches,
 )
 from fer_keras.models.classifier import build_classifier, freeze_for_stage
 from fer_keras.run_dir import RunDir
-from fer_keras.training.callbacks import make_best_checkpoint, make_callbacks
+from fer_keras.training.callbacks import (
+    forget_epochs_after,
+    make_best_checkpoint,
+    make_callbacks,
+)
+from fer_keras.training.checkpoints import (
+    Checkpoints,
+    TrainingState,
+    assign,
+    plain_values,
+    values_of,
+)
 from fer_keras.training.distribution import make_strategy
+from fer_keras.training.engine import Engine, Sums, add, means_of
 from fer_keras.training.environment import describe_environment
 
 
 def train(run: RunConfig, run_dir: RunDir) -> None:
     """Trains the classifier; its best epoch on the source's validation split is kept.
 
+    A run that was cut off goes on where it was, to the very weights that it would have had.
+
     Raises:
         FileNotFoundError: A data set is not prepared, or a weights file is missing.
+        FileExistsError: The folder holds a finished run, or one of other flags.
         ValueError: The configuration does not fit the data or the devices.
     """
     make_repeatable(run.training)
     strategy = make_strategy(run.training.strategy, batch_size=run.data.batch_size)
     sources = open_sources(run.data)
     names = label_names(sources)
-    write_beginning(run, run_dir, sources, names)
+    run_dir.claim(as_flags(run))
+    write_beginning(run_dir, sources, names)
     training = read_split(sources, 'train', names, run.model.maps_folder)
     validation = read_split(sources, 'validation', names, run.model.maps_folder)
-    steps_per_epoch = max(1, training.size // run.data.batch_size)
-    batches = training_batches(training, run.data, num_classes=len(names), seed=run.training.seed)
-    validation_batches = evaluation_batches(validation, run.data, num_classes=len(names))
+    batches = TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed)
     with strategy.scope():
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
-    best_checkpoint = make_best_checkpoint(run.training, run_dir)
-    for first_epoch, last_epoch in _stages(run.training):
-        is_head_stage = last_epoch <= run.training.head_epochs
-        with strategy.scope():
+    loop = Loop(run.training, run_dir, model, strategy)
+    loop.run(batches, evaluation_batches(validation, run.data, num_classes=len(names)))
+
+
+# What was best, and the step that TensorBoard counts, are the run's and not the stage's.
+SPAN_THE_RUN = ('ModelCheckpoint', 'TensorBoard')
+
+
+class Loop:
+    """The two stages over one model, with ordinary Keras callbacks around the steps."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        run_dir: RunDir,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self._config = config
+        self._run_dir = run_dir
+        self._model = model
+        self._strategy = strategy
+        self._checkpoints = Checkpoints(run_dir.state_dir)
+        self._best_checkpoint = make_best_checkpoint(config, run_dir)
+
+    def run(self, batches: TrainingBatches, validation: tf.data.Dataset) -> None:
+        """Trains from the newest state, or from the beginning, to the end."""
+        state = self._checkpoints.latest() or TrainingState()
+        forget_epochs_after(self._run_dir.history_file, state.epoch)
+        for index, (first, last) in enumerate(_stages(self._config)):
+            if not state.is_finished and state.epoch < last:
+                state = self._run_stage(index, first, last, state, batches, validation)
+
+    def _run_stage(
+        self,
+        index: int,
+        first: int,
+        last: int,
+        state: TrainingState,
+        batches: TrainingBatches,
+        validation: tf.data.Dataset,
+    ) -> TrainingState:
+        """Trains what is left of the epochs `first` to before `last`; returns the new state."""
+        config, model = self._config, self._model
+        is_head_stage = last <= config.head_epochs
+        if state.model:
+            assign(model.variables, state.model, 'model')
+        with self._strategy.scope():
             freeze_for_stage(model, train_backbone=not is_head_stage)
             optimizer = make_optimizer(
-                run.training,
-                is_head_stage=is_head_stage,
-                steps=steps_per_epoch * (last_epoch - first_epoch),
+                config, is_head_stage=is_head_stage, steps=batches.steps_per_epoch * (last - first)
             )
-            compile_classifier(model, optimizer, run.training)
-        model.fit(
-            batches,
-            epochs=last_epoch,
-            initial_epoch=first_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_data=validation_batches,
-            callbacks=make_callbacks(
-                run.training, run_dir, best_checkpoint, stops_early=not is_head_stage
+            compile_classifier(model, optimizer, config)
+            engine = Engine(model, self._strategy)
+        callbacks = keras.callbacks.CallbackList(
+            make_callbacks(
+                config, self._run_dir, self._best_checkpoint, stops_early=not is_head_stage
             ),
-            shuffle=False,  # The pipeline does; Keras would only warn that it cannot.
+            add_progbar=True,
+            model=model,
+            epochs=last,
+            steps=batches.steps_per_epoch,
             verbose=1 if sys.stdout.isatty() else 2,
         )
+        model.stop_training = False
+        callbacks.on_train_begin()
+        _restore(state, index, optimizer, callbacks)
+        epoch, step, sums = state.epoch, state.step, state.sums
+        while epoch < last and not model.stop_training:
+            callbacks.on_epoch_begin(epoch)
+            iterator = engine.distribute(batches.epoch(epoch, step))
+            while step < batches.steps_per_epoch:
+                callbacks.on_train_batch_begin(step)
+                count = min(config.steps_per_call, batches.steps_per_epoch - step)
+                sums = add(sums, engine.train(iterator, count))
+                step += count
+                callbacks.on_train_batch_end(step - 1, means_of(sums))
+                if config.checkpoint_steps and step % config.checkpoint_steps < count:
+                    self._save(index, epoch, step, sums, callbacks)
+            callbacks.on_test_begin()
+            measured = engine.evaluate(validation)
+            callbacks.on_test_end(measured)
+            validated = {f'val_{name}': value for name, value in measured.items()}
+            callbacks.on_epoch_end(epoch, means_of(sums) | validated)
+            epoch, step, sums = epoch + 1, 0, {}
+            state = self._save(index, epoch, step, sums, callbacks)
+        callbacks.on_train_end()
+        return state
+
+    def _save(
+        self,
+        index: int,
+        epoch: int,
+        step: int,
+        sums: Sums,
+        callbacks: keras.callbacks.CallbackList,
+    ) -> TrainingState:
+        state = TrainingState(
+            epoch=epoch,
+            step=step,
+            stage=index,
+            sums=sums,
+            callbacks={type(one).__name__: plain_values(one) for one in callbacks.callbacks},
+            is_finished=self._model.stop_training or epoch >= self._config.epochs,
+            model=values_of(self._model.variables),
+            optimizer=values_of(self._model.optimizer.variables),
+        )
+        self._checkpoints.save(state)
+        return state
 
 
-def write_beginning(
-    run: RunConfig, run_dir: RunDir, sources: Sequence[Any], names: Sequence[str]
+def _restore(
+    state: TrainingState,
+    index: int,
+    optimizer: keras.optimizers.Optimizer,
+    callbacks: keras.callbacks.CallbackList,
 ) -> None:
-    """Writes what is known before the first step: flags, labels, environment."""
-    run_dir.create()
-    with open(run_dir.flags_file, 'w', encoding='utf-8') as file:
-        file.write(as_flags(run))
+    """Gives optimizer and callbacks what they knew; a new stage keeps only what spans the run."""
+    is_same_stage = state.stage == index and state.optimizer
+    if is_same_stage:
+        assign(optimizer.variables, state.optimizer, 'optimizer')
+    for callback in callbacks.callbacks:
+        name = type(callback).__name__
+        if is_same_stage or name in SPAN_THE_RUN:
+            vars(callback).update(state.callbacks.get(name, {}))
+
+
+def write_beginning(run_dir: RunDir, sources: Sequence[Any], names: Sequence[str]) -> None:
+    """Writes what is known before the first step: labels and environment."""
     with open(run_dir.labels_file, 'w', encoding='utf-8') as file:
         file.write(''.join(f'{name}\n' for name in names))
     with open(run_dir.environment_file, 'w', encoding='utf-8') as file:
@@ -118,11 +229,10 @@ def make_optimizer(
 def compile_classifier(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainingConfig
 ) -> None:
-    """Compiles with the label-smoothed cross-entropy and accuracy."""
+    """Compiles with the label-smoothed cross-entropy."""
     model.compile(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
-        metrics=['accuracy'],
     )
 
 
