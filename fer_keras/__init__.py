@@ -1,3 +1,19 @@
 """Train, compare and serve facial-expression classifiers."""
 
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fer_keras.predictor import Predictor
+
 __version__ = '0.1.0'
+
+
+def load(path: str | os.PathLike[str]) -> Predictor:
+    """Loads a trained classifier: see `fer_keras.predictor.load`."""
+    # TensorFlow takes seconds to load: only whoever asks for a model pays for it.
+    from fer_keras import predictor
+
+    return predictor.load(path)

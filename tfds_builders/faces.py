@@ -67,9 +67,23 @@ def find_faces(images_rgb: Sequence[np.ndarray]) -> list[Face | None]:
         missing = [i for i, face in enumerate(found) if face is None]
         if missing:
             faces = _detect([images_rgb[i] for i in missing], side_px)
-            for i, face in zip(missing, faces, strict=True):
-                found[i] = face
+            for i, ranked in zip(missing, faces, strict=True):
+                found[i] = ranked[0] if ranked else None
     return found
+
+
+def find_all_faces(images_rgb: Sequence[np.ndarray]) -> list[list[Face]]:
+    """Finds every face of each image, uint8 `[height, width, 3]`, the largest first.
+
+    A picture of one person gets the very face of `find_faces`, so that it is cropped as the data
+    sets are; a crowd is searched on the larger canvas, down to a 25th of its longer side.
+    """
+    crowds = _detect(images_rgb, _SEARCH_SIDES_PX[-1])
+    alone = [i for i, faces in enumerate(crowds) if len(faces) < 2]
+    if alone:
+        for i, face in zip(alone, find_faces([images_rgb[i] for i in alone]), strict=True):
+            crowds[i] = [face] if face else crowds[i]
+    return crowds
 
 
 def crop_face(
@@ -151,20 +165,17 @@ def center_box(width_px: int, height_px: int) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def _detect(images_rgb: Sequence[np.ndarray], side_px: int) -> list[Face | None]:
-    """Searches every image on a canvas of `side_px`; the largest face wins."""
+def _detect(images_rgb: Sequence[np.ndarray], side_px: int) -> list[list[Face]]:
+    """Searches every image on a canvas of `side_px`; faces come largest first."""
     canvases, scales = zip(*(_on_canvas(image, side_px) for image in images_rgb), strict=True)
     # Rows of image index, box, confidence, the landmarks' x, the landmarks' y. The rounded values
     # of the other output type would turn a face by a degree or two.
     rows = _detector().detect_faces(list(canvases), box_format='xyxy', output_type='numpy')
-    largest: list[Face | None] = [None] * len(images_rgb)
+    found: list[list[Face]] = [[] for _ in images_rgb]
     for row in rows:
         i = int(row[0])
-        face = _to_face(row, scales[i], images_rgb[i].shape)
-        best = largest[i]
-        if best is None or face.area > best.area:
-            largest[i] = face
-    return largest
+        found[i].append(_to_face(row, scales[i], images_rgb[i].shape))
+    return [sorted(faces, key=lambda face: -face.area) for faces in found]
 
 
 @functools.cache

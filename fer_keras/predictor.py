@@ -1,0 +1,151 @@
+"""A trained classifier in a few words: `fer_keras.load('runs/cross').predict(photos)`."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from fer_keras.input_pipeline import to_model_input
+from fer_keras.models.classifier import load_classifier
+from fer_keras.photos import read_photo
+from fer_keras.run_dir import RunDir
+from tfds_builders import faces
+
+Photo = np.ndarray | str | os.PathLike[str] | bytes
+BOX = ('left', 'top', 'right', 'bottom')
+
+
+class Predictor:
+    """Answers for face crops and for whole photos.
+
+    Attributes:
+        names: Label names, in the order of the probabilities.
+    """
+
+    def __init__(
+        self, probabilities_of: Callable[[tf.Tensor], np.ndarray], names: Sequence[str]
+    ) -> None:
+        self.names = tuple(names)
+        self._probabilities_of = probabilities_of
+
+    def predict_crops(self, crops: Sequence[Photo] | np.ndarray) -> pd.DataFrame:
+        """Recognises face crops like those of the data sets.
+
+        Args:
+            crops: uint8 arrays `[height, width, 3]`, RGB, of any sizes, or files, or their bytes.
+
+        Returns:
+            A row a crop: `label`, `score` (its probability) and `p_<name>` for each class.
+        """
+        if not len(crops):
+            return self._table(self._none())
+        images = [_as_array(crop) for crop in crops]
+        return self._table(np.concatenate([self._probabilities_of(i[None]) for i in images]))
+
+    def predict(self, photos: Sequence[Photo] | np.ndarray) -> pd.DataFrame:
+        """Finds every face of whole photos and recognises its expression.
+
+        Args:
+            photos: As for `predict_crops`, but whole.
+
+        Returns:
+            A row a face, the largest of a photo first: `photo` (position in `photos`), `face` (from
+            0), the box in pixels, the detector's `confidence`, `label`, `score`, `p_<name>`. A
+            photo without a face has one row, with `face` -1 and nothing else.
+        """
+        images = [_as_array(photo) for photo in photos]
+        rows: list[tuple[float, ...]] = []
+        crops = []
+        found = faces.find_all_faces(images) if images else []
+        for number, (image, people) in enumerate(zip(images, found, strict=True)):
+            for position, face in enumerate(people):
+                rows.append((number, position, *face.box, face.confidence))
+                crops.append(faces.crop_face(image, face))
+            if not people:
+                rows.append((number, -1, *[float('nan')] * 5))
+        table = pd.DataFrame(rows, columns=['photo', 'face', *BOX, 'confidence'])
+        answers = self._table(self._probabilities_of(np.stack(crops)) if crops else self._none())
+        answers.index = table.index[table['face'] >= 0]
+        return table.join(answers)
+
+    def _none(self) -> np.ndarray:
+        return np.zeros((0, len(self.names)), np.float32)
+
+    def _table(self, probabilities: np.ndarray) -> pd.DataFrame:
+        best = probabilities.argmax(axis=1) if len(probabilities) else np.zeros(0, int)
+        table = pd.DataFrame(probabilities, columns=[f'p_{name}' for name in self.names])
+        table.insert(0, 'label', [self.names[i] for i in best])
+        table.insert(1, 'score', probabilities.max(axis=1, initial=0.0))
+        return table
+
+
+def load(path: str | os.PathLike[str]) -> Predictor:
+    """Loads a trained classifier.
+
+    Args:
+        path: A run folder, the `.keras` file in one, or a SavedModel of `fer_keras.export` (its
+            numbered folder, or the one above: the newest version then).
+
+    Raises:
+        FileNotFoundError: There is none of these.
+    """
+    folder = pathlib.Path(path).expanduser()
+    if folder.suffix == '.keras':
+        return _from_keras_file(folder, folder.parent.parent)
+    versions = [f for f in folder.glob('*/saved_model.pb') if f.parent.name.isdigit()]
+    if (folder / 'saved_model.pb').is_file():
+        return _from_saved_model(folder)
+    if versions:
+        return _from_saved_model(max(versions, key=lambda file: int(file.parent.name)).parent)
+    run_dir = RunDir(str(folder))
+    if not os.path.isfile(run_dir.model_file):
+        raise FileNotFoundError(
+            f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel. Give what '
+            '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote.'
+        )
+    return _from_keras_file(pathlib.Path(run_dir.model_file), folder)
+
+
+def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
+    run_dir = RunDir(str(run_folder))
+    if not os.path.isfile(run_dir.labels_file):
+        raise FileNotFoundError(
+            f'The names of the classes must lie in {run_dir.labels_file}: a model file has none. '
+            'Give the run folder, or a SavedModel, which holds them.'
+        )
+    model = load_classifier(str(file))
+    size = model.input_shape[1]
+
+    def probabilities_of(images: np.ndarray) -> np.ndarray:
+        return np.asarray(model(to_model_input(tf.constant(images), size), training=False))
+
+    return Predictor(probabilities_of, run_dir.read_labels())
+
+
+def _from_saved_model(folder: pathlib.Path) -> Predictor:
+    loaded = tf.saved_model.load(str(folder))
+    answer = loaded.signatures['predict_images']
+    blank = answer(images=tf.zeros((1, 32, 32, 3), tf.uint8))
+    names = [name.decode() for name in blank['label_names'].numpy()[0]]
+
+    def probabilities_of(images: np.ndarray) -> np.ndarray:
+        # The signature lives as long as what it was loaded from.
+        assert loaded is not None
+        return answer(images=tf.constant(images))['probabilities'].numpy()
+
+    return Predictor(probabilities_of, names)
+
+
+def _as_array(photo: Photo) -> np.ndarray:
+    image = photo if isinstance(photo, np.ndarray) else read_photo(photo)
+    if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
+        raise ValueError(
+            'A photo must be uint8 [height, width, 3], RGB. '
+            f'Received: {image.dtype} {list(image.shape)}.'
+        )
+    return image
