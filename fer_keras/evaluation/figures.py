@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 
 def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
@@ -55,5 +56,23 @@ def draw_history(history: pd.DataFrame) -> Figure:
             epochs, history[f'val_{name}'], color='#d55e00', linestyle='--', label='validation'
         )
         axis.set(xlabel='epoch', ylabel=name)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend()
+    return figure
+
+
+def draw_reliability(bins: pd.DataFrame, title: str) -> Figure:
+    """Draws accuracy against confidence; the area of a point is its share of the images.
+
+    Args:
+        bins: From `metrics.reliability`.
+        title: Title.
+    """
+    figure, axes = plt.subplots(figsize=(4.5, 4.5), layout='constrained')
+    axes.plot([0, 1], [0, 1], color='0.6', linestyle='--', label='calibrated')
+    axes.plot(bins['confidence'], bins['accuracy'], color='#0072b2')
+    sizes = 20 + 400 * bins['images'] / bins['images'].sum()
+    axes.scatter(bins['confidence'], bins['accuracy'], sizes, color='#0072b2', label='classifier')
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='confidence', ylabel='accuracy', title=title)
+    axes.legend(loc='upper left')
     return figure

@@ -13,7 +13,13 @@ from rich.table import Table
 
 from fer_keras.config import RunConfig
 from fer_keras.evaluation import figures
-from fer_keras.evaluation.metrics import confusion_matrix, summarize
+from fer_keras.evaluation.metrics import (
+    confusion_matrix,
+    reliability,
+    slices,
+    summarize,
+    top_confusions,
+)
 from fer_keras.evaluation.predictions import predict_split
 from fer_keras.input_pipeline import open_dataset, read_split
 from fer_keras.models.classifier import load_classifier
@@ -41,7 +47,9 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
         'target_split': run.data.target_split,
         'images_of_other_classes_left_out': left_out,
     }
-    write_report(report_dir, metrics, rows, confusion_matrix(rows, names))
+    counts = confusion_matrix(rows, names)
+    metrics['top_confusions'] = top_confusions(counts)
+    write_report(report_dir, metrics, rows, counts)
     return metrics
 
 
@@ -61,6 +69,10 @@ def write_report(
     )
     _save(figures.draw_confusion_matrix(counts, title), report_dir, 'confusion_matrix.png')
     _save(figures.draw_recall(recall, title), report_dir, 'recall.png')
+    bins = reliability(rows)
+    bins.to_csv(os.path.join(report_dir, 'reliability.csv'), index=False)
+    _save(figures.draw_reliability(bins, title), report_dir, 'reliability.png')
+    slices(rows).to_csv(os.path.join(report_dir, 'slices.csv'), index=False)
 
 
 def write_history_figure(run_dir: RunDir) -> None:

@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_keras.evaluation.metrics import confusion_matrix, summarize
+from fer_keras.evaluation.metrics import (
+    confusion_matrix,
+    reliability,
+    slices,
+    summarize,
+    top_confusions,
+)
 from fer_keras.evaluation.statistics import bootstrap_over_subjects
 
 NAMES = ['neutral', 'happy', 'sad']
@@ -76,3 +82,39 @@ def test_an_image_of_nobody_known_stands_for_itself():
 def test_an_empty_table_has_no_interval():
     with pytest.raises(ValueError, match='not be empty'):
         bootstrap_over_subjects(np.zeros(0, bool), [])
+
+
+def test_probabilities_are_scored_by_hand():
+    metrics = summarize(ROWS, NAMES)
+    logs = np.log([0.8, 0.3, 0.6, 0.2])
+    assert metrics['negative_log_likelihood'] == pytest.approx(-logs.mean())
+    assert metrics['top_2_accuracy'] == 1.0
+    # neutral: 0.8, 0.6, 0.2 against 0.1; happy: 0.3 against 0.1, 0.2, 0.7
+    assert metrics['roc_auc_one_vs_rest'] == pytest.approx((1 + 2 / 3) / 2)
+    # Observed 2/4; expected by chance neutral 3/4 * 2/4, happy 1/4 * 1/4, sad 0.
+    chance = 3 / 8 + 1 / 16
+    assert metrics['cohen_kappa'] == pytest.approx((0.5 - chance) / (1 - chance))
+
+
+def test_calibration_is_worked_by_hand():
+    # Confidences 0.8 and 0.7 (right, wrong) and 0.6 twice (wrong, right), in two bins of five.
+    bins = reliability(ROWS, bins=5)
+    assert bins['images'].tolist() == [3, 1]
+    assert bins['confidence'].tolist() == pytest.approx([1.9 / 3, 0.8])
+    assert bins['accuracy'].tolist() == pytest.approx([1 / 3, 1])
+    error = summarize(ROWS, NAMES)['expected_calibration_error']
+    assert error == pytest.approx((0.2 + 0.7 + 2 * 0.1) / 4)
+
+
+def test_slices_have_intervals_and_say_when_they_are_small():
+    rows = ROWS.assign(gender=['f', 'f', 'm', 'm'], age=['20', '20', '41', ''], camera='')
+    found = slices(rows).set_index('value')
+    assert found.loc['f', 'accuracy'] == 0.5 and found.loc['f', 'people'] == 1
+    assert found['is_small'].all() and set(found['slice']) == {'gender', 'age'}
+    assert found.loc['35 to 44', 'images'] == 1
+
+
+def test_confusions_are_sentences():
+    first, second = top_confusions(confusion_matrix(ROWS, NAMES))
+    assert first == 'happy is taken for sad in 1 of 1 images (100.0%).'
+    assert second == 'neutral is taken for happy in 1 of 3 images (33.3%).'
