@@ -19,7 +19,8 @@ class DataConfig:
     """Which pictures are read, and how they reach the model.
 
     `source` and `target` name prepared data sets as `name/config`; several sources are pooled with
-    a comma between them. An empty `target` is the source itself.
+    a comma between them. An empty `target` is the source itself. With a `fold` of 0 to 9 that
+    fold of the sources is tested, the next one validates, and the others train.
     """
 
     data_dir: str = '~/tensorflow_datasets'
@@ -30,6 +31,7 @@ class DataConfig:
     batch_size: int = 32
     augmentation: str = 'light'
     cache: bool = True
+    fold: int = -1
 
     def __post_init__(self) -> None:
         if not self.source.strip(', '):

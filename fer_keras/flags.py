@@ -52,6 +52,13 @@ def define_data() -> None:
         config.AUGMENTATIONS,
         'How strongly training images are varied.',
     )
+    flags.DEFINE_integer(
+        'fold',
+        DataConfig.fold,
+        'Fold that is tested, 0 to 9; -1: the own split of the data.',
+        -1,
+        9,
+    )
     flags.DEFINE_bool('cache', DataConfig.cache, 'Keep decoded, resized images in memory.')
 
 
@@ -157,6 +164,30 @@ def define_prediction() -> None:
     flags.DEFINE_bool('crops', False, 'The pictures are face crops: do not look for faces.')
     flags.DEFINE_integer('every', 1, 'Use every so manyth frame of a video.', 1)
     flags.DEFINE_integer('batch_size', 8, 'Pictures at a time.', 1)
+
+
+def define_protocol(defaults: Any) -> None:
+    """Defines a flag for each field of `ProtocolConfig`, which `defaults` is."""
+    flags.DEFINE_string('output', defaults.output, 'Folder of all the runs, and of the tables.')
+    flags.DEFINE_list('experiments', list(defaults.experiments), 'Flag files.')
+    flags.DEFINE_list('variants', list(defaults.variants), '`name: flags`; the first is compared.')
+    flags.DEFINE_list('seeds', [str(seed) for seed in defaults.seeds], 'One run each.')
+    flags.DEFINE_integer('folds', defaults.folds, 'Folds tested in turn; 0: the own split.', 0, 10)
+    flags.DEFINE_list('targets', list(defaults.targets), '`name/config split`, tested as well.')
+    flags.DEFINE_string('flags', defaults.flags, 'Flags for every run: `--data_dir=DATA`.')
+
+
+def read_protocol(kind: Callable[..., Any]) -> Any:
+    """Builds a `ProtocolConfig`, which `kind` is, from the parsed flags."""
+    return kind(
+        output=FLAGS.output,
+        experiments=tuple(FLAGS.experiments),
+        variants=tuple(FLAGS.variants),
+        seeds=tuple(int(seed) for seed in FLAGS.seeds),
+        folds=FLAGS.folds,
+        targets=tuple(FLAGS.targets),
+        flags=FLAGS['flags'].value,
+    )
 
 
 def define_run() -> None:

@@ -25,6 +25,7 @@ from tfds_builders import expressions
 # What is read beside the image, where the data set has it.
 DESCRIPTIONS = ('file_name', 'subject_id', 'gender', 'group', 'camera', 'gaze', 'age', 'detected')
 _SHUFFLE_BUFFER = 10_000
+NUM_FOLDS = 10
 
 
 def to_model_input(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
@@ -99,21 +100,29 @@ def read_split(
     split: str,
     names: Sequence[str],
     maps_folder: str = '',
+    fold: int = -1,
 ) -> Source:
     """Reads a split of every data set that has it, in a fixed order, and only classes in `names`.
 
+    With a `fold` of 0 to 9, `test` is that fold of everyone, `validation` the next one, and `train`
+    the others; folds are subject-independent.
+
     Raises:
         FileNotFoundError: `maps_folder` is given and lacks the map of an example.
-        ValueError: No data set has such a split, or nothing is left; or a map is none.
+        ValueError: No data set has such a split, or nothing is left; or a map is none; or the data
+            has no folds.
     """
     known = sorted({name for builder in builders for name in builder.info.splits})
-    if split != 'all' and split not in known:
+    if split != 'all' and split not in known and fold < 0:
         described = ', '.join(builder.info.full_name for builder in builders)
         raise ValueError(
             f'`split` must be one of {known} or `all` for {described}. Received: {split!r}.'
         )
-    holders = [b for b in builders if split == 'all' or split in b.info.splits]
-    parts = [_read_one(builder, split, tuple(names)) for builder in holders]
+    if fold >= 0:
+        parts = [_read_fold(builder, split, tuple(names), fold) for builder in builders]
+    else:
+        holders = [b for b in builders if split == 'all' or split in b.info.splits]
+        parts = [_read_one(builder, split, tuple(names)) for builder in holders]
     examples = functools.reduce(lambda a, b: a.concatenate(b), parts)
     size = int(examples.reduce(0, lambda count, _: count + 1))
     if not size:
@@ -129,8 +138,29 @@ def read_split(
     return Source(examples, size, maps_folder)
 
 
+def _read_fold(
+    builder: tfds.core.DatasetBuilder, split: str, names: tuple[str, ...], fold: int
+) -> tf.data.Dataset:
+    if 'fold' not in builder.info.features:
+        raise ValueError(
+            f'{builder.info.full_name} must have the feature `fold` to be tested by folds. '
+            f'Received: {sorted(builder.info.features)}. Leave --fold at -1.'
+        )
+    next_fold = (fold + 1) % NUM_FOLDS
+    wanted = {
+        'test': [fold],
+        'validation': [next_fold],
+        'train': [n for n in range(NUM_FOLDS) if n not in (fold, next_fold)],
+        'all': list(range(NUM_FOLDS)),
+    }[split]
+    return _read_one(builder, 'all', names, tuple(wanted))
+
+
 def _read_one(
-    builder: tfds.core.DatasetBuilder, split: str, names: tuple[str, ...]
+    builder: tfds.core.DatasetBuilder,
+    split: str,
+    names: tuple[str, ...],
+    folds: tuple[int, ...] = (),
 ) -> tf.data.Dataset:
     own_names = builder.info.features['label'].names
     to_model = tf.constant([names.index(name) if name in names else -1 for name in own_names])
@@ -141,6 +171,10 @@ def _read_one(
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         shuffle_files=False,
     )
+
+    if folds:
+        wanted = tf.constant(folds, tf.int64)
+        examples = examples.filter(lambda example: tf.reduce_any(example['fold'] == wanted))
 
     def describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         described = {

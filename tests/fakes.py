@@ -52,6 +52,7 @@ def write_dataset(
             'label': tfds.features.ClassLabel(names=list(names)),
             'subject_id': tfds.features.Text(),
             'file_name': tfds.features.Text(),
+            'fold': np.int64,
         }
     )
     tfds.dataset_builders.store_as_tfds_dataset(
@@ -86,6 +87,7 @@ def _examples(
                         'label': label,
                         'subject_id': f'{split}{person}',
                         'file_name': f'{split}{person}_{class_name}_{shot}.png',
+                        'fold': person % 10,
                     }
                 )
     return list(enumerate(rows))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_keras.protocol import ProtocolConfig, list_jobs
+
 FOLDER = Path(__file__).parents[1] / 'experiments'
 EXPERIMENTS = sorted(path for path in FOLDER.glob('*.flags') if path.stem != 'base')
 
@@ -42,3 +44,15 @@ def test_the_cross_experiments_test_on_the_other_set():
     reverse = flags_of(FOLDER / 'cross_reverse.flags')
     assert (cross['source'], cross['target']) == (reverse['target'], reverse['source'])
     assert cross['target_split'] == reverse['target_split'] == 'all'
+
+
+def test_the_saliency_protocol_names_experiments_and_variants_that_exist():
+    values = flags_of(FOLDER / 'protocol_saliency.flags')
+    protocol = ProtocolConfig(
+        experiments=tuple(values['experiments'].split(',')),
+        variants=tuple(values['variants'].split(',')),
+        seeds=tuple(int(seed) for seed in values['seeds'].split(',')),
+    )
+    jobs = list_jobs(protocol)
+    assert len(jobs) == 24 and jobs[0].variant == 'none'
+    assert '--fusion_strength=0.5' in jobs[6].flags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ class Comparison:
     p_holm: float = float('nan')
 
 
-def compare(groups: dict[str, Sequence[pd.DataFrame]], *, seed: int = 0) -> list[Comparison]:
+def compare(groups: Mapping[str, Sequence[pd.DataFrame]], *, seed: int = 0) -> list[Comparison]:
     """Compares every classifier with the first.
 
     Args:

@@ -39,9 +39,12 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
     target = open_dataset(run.data.target_name, run.data.data_dir)
-    source = read_split([target], run.data.target_split, names, run.model.maps_folder)
+    # Folds are of the sources; another set has its own split.
+    fold = run.data.fold if run.data.target_name in run.data.source_names else -1
+    split = run.data.target_split
+    source = read_split([target], split, names, run.model.maps_folder, fold)
     rows = predict_split(model, source, run.data, names)
-    left_out = _count(target, run.data.target_split) - source.size
+    left_out = _count(target, split) - source.size if fold < 0 else 0
     metrics = summarize(rows, names) | {
         'target': target.info.full_name,
         'target_split': run.data.target_split,
@@ -58,8 +61,6 @@ def write_report(
 ) -> None:
     """Writes the numbers, every prediction and the pictures."""
     os.makedirs(report_dir, exist_ok=True)
-    with open(os.path.join(report_dir, 'metrics.json'), 'w', encoding='utf-8') as file:
-        json.dump(metrics, file, indent=2)
     rows.to_csv(os.path.join(report_dir, 'predictions.csv'), index=False)
     counts.to_csv(os.path.join(report_dir, 'confusion_matrix.csv'))
     title = f'{metrics["target"]}, {metrics["target_split"]}: {metrics["accuracy"]:.1%}'
@@ -73,6 +74,11 @@ def write_report(
     bins.to_csv(os.path.join(report_dir, 'reliability.csv'), index=False)
     _save(figures.draw_reliability(bins, title), report_dir, 'reliability.png')
     slices(rows).to_csv(os.path.join(report_dir, 'slices.csv'), index=False)
+    # Last: whoever finds it may trust that the rest is there.
+    path = os.path.join(report_dir, 'metrics.json')
+    with open(f'{path}.unfinished', 'w', encoding='utf-8') as file:
+        json.dump(metrics, file, indent=2)
+    os.replace(f'{path}.unfinished', path)
 
 
 def write_history_figure(run_dir: RunDir) -> None:

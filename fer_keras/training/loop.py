@@ -53,8 +53,9 @@ def train(run: RunConfig, run_dir: RunDir) -> None:
     names = label_names(sources)
     run_dir.claim(as_flags(run))
     write_beginning(run_dir, sources, names)
-    training = read_split(sources, 'train', names, run.model.maps_folder)
-    validation = read_split(sources, 'validation', names, run.model.maps_folder)
+    maps_folder, fold = run.model.maps_folder, run.data.fold
+    training = read_split(sources, 'train', names, maps_folder, fold)
+    validation = read_split(sources, 'validation', names, maps_folder, fold)
     batches = TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed)
     with strategy.scope():
         model = build_classifier(
