@@ -7,7 +7,7 @@ import dataclasses
 AUGMENTATIONS = ('none', 'light', 'strong')
 COLORS = ('rgb', 'grey')
 FUSIONS = ('multiply', 'blend', 'residual')
-STRATEGIES = ('default', 'one_device', 'mirrored')
+STRATEGIES = ('default', 'one_device', 'mirrored', 'multi_worker')
 TARGET_SPLITS = ('train', 'validation', 'test', 'all')
 # `saliency=folder:/maps`: maps that somebody computed beforehand, read by `precomputed_saliency`.
 PRECOMPUTED = 'folder:'

@@ -215,8 +215,16 @@ class TrainingBatches:
         # One cache for all epochs.
         self._cached = source.examples.map(decoded, tf.data.AUTOTUNE).cache()
 
-    def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
+    def epoch(
+        self, epoch: int, first_step: int = 0, context: tf.distribute.InputContext | None = None
+    ) -> tf.data.Dataset:
         """The batches of one epoch, from `first_step` on.
+
+        Args:
+            epoch: The epoch, from 0.
+            first_step: The first step in it, from 0.
+            context: Whose share is read. One worker has the same part of every global batch, in
+                batches of a replica each, and decodes and augments nothing else.
 
         Returns:
             Pairs of float32 `[batch, size, size, 3]`, RGB in [0, 255], and one-hot float32
@@ -235,6 +243,11 @@ class TrainingBatches:
             examples = self._source.examples.shuffle(min(size, _SHUFFLE_BUFFER), **options)
             pairs = examples.repeat().take(images)
         pairs = pairs.enumerate().skip(first_step * data.batch_size)
+        context = context or tf.distribute.InputContext()
+        share = data.batch_size // context.num_input_pipelines
+        if context.num_input_pipelines > 1:
+            mine = context.input_pipeline_id
+            pairs = pairs.filter(lambda position, _: position % data.batch_size // share == mine)
         augment = AUGMENTATIONS[data.augmentation]
 
         def finish(position: tf.Tensor, pair: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -245,7 +258,7 @@ class TrainingBatches:
 
         return (
             pairs.map(finish, tf.data.AUTOTUNE)
-            .batch(data.batch_size, drop_remainder=True)
+            .batch(context.get_per_replica_batch_size(data.batch_size), drop_remainder=True)
             .prefetch(tf.data.AUTOTUNE)
         )
 

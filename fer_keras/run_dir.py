@@ -70,6 +70,15 @@ class RunDir:
         Raises:
             FileExistsError: It holds a finished run, or one of other flags.
         """
+        self.refuse_others(flags)
+        os.makedirs(os.path.dirname(self.model_file), exist_ok=True)
+        unfinished = f'{self.flags_file}.unfinished'
+        with open(unfinished, 'w', encoding='utf-8') as file:
+            file.write(flags)
+        os.replace(unfinished, self.flags_file)
+
+    def refuse_others(self, flags: str) -> None:
+        """Raises `FileExistsError` as `claim` does, and writes nothing."""
         if os.path.isfile(os.path.join(self.report_dir(), 'metrics.json')):
             raise FileExistsError(
                 f'{self.path} already holds a run. Choose another --run_dir, or delete it: '
@@ -84,8 +93,3 @@ class RunDir:
                     'the same flags to go on with it, choose another --run_dir, or delete it: '
                     f'rm -r {self.path}'
                 )
-        os.makedirs(os.path.dirname(self.model_file), exist_ok=True)
-        unfinished = f'{self.flags_file}.unfinished'
-        with open(unfinished, 'w', encoding='utf-8') as file:
-            file.write(flags)
-        os.replace(unfinished, self.flags_file)

@@ -15,7 +15,8 @@ def main() -> None:
     run_dir = RunDir(run.training.run_dir)
     # Before the hours of training, not after them.
     open_dataset(run.data.target_name, run.data.data_dir)
-    train(run, run_dir)
+    if not train(run, run_dir):
+        return  # One of several workers has the report.
     metrics = evaluate(run, run_dir, run_dir.report_dir())
     write_history_figure(run_dir)
     print_report(metrics, run_dir.report_dir())

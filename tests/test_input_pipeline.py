@@ -164,3 +164,17 @@ def test_an_unknown_split_lists_the_known_ones(builder):
 def test_an_unknown_data_set_says_how_to_build_it(tmp_path):
     with pytest.raises(FileNotFoundError, match='tfds_builders.build cfee --config=basic_faces'):
         open_dataset('cfee/basic_faces', str(tmp_path))
+
+
+@pytest.mark.parametrize('cache', [True, False])
+def test_workers_share_every_batch_without_overlap(builder, cache):
+    data = dataclasses.replace(DATA, cache=cache, augmentation='light')
+    source = read_split([builder], 'train', BASIC)
+    batches = TrainingBatches(source, data, num_classes=7, seed=1)
+    parts = [
+        take(batches.epoch(2, 3, tf.distribute.InputContext(2, worker, 2)), 99)
+        for worker in range(2)
+    ]
+    for whole, first, second in zip(take(batches.epoch(2, 3), 99), *parts, strict=True):
+        np.testing.assert_array_equal(np.concatenate([first[0], second[0]]), whole[0])
+        np.testing.assert_array_equal(np.concatenate([first[1], second[1]]), whole[1])

@@ -57,17 +57,27 @@ def make_callbacks(
     best_checkpoint: keras.callbacks.Callback,
     *,
     stops_early: bool,
+    writes: bool = True,
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of one stage, in the order in which they are called."""
+    """The callbacks of one stage, in the order in which they are called.
+
+    Args:
+        config: What is averaged, monitored and waited for.
+        run_dir: Where the files go.
+        best_checkpoint: The run's `make_best_checkpoint`.
+        stops_early: Whether the stage may end before its last epoch.
+        writes: Whether this process writes the files; each decides alike about all else.
+    """
     callbacks: list[keras.callbacks.Callback] = [StopOnNaN()]
     if config.ema_momentum:
         # Before the checkpoint, so that it saves the averaged weights that were validated.
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-    callbacks += [
-        best_checkpoint,
-        keras.callbacks.CSVLogger(run_dir.history_file, append=True),
-        keras.callbacks.TensorBoard(run_dir.tensorboard_dir, write_graph=False),
-    ]
+    if writes:
+        callbacks += [
+            best_checkpoint,
+            keras.callbacks.CSVLogger(run_dir.history_file, append=True),
+            keras.callbacks.TensorBoard(run_dir.tensorboard_dir, write_graph=False),
+        ]
     if stops_early:
         callbacks.append(
             keras.callbacks.EarlyStopping(

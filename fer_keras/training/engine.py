@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -15,20 +15,43 @@ class Engine:
 
     The loss of a step is the sum over the global batch divided by its size, so that replicas
     together take the very step that one would. Batch normalisation takes its statistics over each
-    replica's share of the batch.
+    part of a replica's share of the batch; its moving statistics are the means over the replicas.
+
+    Args:
+        model: The compiled model.
+        strategy: The strategy that it was built in.
+        parts: Parts that a replica takes one after the other, for batches larger than its memory.
+        clip_norm: Largest norm of the gradient of the global batch; 0 leaves it as it is.
+        class_weights: Factor of the training loss of each class, or nothing.
     """
 
-    def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy,
+        *,
+        parts: int = 1,
+        clip_norm: float = 0.0,
+        class_weights: Sequence[float] = (),
+    ) -> None:
         self._model = model
         self._strategy = strategy
-        with strategy.scope():
-            model.optimizer.build(model.trainable_variables)
+        self._parts = parts
+        self._clip_norm = clip_norm
+        self._class_weights = class_weights
+        if not model.optimizer.built:  # A second time would reset the scale of the loss.
+            with strategy.scope():
+                model.optimizer.build(model.trainable_variables)
         # Of this engine alone: the second stage trains other variables.
         self._train = tf.function(self._train_steps, reduce_retracing=True)
         self._test = tf.function(self._test_step, reduce_retracing=True)
 
-    def distribute(self, batches: tf.data.Dataset) -> Iterator:
-        """An iterator that gives each replica its share of every global batch."""
+    def distribute(self, read: Callable[[tf.distribute.InputContext], tf.data.Dataset]) -> Iterator:
+        """Iterates over what `read` gives each worker: a replica's share of a batch at a time."""
+        return iter(self._strategy.distribute_datasets_from_function(read))
+
+    def share(self, batches: tf.data.Dataset) -> Iterator:
+        """Iterates over global batches, also partial ones, and gives each replica its share."""
         options = tf.data.Options()
         # By batch and not by file: every worker reads the same order.
         options.experimental_distribute.auto_shard_policy = (
@@ -43,7 +66,7 @@ class Engine:
     def evaluate(self, batches: tf.data.Dataset) -> dict[str, float]:
         """Mean `loss` and `accuracy` over all the images."""
         total: Sums = {}
-        for batch in self.distribute(batches):
+        for batch in self.share(batches):
             total = add(total, _to_floats(self._test(batch)))
         return means_of(total)
 
@@ -55,21 +78,71 @@ class Engine:
         return total
 
     def _step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        images, labels = batch
+        variables = self._model.trainable_variables
+        gradients = [tf.zeros(variable.shape) for variable in variables]
+        total: dict[str, tf.Tensor] = {}
+        for images, labels in zip(*(tf.split(one, self._parts) for one in batch), strict=True):
+            # One after the other: the memory of a part is free before the next begins.
+            with tf.control_dependencies(gradients):
+                images = tf.identity(images)
+            more, sums = self._gradients(images, labels)
+            gradients = [one + other for one, other in zip(gradients, more, strict=True)]
+            total = {name: total.get(name, 0.0) + value for name, value in sums.items()}
+        if self._clip_norm:
+            gradients = self._clip(gradients)
+        self._model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self._average_statistics()
+        return total
+
+    def _gradients(
+        self, images: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+        """What these images add to the gradient of the global batch, and to its sums."""
         model = self._model
-        replicas = self._strategy.num_replicas_in_sync
+        shares = self._strategy.num_replicas_in_sync * self._parts
         with tf.GradientTape() as tape:
             probabilities = model(images, training=True)
             losses = self._losses(labels, probabilities)
-            global_batch = tf.cast(tf.shape(images)[0] * replicas, tf.float32)
-            # Penalties of layers are no sum over images: each replica adds its part of them.
-            loss = tf.reduce_sum(losses) / global_batch + sum(model.losses) / replicas
+            if self._class_weights:
+                losses *= tf.linalg.matvec(labels, tf.constant(self._class_weights, tf.float32))
+            global_batch = tf.cast(tf.shape(images)[0] * shares, tf.float32)
+            # Penalties of layers are no sum over images: each share adds its part of them.
+            loss = tf.reduce_sum(losses) / global_batch + sum(model.losses) / shares
             scaled = model.optimizer.scale_loss(loss)
-        variables = model.trainable_variables
-        model.optimizer.apply_gradients(
-            zip(tape.gradient(scaled, variables), variables, strict=True)
+        gradients = tape.gradient(
+            scaled, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return _sums(losses, labels, probabilities)
+        return gradients, _sums(losses, labels, probabilities)
+
+    def _average_statistics(self) -> None:
+        """Gives all replicas the mean of their batch normalisations' moving statistics.
+
+        Keras leaves each replica its own: what is saved and validated would be one of several.
+        """
+        context = tf.distribute.get_replica_context()
+        statistics = [
+            variable
+            for layer in self._model._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
+        if context.num_replicas_in_sync > 1 and statistics:
+            values = []
+            for variable in statistics:
+                with tf.device(
+                    variable.value.device
+                ):  # The reduction of a plain tensor asks for it.
+                    values.append(tf.identity(variable.value))
+            means = context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+            for variable, mean in zip(statistics, means, strict=True):
+                variable.assign(mean)
+
+    def _clip(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Shortens by the norm of the sum over replicas, which the optimizer does not know."""
+        context = tf.distribute.get_replica_context()
+        norm = tf.linalg.global_norm(context.all_reduce(tf.distribute.ReduceOp.SUM, gradients))
+        limit = self._model.optimizer.scale_loss(self._clip_norm)
+        return [gradient * (limit / tf.maximum(norm, limit)) for gradient in gradients]
 
     def _test_step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         def step(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:

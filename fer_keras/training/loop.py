@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
@@ -32,15 +33,19 @@ from fer_keras.training.checkpoints import (
     plain_values,
     values_of,
 )
-from fer_keras.training.distribution import make_strategy
+from fer_keras.training.distribution import is_chief, make_strategy
 from fer_keras.training.engine import Engine, Sums, add, means_of
 from fer_keras.training.environment import describe_environment
 
 
-def train(run: RunConfig, run_dir: RunDir) -> None:
+def train(run: RunConfig, run_dir: RunDir) -> bool:
     """Trains the classifier; its best epoch on the source's validation split is kept.
 
-    A run that was cut off goes on where it was, to the very weights that it would have had.
+    A run that was cut off goes on where it was, to the very weights that it would have had. Of
+    several workers only the chief writes; all must see the folder, to go on from one state.
+
+    Returns:
+        Whether this process is the one that writes the files of the run.
 
     Raises:
         FileNotFoundError: A data set is not prepared, or a weights file is missing.
@@ -51,8 +56,12 @@ def train(run: RunConfig, run_dir: RunDir) -> None:
     strategy = make_strategy(run.training.strategy, batch_size=run.data.batch_size)
     sources = open_sources(run.data)
     names = label_names(sources)
-    run_dir.claim(as_flags(run))
-    write_beginning(run_dir, sources, names)
+    chief = is_chief(strategy)
+    if chief:
+        run_dir.claim(as_flags(run))
+        write_beginning(run_dir, sources, names)
+    else:
+        run_dir.refuse_others(as_flags(run))
     maps_folder, fold = run.model.maps_folder, run.data.fold
     training = read_split(sources, 'train', names, maps_folder, fold)
     validation = read_split(sources, 'validation', names, maps_folder, fold)
@@ -63,6 +72,7 @@ def train(run: RunConfig, run_dir: RunDir) -> None:
         )
     loop = Loop(run.training, run_dir, model, strategy)
     loop.run(batches, evaluation_batches(validation, run.data, num_classes=len(names)))
+    return chief
 
 
 # What was best, and the step that TensorBoard counts, are the run's and not the stage's.
@@ -83,13 +93,15 @@ class Loop:
         self._run_dir = run_dir
         self._model = model
         self._strategy = strategy
+        self._is_chief = is_chief(strategy)
         self._checkpoints = Checkpoints(run_dir.state_dir)
         self._best_checkpoint = make_best_checkpoint(config, run_dir)
 
     def run(self, batches: TrainingBatches, validation: tf.data.Dataset) -> None:
         """Trains from the newest state, or from the beginning, to the end."""
         state = self._checkpoints.latest() or TrainingState()
-        forget_epochs_after(self._run_dir.history_file, state.epoch)
+        if self._is_chief:
+            forget_epochs_after(self._run_dir.history_file, state.epoch)
         for index, (first, last) in enumerate(_stages(self._config)):
             if not state.is_finished and state.epoch < last:
                 state = self._run_stage(index, first, last, state, batches, validation)
@@ -117,9 +129,13 @@ class Loop:
             engine = Engine(model, self._strategy)
         callbacks = keras.callbacks.CallbackList(
             make_callbacks(
-                config, self._run_dir, self._best_checkpoint, stops_early=not is_head_stage
+                config,
+                self._run_dir,
+                self._best_checkpoint,
+                stops_early=not is_head_stage,
+                writes=self._is_chief,
             ),
-            add_progbar=True,
+            add_progbar=self._is_chief,
             model=model,
             epochs=last,
             steps=batches.steps_per_epoch,
@@ -131,7 +147,7 @@ class Loop:
         epoch, step, sums = state.epoch, state.step, state.sums
         while epoch < last and not model.stop_training:
             callbacks.on_epoch_begin(epoch)
-            iterator = engine.distribute(batches.epoch(epoch, step))
+            iterator = engine.distribute(functools.partial(batches.epoch, epoch, step))
             while step < batches.steps_per_epoch:
                 callbacks.on_train_batch_begin(step)
                 count = min(config.steps_per_call, batches.steps_per_epoch - step)
@@ -168,7 +184,8 @@ class Loop:
             model=values_of(self._model.variables),
             optimizer=values_of(self._model.optimizer.variables),
         )
-        self._checkpoints.save(state)
+        if self._is_chief:
+            self._checkpoints.save(state)
         return state
 
 
@@ -184,6 +201,8 @@ def _restore(
         assign(optimizer.variables, state.optimizer, 'optimizer')
     for callback in callbacks.callbacks:
         name = type(callback).__name__
+        if name == 'CSVLogger':
+            continue  # It looks into its file whether the header is there.
         if is_same_stage or name in SPAN_THE_RUN:
             vars(callback).update(state.callbacks.get(name, {}))
 

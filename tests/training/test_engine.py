@@ -12,17 +12,18 @@ from fer_keras.training.engine import Engine, add, means_of
 from tests.fakes import random_images
 
 IMAGES = random_images(100, 8).astype('float32') / 255
-LABELS = keras.utils.to_categorical(np.arange(100) % 7, 7)
+LABELS = keras.utils.to_categorical(np.arange(100) % 7, 7).astype('float32')
 
 
-def build(**options):
+def build(batch_norm=False, **options):
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
             keras.Input((8, 8, 3)),
             keras.layers.Conv2D(4, 3, activation='relu'),
+            *([keras.layers.BatchNormalization(name='norm')] if batch_norm else []),
             keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(7, activation='softmax'),
+            keras.layers.Dense(7, activation='softmax', dtype='float32'),
         ]
     )
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
@@ -45,7 +46,7 @@ def test_twenty_steps_are_those_of_fit(options):
     ours, theirs = build(**options), build(**options)
     before = build(**options)
     engine = Engine(ours, tf.distribute.get_strategy())
-    sums = engine.train(engine.distribute(batches().repeat(2)), 20)
+    sums = engine.train(engine.share(batches().repeat(2)), 20)
     theirs.fit(batches().repeat(2), epochs=1, verbose=0, shuffle=False)
     if options:  # fit leaves the averages in the model
         ours.optimizer.finalize_variable_values(ours.trainable_variables)
@@ -63,16 +64,86 @@ def test_loss_and_accuracy_are_those_of_evaluate_with_a_partial_batch():
 def test_several_steps_a_call_change_nothing():
     one, several = build(), build()
     engine = Engine(one, tf.distribute.get_strategy())
-    iterator, sums = engine.distribute(batches()), {}
+    iterator, sums = engine.share(batches()), {}
     for _ in range(10):
         sums = add(sums, engine.train(iterator, 1))
     engine = Engine(several, tf.distribute.get_strategy())
-    together = engine.train(engine.distribute(batches()), 10)
+    together = engine.train(engine.share(batches()), 10)
     assert largest_difference(one, several) == 0
     assert means_of(sums) == pytest.approx(means_of(together), rel=1e-6)
 
 
+def train_with(model, steps=10, **options):
+    engine = Engine(model, tf.distribute.get_strategy(), **options)
+    engine.train(engine.share(batches()), steps)
+    return model
+
+
+def test_a_batch_taken_in_parts_is_the_same_step():
+    whole, parts = train_with(build()), train_with(build(), parts=5)
+    assert largest_difference(whole, parts) < 1e-6
+
+
+def test_each_part_is_normalised_by_itself():
+    momentum = keras.layers.BatchNormalization().momentum
+    for parts in (1, 5):
+        model = build(batch_norm=True)
+        model.get_layer('norm').moving_mean.assign(np.full(4, 1e6))
+        train_with(model, steps=1, parts=parts)
+        remembered = np.array(model.get_layer('norm').moving_mean) / 1e6
+        np.testing.assert_allclose(remembered, momentum**parts, rtol=1e-4)
+
+
+def sgd_step(**options):
+    model = build()
+    model.compile(keras.optimizers.SGD(1.0), keras.losses.CategoricalCrossentropy())
+    before = model.get_weights()
+    train_with(model, steps=1, **options)
+    return [a - b for a, b in zip(model.get_weights(), before, strict=True)]
+
+
+def test_the_gradient_is_clipped_to_the_norm_and_keeps_its_direction():
+    free, clipped = sgd_step(), sgd_step(clip_norm=0.01)
+    norm = np.sqrt(sum(np.sum(step**2) for step in free))
+    assert norm > 0.02
+    for one, other in zip(clipped, free, strict=True):
+        np.testing.assert_allclose(one, other * 0.01 / norm, atol=1e-6)
+    for one, other in zip(sgd_step(clip_norm=100.0), free, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-7)
+
+
+def test_classes_count_by_their_weights():
+    # The batch holds labels 0 to 6, 0, 1, 2: with one class alone, only its images pull.
+    weights = [0.0] * 7
+    weights[3] = 2.0
+    bias = sgd_step(class_weights=weights)[-1]
+    assert bias[3] > 0 and np.all(np.delete(bias, 3) < 0)
+    model = build()
+    expected = 2 / 10 * (1 - model(IMAGES[3:4]).numpy()[0, 3])
+    assert bias[3] == pytest.approx(expected, rel=1e-4)
+
+
+def test_float16_scales_its_loss_and_skips_a_step_that_overflows():
+    keras.config.set_dtype_policy('mixed_float16')
+    try:
+        model = build()
+    finally:
+        keras.config.set_dtype_policy('float32')
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    before = model.get_weights()
+    train_with(model, steps=3, clip_norm=1.0)
+    moved = max(np.abs(a - b).max() for a, b in zip(model.get_weights(), before, strict=True))
+    assert 1e-3 < moved < 1 and all(np.isfinite(w).all() for w in model.get_weights())
+    before = model.get_weights()
+    model.optimizer.dynamic_scale.assign(1e30)
+    train_with(model, steps=1, clip_norm=1.0)
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert float(model.optimizer.dynamic_scale) == pytest.approx(5e29)
+
+
 TWO_REPLICAS = """
+import numpy as np
 import tensorflow as tf
 
 cpu = tf.config.list_physical_devices('CPU')[0]
@@ -82,16 +153,44 @@ from tests.training.test_engine import batches, build, largest_difference
 
 one = build()
 engine = Engine(one, tf.distribute.get_strategy())
-expected = engine.train(engine.distribute(batches().repeat(2)), 20)
+expected = engine.train(engine.share(batches().repeat(2)), 20)
 strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
 with strategy.scope():
     two = build()
 engine = Engine(two, strategy)
-sums = engine.train(engine.distribute(batches().repeat(2)), 20)
+sums = engine.train(engine.share(batches().repeat(2)), 20)
 assert largest_difference(one, two) < 1e-5, largest_difference(one, two)
 assert abs(sums['loss'] - expected['loss']) < 1e-2 and sums['images'] == 200
 measured, alone = engine.evaluate(batches(32)), Engine(one, tf.distribute.get_strategy())
 assert abs(measured['loss'] - alone.evaluate(batches(32))['loss']) < 1e-4
+
+with strategy.scope():
+    clipped = build()
+engine = Engine(clipped, strategy, clip_norm=0.01, parts=5)
+engine.train(engine.share(batches()), 5)
+alone = build()
+engine = Engine(alone, tf.distribute.get_strategy(), clip_norm=0.01)
+engine.train(engine.share(batches()), 5)
+assert largest_difference(clipped, alone) < 1e-5, largest_difference(clipped, alone)
+
+with strategy.scope():
+    normalised = build(batch_norm=True)
+engine = Engine(normalised, strategy)
+engine.train(engine.share(batches()), 3)
+layer = normalised.get_layer('norm')
+for variable in (layer.moving_mean, layer.moving_variance):
+    first, second = map(np.array, strategy.experimental_local_results(variable.value))
+    assert np.array_equal(first, second) and abs(first).max() > 0
+# A mean of means over equal shares is that over the batch.
+one = build(batch_norm=True)
+engine = Engine(one, tf.distribute.get_strategy())
+engine.train(engine.share(batches()), 1)
+with strategy.scope():
+    two = build(batch_norm=True)
+engine = Engine(two, strategy)
+engine.train(engine.share(batches()), 1)
+means = [np.array(model.get_layer('norm').moving_mean) for model in (one, two)]
+assert np.abs(means[0] - means[1]).max() < 1e-6
 print('equal')
 """
 

@@ -1,0 +1,132 @@
+"""Two real processes that train together through TF_CONFIG, and one of which is killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_keras.training.distribution import make_strategy
+from tests.fakes import write_dataset
+from tests.training.test_resume import newest_state
+
+# The command itself; afterwards each process leaves the weights that it ended with.
+WORKER = """
+import os
+import numpy as np
+from fer_keras import flags, train
+from fer_keras.training import loop
+
+models, build = [], loop.build_classifier
+loop.build_classifier = lambda *args, **options: models.append(build(*args, **options)) or models[0]
+
+def main():
+    train.main()
+    np.savez(os.environ['WEIGHTS'], *models[0].get_weights())
+
+flags.define_run()
+flags.start(main)
+"""
+
+
+def free_hosts(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(('localhost', 0))
+    hosts = [f'localhost:{one.getsockname()[1]}' for one in sockets]
+    for one in sockets:
+        one.close()
+    return hosts
+
+
+def start(data_dir, run_dir):
+    """Starts the same command on both hosts."""
+    hosts = free_hosts(2)
+    workers = []
+    for index in range(2):
+        task = {'cluster': {'worker': hosts}, 'task': {'type': 'worker', 'index': index}}
+        arguments = [
+            '--source=fake', f'--data_dir={data_dir}', f'--run_dir={run_dir}',
+            '--backbone_weights=none', '--image_size_px=32', '--batch_size=14', '--epochs=2',
+            '--head_epochs=0', '--learning_rate=1e-3', '--ema_momentum=0.9', '--deterministic',
+            '--checkpoint_steps=1', '--strategy=multi_worker',
+        ]  # fmt: skip
+        environment = os.environ | {
+            'TF_CONFIG': json.dumps(task),
+            'WEIGHTS': f'{run_dir}-weights-{index}.npz',
+        }
+        log = open(f'{run_dir}-{index}.log', 'a')  # noqa: SIM115, a pipe could fill and stop it
+        workers.append(
+            subprocess.Popen(
+                [sys.executable, '-c', WORKER, *arguments], env=environment, stdout=log, stderr=log
+            )
+        )
+    return workers
+
+
+def read_log(run_dir, index):
+    return Path(f'{run_dir}-{index}.log').read_text()
+
+
+def finish(workers, run_dir):
+    for index, worker in enumerate(workers):
+        assert worker.wait(240) == 0, read_log(run_dir, index)[-4000:]
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory):
+    """A run in peace, and one whose second worker is killed in the second epoch."""
+    root = tmp_path_factory.mktemp('workers')
+    write_dataset(root / 'data', people={'train': 6, 'validation': 2, 'test': 2})
+    peace, killed = root / 'peace', root / 'killed'
+    finish(start(root / 'data', peace), peace)
+    workers = start(root / 'data', killed)
+    try:
+        while newest_state(killed) < 'state-000001-00000001.npz':
+            assert workers[0].poll() is None, read_log(killed, 0)[-4000:]
+            time.sleep(0.01)
+        workers[1].send_signal(signal.SIGKILL)
+        # It cannot go on alone, and says so by its exit status to whatever started it.
+        assert workers[0].wait(120) != 0
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    finish(start(root / 'data', killed), killed)
+    return peace, killed
+
+
+def weights(run_dir, index):
+    with np.load(f'{run_dir}-weights-{index}.npz') as file:
+        return [file[name] for name in file.files]
+
+
+def test_both_workers_end_with_identical_weights_although_one_was_killed(runs):
+    expected = weights(runs[0], 0)
+    for run_dir, index in ((runs[0], 1), (runs[1], 0), (runs[1], 1)):
+        for one, other in zip(weights(run_dir, index), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_history_is_that_of_a_run_in_peace(runs):
+    peace, killed = ((run / 'history.csv').read_text() for run in runs)
+    assert killed == peace and len(peace.splitlines()) == 3
+
+
+def test_only_the_chief_writes_and_reports(runs):
+    assert (runs[1] / 'report/metrics.json').is_file()
+    chief, worker = (read_log(runs[0], index) for index in range(2))
+    assert 'unweighted average recall' in chief
+    assert 'unweighted average recall' not in worker and 'Epoch' not in worker
+
+
+def test_several_workers_need_their_addresses(monkeypatch):
+    monkeypatch.delenv('TF_CONFIG', raising=False)
+    with pytest.raises(ValueError, match='export TF_CONFIG='):
+        make_strategy('multi_worker', batch_size=8)
