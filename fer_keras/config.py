@@ -11,6 +11,8 @@ STRATEGIES = ('default', 'one_device', 'mirrored', 'multi_worker')
 TARGET_SPLITS = ('train', 'validation', 'test', 'all')
 # `saliency=folder:/maps`: maps that somebody computed beforehand, read by `precomputed_saliency`.
 PRECOMPUTED = 'folder:'
+OPTIMIZERS = ('adamw', 'sgd')
+PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 MONITORS = ('val_accuracy', 'val_loss')
 
 
@@ -101,10 +103,17 @@ class TrainingConfig:
     head_learning_rate: float = 1e-3
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
+    optimizer: str = 'adamw'
+    clip_norm: float = 0.0
     label_smoothing: float = 0.1
+    focal_gamma: float = 0.0
+    balance_classes: bool = False
+    freeze_batch_norm: bool = False
     ema_momentum: float = 0.0
     patience: int = 10
     steps_per_call: int = 1
+    accumulate: int = 1
+    precision: str = 'float32'
     checkpoint_steps: int = 0
     monitor: str = 'val_accuracy'
     seed: int = 0

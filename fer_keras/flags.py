@@ -109,11 +109,34 @@ def define_training() -> None:
         'Peak rate of the second stage; it decays to zero along a cosine.',
         0.0,
     )
+    flags.DEFINE_float('weight_decay', TrainingConfig.weight_decay, 'Decoupled weight decay.', 0.0)
+    flags.DEFINE_enum(
+        'optimizer',
+        TrainingConfig.optimizer,
+        config.OPTIMIZERS,
+        'AdamW, or SGD with Nesterov momentum 0.9, which wants rates a hundred times higher.',
+    )
     flags.DEFINE_float(
-        'weight_decay', TrainingConfig.weight_decay, 'Decoupled weight decay of AdamW.', 0.0
+        'clip_norm', TrainingConfig.clip_norm, 'Largest norm of the gradient; 0 is off.', 0.0
     )
     flags.DEFINE_float(
         'label_smoothing', TrainingConfig.label_smoothing, 'Mass spread over all classes.', 0.0, 0.9
+    )
+    flags.DEFINE_float(
+        'focal_gamma',
+        TrainingConfig.focal_gamma,
+        'Focus of the loss on images that are still wrong (Lin 2017); 0 is cross-entropy.',
+        0.0,
+    )
+    flags.DEFINE_bool(
+        'balance_classes',
+        TrainingConfig.balance_classes,
+        'Weight the training loss so that each class counts alike, however many images it has.',
+    )
+    flags.DEFINE_bool(
+        'freeze_batch_norm',
+        TrainingConfig.freeze_batch_norm,
+        'Keep batch normalisation as it was pretrained, in both stages.',
     )
     flags.DEFINE_float(
         'ema_momentum',
@@ -127,6 +150,18 @@ def define_training() -> None:
     )
     flags.DEFINE_integer(
         'steps_per_call', TrainingConfig.steps_per_call, 'Steps in one call of the graph.', 1
+    )
+    flags.DEFINE_integer(
+        'accumulate',
+        TrainingConfig.accumulate,
+        'Parts in which a replica takes its share of a batch, where its memory is too small.',
+        1,
+    )
+    flags.DEFINE_enum(
+        'precision',
+        TrainingConfig.precision,
+        config.PRECISIONS,
+        'Of the layers; variables stay float32. mixed_float16 scales the loss.',
     )
     flags.DEFINE_integer(
         'checkpoint_steps',

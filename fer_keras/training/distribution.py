@@ -34,7 +34,7 @@ STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
 }
 
 
-def make_strategy(name: str, *, batch_size: int) -> tf.distribute.Strategy:
+def make_strategy(name: str, *, batch_size: int, parts: int = 1) -> tf.distribute.Strategy:
     """Builds the strategy.
 
     Raises:
@@ -45,9 +45,10 @@ def make_strategy(name: str, *, batch_size: int) -> tf.distribute.Strategy:
         raise ValueError(f'`strategy` must be one of {sorted(STRATEGIES)}. Received: {name!r}.')
     strategy = STRATEGIES[name]()
     replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
+    if batch_size % (replicas * parts):
+        times = f', times the {parts} parts of `accumulate`' if parts > 1 else ''
         raise ValueError(
-            f'`batch_size` is global and must be a multiple of the {replicas} replicas. '
+            f'`batch_size` is global and must be a multiple of the {replicas} replicas{times}. '
             f'Received: batch_size={batch_size}.'
         )
     return strategy

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from fer_keras.config import RunConfig, TrainingConfig, as_flags
 from fer_keras.input_pipeline import (
+    Source,
     TrainingBatches,
     evaluation_batches,
     label_names,
@@ -53,7 +55,10 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
         ValueError: The configuration does not fit the data or the devices.
     """
     make_repeatable(run.training)
-    strategy = make_strategy(run.training.strategy, batch_size=run.data.batch_size)
+    keras.config.set_dtype_policy(run.training.precision)
+    strategy = make_strategy(
+        run.training.strategy, batch_size=run.data.batch_size, parts=run.training.accumulate
+    )
     sources = open_sources(run.data)
     names = label_names(sources)
     chief = is_chief(strategy)
@@ -70,7 +75,8 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
-    loop = Loop(run.training, run_dir, model, strategy)
+    weights = balanced_weights(training, len(names)) if run.training.balance_classes else ()
+    loop = Loop(run.training, run_dir, model, strategy, weights)
     loop.run(batches, evaluation_batches(validation, run.data, num_classes=len(names)))
     return chief
 
@@ -88,8 +94,10 @@ class Loop:
         run_dir: RunDir,
         model: keras.Model,
         strategy: tf.distribute.Strategy,
+        class_weights: Sequence[float] = (),
     ) -> None:
         self._config = config
+        self._class_weights = class_weights
         self._run_dir = run_dir
         self._model = model
         self._strategy = strategy
@@ -122,11 +130,19 @@ class Loop:
             assign(model.variables, state.model, 'model')
         with self._strategy.scope():
             freeze_for_stage(model, train_backbone=not is_head_stage)
+            if config.freeze_batch_norm:
+                freeze_batch_norm(model)
             optimizer = make_optimizer(
                 config, is_head_stage=is_head_stage, steps=batches.steps_per_epoch * (last - first)
             )
             compile_classifier(model, optimizer, config)
-            engine = Engine(model, self._strategy)
+            engine = Engine(
+                model,
+                self._strategy,
+                parts=config.accumulate,
+                clip_norm=config.clip_norm,
+                class_weights=self._class_weights,
+            )
         callbacks = keras.callbacks.CallbackList(
             make_callbacks(
                 config,
@@ -143,7 +159,7 @@ class Loop:
         )
         model.stop_training = False
         callbacks.on_train_begin()
-        _restore(state, index, optimizer, callbacks)
+        _restore(state, index, model.optimizer, callbacks)
         epoch, step, sums = state.epoch, state.step, state.sums
         while epoch < last and not model.stop_training:
             callbacks.on_epoch_begin(epoch)
@@ -225,7 +241,7 @@ def make_repeatable(config: TrainingConfig) -> None:
 def make_optimizer(
     config: TrainingConfig, *, is_head_stage: bool, steps: int
 ) -> keras.optimizers.Optimizer:
-    """AdamW: a constant rate for the head, then warm-up over a tenth and a cosine to zero.
+    """A constant rate for the head, then warm-up over a tenth and a cosine to zero.
 
     Biases and the scales and offsets of normalisation do not decay.
     """
@@ -236,7 +252,11 @@ def make_optimizer(
         warmup_target=config.learning_rate,
         warmup_steps=warmup_steps,
     )
-    optimizer = keras.optimizers.AdamW(
+    make = {
+        'adamw': keras.optimizers.AdamW,
+        'sgd': functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+    }[config.optimizer]
+    optimizer = make(
         learning_rate=config.head_learning_rate if is_head_stage else schedule,
         weight_decay=config.weight_decay,
         use_ema=config.ema_momentum > 0,
@@ -249,11 +269,32 @@ def make_optimizer(
 def compile_classifier(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainingConfig
 ) -> None:
-    """Compiles with the label-smoothed cross-entropy."""
+    """Compiles with the label-smoothed cross-entropy, or the focal loss (Lin et al. 2017, eq. 4).
+
+    For `mixed_float16` Keras wraps the optimizer in one that scales the loss.
+    """
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+        # gamma = 0 is the cross-entropy; alpha = 1 leaves the balance to `balance_classes`.
+        loss=keras.losses.CategoricalFocalCrossentropy(
+            alpha=1.0, gamma=config.focal_gamma, label_smoothing=config.label_smoothing
+        ),
     )
+
+
+def freeze_batch_norm(model: keras.Model) -> None:
+    """Keeps the statistics, scales and offsets of every batch normalisation as they are."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
+def balanced_weights(source: Source, num_classes: int) -> list[float]:
+    """The weight of each class: `images / (classes * images of the class)`, 0 for an absent one."""
+    labels = [int(label) for label in source.examples.map(lambda example: example['label'])]
+    counts = np.bincount(labels, minlength=num_classes)
+    present = np.count_nonzero(counts)
+    return [len(labels) / (present * count) if count else 0.0 for count in counts.tolist()]
 
 
 def _stages(config: TrainingConfig) -> Sequence[tuple[int, int]]:

@@ -14,6 +14,11 @@ def test_every_choice_of_the_flag_is_built():
         assert make_strategy(name, batch_size=8).num_replicas_in_sync >= 1
 
 
+def test_replicas_and_parts_share_the_batch():
+    with pytest.raises(ValueError, match='times the 3 parts of `accumulate`.*batch_size=8'):
+        make_strategy('default', batch_size=8, parts=3)
+
+
 def test_an_unknown_strategy_lists_the_known_ones():
     with pytest.raises(ValueError, match="'mirrored'.*Received: 'all'"):
         make_strategy('all', batch_size=8)

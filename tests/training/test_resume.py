@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from fer_keras.config import TrainingConfig
 from fer_keras.run_dir import RunDir
 from fer_keras.training.callbacks import forget_epochs_after
 from fer_keras.training.checkpoints import Checkpoints, TrainingState, assign, values_of
+from fer_keras.training.loop import Loop
 from tests.fakes import write_dataset
 
 EPOCHS = 4
@@ -91,6 +95,44 @@ def test_a_killed_run_keeps_the_same_best_model(runs):
         np.testing.assert_array_equal(a, b)
     metrics = [(run / 'report/metrics.json').read_text() for run in runs]
     assert metrics[0] == metrics[1]
+
+
+@pytest.mark.parametrize('precision', ['float32', 'mixed_float16'])
+def test_a_loop_that_is_cut_off_goes_on_in_any_precision(tmp_path, precision):
+    images = np.random.default_rng(0).normal(size=(8, 3)).astype('float32')
+    labels = np.eye(2, dtype='float32')[np.arange(8) % 2]
+    data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
+    config = TrainingConfig(
+        epochs=2, head_epochs=0, learning_rate=0.1, checkpoint_steps=1, ema_momentum=0.5
+    )
+
+    def run(folder, cut_off_at=None):
+        def epoch(number, step, context):
+            if number == cut_off_at:
+                raise KeyboardInterrupt
+            return data.skip(step)
+
+        keras.utils.set_random_seed(0)
+        backbone = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)], name='backbone')
+        head = [keras.layers.Dropout(0.5), keras.layers.Dense(2, 'softmax', dtype='float32')]
+        model = keras.Sequential([keras.Input((3,)), backbone, *head])
+        run_dir = RunDir(str(tmp_path / folder))
+        os.makedirs(os.path.dirname(run_dir.model_file), exist_ok=True)
+        loop = Loop(config, run_dir, model, tf.distribute.get_strategy())
+        loop.run(SimpleNamespace(steps_per_epoch=2, epoch=epoch), data)
+        return model.get_weights()
+
+    keras.config.set_dtype_policy(precision)
+    try:
+        expected = run('peace')
+        with pytest.raises(KeyboardInterrupt):
+            run('cut_off', cut_off_at=1)
+        for one, other in zip(run('cut_off'), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+        histories = [(tmp_path / f / 'history.csv').read_text() for f in ('peace', 'cut_off')]
+        assert histories[0] == histories[1] and histories[0].count('epoch') == 1
+    finally:
+        keras.config.set_dtype_policy('float32')
 
 
 def test_an_unfinished_run_of_other_flags_is_not_continued(tmp_path):
