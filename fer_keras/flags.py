@@ -225,6 +225,12 @@ def read_protocol(kind: Callable[..., Any]) -> Any:
     )
 
 
+def define_explanation() -> None:
+    """Defines the flags of `fer_keras.explain`."""
+    flags.DEFINE_string('run_dir', TrainingConfig.run_dir, 'Folder of a trained run.')
+    flags.DEFINE_string('output', 'explanations', 'Folder to write to.')
+
+
 def define_run() -> None:
     """Defines the flags of a whole run."""
     define_data()
