@@ -190,6 +190,11 @@ def define_comparison() -> None:
     flags.DEFINE_string('output', '', 'CSV file to write the table to.')
 
 
+def define_human_confusions() -> None:
+    """Defines the flag of `fer_keras.human_confusions`."""
+    flags.DEFINE_string('evaluation', '', 'Report inside the run; empty: on its own target.')
+
+
 def define_prediction() -> None:
     """Defines the flags of `fer_keras.predict`."""
     flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')
