@@ -18,6 +18,7 @@ from fer_keras.models.saliency_layers import (
     CenterGaussian,
     DivideByMaximum,
     ExpOfLogits,
+    MapOfAnother,
     ResizeMap,
     Size,
     SpectralResidual,
@@ -144,6 +145,10 @@ def _mlnet_light(image: Any, weights: str | None) -> Any:
     )
 
 
+def _shuffled(image: Any, weights: str | None) -> Any:
+    return MapOfAnother(name='map_of_another')(_mlnet_light(image, weights))
+
+
 def _load(network: keras.Model, weights: str | None) -> keras.Model:
     if weights:
         network.load_weights(weights)
@@ -160,6 +165,12 @@ SALIENCY_KINDS: dict[str, SaliencyKind] = {
     'mlnet_light': SaliencyKind(
         _mlnet_light,
         'multi-level MobileNetV2, shipped',
+        has_weights=True,
+        shipped_weights='mlnet_light.weights.h5',
+    ),
+    'shuffled': SaliencyKind(
+        _shuffled,
+        'mlnet_light of another image of the batch: a control, not to be served',
         has_weights=True,
         shipped_weights='mlnet_light.weights.h5',
     ),

@@ -81,6 +81,20 @@ class ExpOfLogits(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package='fer_keras')
+class MapOfAnother(keras.layers.Layer):
+    """Gives each image the map of the one before it in the batch, the first that of the last.
+
+    A control: maps as they are, but none of its own image, unless it is alone in its batch.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+
+    def call(self, saliency_maps: Any) -> Any:
+        return ops.roll(saliency_maps, 1, axis=0)
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
 class CenterGaussian(keras.layers.Layer):
     """A Gaussian at the centre of the image, the same for every image; maximum 1.
 

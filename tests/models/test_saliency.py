@@ -9,7 +9,7 @@ from fer_keras.models.mlnet_light import build_mlnet_light, light_input_size
 from fer_keras.models.saliency import SALIENCY_KINDS, build_saliency_model
 from fer_keras.models.saliency_layers import CenterGaussian, DivideByMaximum, ExpOfLogits
 
-CHEAP_KINDS = ('center', 'spectral_residual', 'mlnet_light')
+CHEAP_KINDS = ('center', 'spectral_residual', 'mlnet_light', 'shuffled')
 
 
 def random_images(count=2, size=(96, 96)):
@@ -43,6 +43,14 @@ def test_a_map_does_not_depend_on_the_rest_of_the_batch():
     images = random_images(3)
     together = model.predict(images, verbose=0)
     np.testing.assert_allclose(model.predict(images[1:2], verbose=0), together[1:2], atol=1e-5)
+
+
+def test_shuffled_maps_are_those_of_other_images():
+    images = random_images(3)
+    own = build_saliency_model('mlnet_light', image_size_px=96).predict(images, verbose=0)
+    shuffled = build_saliency_model('shuffled', image_size_px=96).predict(images, verbose=0)
+    np.testing.assert_allclose(shuffled, own[[2, 0, 1]], atol=1e-5)
+    assert np.abs(own[0] - own[1]).max() > 0.01
 
 
 def test_half_precision_leaves_maps_in_float32():
