@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
         )
     rows = read_predictions(arguments[0], flags.FLAGS.evaluation)
     prefix = PROBABILITY.format('')
-    names = [name.removeprefix(prefix) for name in rows if name.startswith(prefix)]
+    names = [name.removeprefix(prefix) for name in rows.columns if name.startswith(prefix)]
     found = agreement(confusion_matrix(rows, names), read_human_confusions(arguments[1]))
     print(
         f'Pearson {found.pearson:+.2f}, Spearman {found.spearman:+.2f} over {found.cells} '
