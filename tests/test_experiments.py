@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_keras.config import FUSIONS
+from fer_keras.models.saliency import SALIENCY_KINDS
 from fer_keras.protocol import ProtocolConfig, list_jobs
 
 FOLDER = Path(__file__).parents[1] / 'experiments'
@@ -56,3 +58,22 @@ def test_the_saliency_protocol_names_experiments_and_variants_that_exist():
     jobs = list_jobs(protocol)
     assert len(jobs) == 24 and jobs[0].variant == 'none'
     assert '--fusion_strength=0.5' in jobs[6].flags
+
+
+def test_the_ablation_crosses_every_fusion_with_every_map():
+    values = flags_of(FOLDER / 'saliency_ablation.flags')
+    protocol = ProtocolConfig(
+        experiments=tuple(values['experiments'].split(',')),
+        variants=tuple(values['variants'].split(',')),
+        seeds=tuple(int(seed) for seed in values['seeds'].split(',')),
+    )
+    assert len(list_jobs(protocol)) == 2 * 3 * (1 + 3 * 4)
+    none, *others = (variant.partition(':')[2].split() for variant in protocol.variants)
+    assert not none
+    parsed = [dict(flag[2:].split('=') for flag in flags) for flags in others]
+    assert {(flags['fusion'], flags['saliency']) for flags in parsed} == {
+        (fusion, kind)
+        for fusion in FUSIONS
+        for kind in ('mlnet_light', 'spectral_residual', 'center', 'shuffled')
+    }
+    assert {flags['saliency'] for flags in parsed} <= set(SALIENCY_KINDS)
