@@ -230,6 +230,12 @@ def read_protocol(kind: Callable[..., Any]) -> Any:
     )
 
 
+def define_evaluation() -> None:
+    """Defines the flags of `fer_keras.evaluate` beside those of a run."""
+    flags.DEFINE_string('model', '', 'Instead of --run_dir: run folder, .keras file or SavedModel.')
+    flags.DEFINE_string('output', '', 'Folder of the report on --model.')
+
+
 def define_explanation() -> None:
     """Defines the flags of `fer_keras.explain`."""
     flags.DEFINE_string('run_dir', TrainingConfig.run_dir, 'Folder of a trained run.')

@@ -119,12 +119,24 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
             'Give the run folder, or a SavedModel, which holds them.'
         )
     model = load_classifier(str(file))
+    names = run_dir.read_labels()
+    if model.output_shape[-1] != len(names):
+        raise ValueError(
+            f'{run_dir.labels_file} must name the classes of the model. Received: {len(names)} '
+            f'names for {model.output_shape[-1]} outputs.'
+        )
+    if model.input_shape[-1] != 3:
+        raise ValueError(
+            'A classifier must make its saliency maps itself: a new photo has no map in a folder. '
+            f'Received: {file}, trained with `saliency=folder:...`. Give its run to '
+            '`python -m fer_keras.evaluate --run_dir=...`, which reads the maps.'
+        )
     size = model.input_shape[1]
 
     def probabilities_of(images: np.ndarray) -> np.ndarray:
         return np.asarray(model(to_model_input(tf.constant(images), size), training=False))
 
-    return Predictor(probabilities_of, run_dir.read_labels())
+    return Predictor(probabilities_of, names)
 
 
 def _from_saved_model(folder: pathlib.Path) -> Predictor:

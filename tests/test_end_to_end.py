@@ -1,6 +1,7 @@
 """The commands as a user types them, on a data set that can be learned in seconds."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -107,6 +108,36 @@ def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
     columns = [f'p_{name}' for name in BASIC]
     np.testing.assert_allclose(served['probabilities'], rows[columns], atol=1e-5)
     assert [name.decode() for name in served['label'].numpy()] == rows['predicted'].tolist()
+
+
+@pytest.mark.parametrize('kind', ['', 'checkpoints/best.keras', 'saved_model'])
+def test_run_file_and_saved_model_agree(kind, trained, data_dir, tmp_path):
+    run_dir = trained[0]
+    if kind == 'saved_model' and not (run_dir / kind).is_dir():
+        assert run('export', f'--run_dir={run_dir}').returncode == 0
+    target = (f'--data_dir={data_dir}', '--target=fake', '--source=fake')
+    completed = run(
+        'evaluate', f'--model={run_dir / kind}', f'--output={tmp_path / "report"}', *target
+    )
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    again = pd.read_csv(tmp_path / 'report/predictions.csv')
+    pd.testing.assert_frame_equal(
+        again, pd.read_csv(run_dir / 'report/predictions.csv'), atol=1e-5, rtol=0
+    )
+    assert metrics_of(tmp_path / 'report')['accuracy'] == metrics_of(run_dir / 'report')['accuracy']
+
+
+def test_a_model_outside_its_run_needs_a_folder_for_the_report(trained):
+    completed = run('evaluate', f'--model={trained[0]}')
+    assert completed.returncode == 2 and '`model` and `output` belong together' in completed.stderr
+
+
+def test_label_names_of_another_model_are_refused(trained, tmp_path):
+    (tmp_path / 'checkpoints').mkdir()
+    shutil.copy(trained[0] / 'checkpoints/best.keras', tmp_path / 'checkpoints/best.keras')
+    (tmp_path / 'labels.txt').write_text('happy\nsad\n')
+    completed = run('evaluate', f'--model={tmp_path}', f'--output={tmp_path / "report"}')
+    assert completed.returncode == 2 and '2 names for 7 outputs' in completed.stderr
 
 
 def test_the_kept_model_is_the_best_epoch_on_validation(trained, data_dir):

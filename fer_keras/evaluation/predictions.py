@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from fer_keras.config import DataConfig
 from fer_keras.input_pipeline import DESCRIPTIONS, Source, evaluation_batches
+from fer_keras.predictor import Predictor
 
 PROBABILITY = 'p_{}'
 
@@ -35,6 +37,20 @@ def predict_split(
             f'The model must give a probability for each of {list(names)}. '
             f'Received: {probabilities.shape[1]} probabilities an image.'
         )
+    return _table(probabilities, source, names)
+
+
+def predict_split_with(predictor: Predictor, source: Source) -> pd.DataFrame:
+    """As `predict_split`, for whatever `predictor.load` opens, such as a SavedModel."""
+    images = source.examples.map(
+        lambda e: tf.io.decode_image(e['image'], channels=3, expand_animations=False)
+    )
+    answers = predictor.predict_crops(list(images.as_numpy_iterator()))
+    columns = [PROBABILITY.format(name) for name in predictor.names]
+    return _table(answers[columns].to_numpy(), source, predictor.names)
+
+
+def _table(probabilities: np.ndarray, source: Source, names: Sequence[str]) -> pd.DataFrame:
     described = source.examples.map(lambda e: {k: e[k] for k in (*DESCRIPTIONS, 'label')})
     rows = pd.DataFrame(list(described.as_numpy_iterator()))
     for column in DESCRIPTIONS:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import tensorflow_datasets as tfds
 from rich.console import Console
 from rich.table import Table
 
-from fer_keras.config import RunConfig
+from fer_keras.config import DataConfig, RunConfig
 from fer_keras.evaluation import figures
 from fer_keras.evaluation.metrics import (
     confusion_matrix,
@@ -20,9 +22,10 @@ from fer_keras.evaluation.metrics import (
     summarize,
     top_confusions,
 )
-from fer_keras.evaluation.predictions import predict_split
-from fer_keras.input_pipeline import open_dataset, read_split
+from fer_keras.evaluation.predictions import predict_split, predict_split_with
+from fer_keras.input_pipeline import Source, open_dataset, read_split
 from fer_keras.models.classifier import load_classifier
+from fer_keras.predictor import Predictor
 from fer_keras.run_dir import RunDir
 
 
@@ -39,15 +42,41 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
     target = open_dataset(run.data.target_name, run.data.data_dir)
-    # Folds are of the sources; another set has its own split.
-    fold = run.data.fold if run.data.target_name in run.data.source_names else -1
-    split = run.data.target_split
-    source = read_split([target], split, names, run.model.maps_folder, fold)
+    source = _read_target(target, run.data, names, run.model.maps_folder)
     rows = predict_split(model, source, run.data, names)
-    left_out = _count(target, split) - source.size if fold < 0 else 0
+    return _report(rows, names, target, run.data, report_dir)
+
+
+def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> dict[str, Any]:
+    """As `evaluate`, for whatever `predictor.load` opens: it knows its classes and image size."""
+    target = open_dataset(data.target_name, data.data_dir)
+    rows = predict_split_with(predictor, _read_target(target, data, predictor.names))
+    return _report(rows, predictor.names, target, data, report_dir)
+
+
+def _fold(data: DataConfig) -> int:
+    """Folds are of the sources; another set has its own split."""
+    return data.fold if data.target_name in data.source_names else -1
+
+
+def _read_target(
+    target: tfds.core.DatasetBuilder, data: DataConfig, names: Sequence[str], maps_folder: str = ''
+) -> Source:
+    return read_split([target], data.target_split, names, maps_folder, _fold(data))
+
+
+def _report(
+    rows: pd.DataFrame,
+    names: Sequence[str],
+    target: tfds.core.DatasetBuilder,
+    data: DataConfig,
+    report_dir: str,
+) -> dict[str, Any]:
+    split = data.target_split
+    left_out = _count(target, split) - len(rows) if _fold(data) < 0 else 0
     metrics = summarize(rows, names) | {
         'target': target.info.full_name,
-        'target_split': run.data.target_split,
+        'target_split': split,
         'images_of_other_classes_left_out': left_out,
     }
     counts = confusion_matrix(rows, names)
