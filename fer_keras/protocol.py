@@ -1,6 +1,6 @@
 """Runs a whole protocol, and goes on where it stopped.
 
-`python -m fer_keras.protocol --flagfile=experiments/protocol_saliency.flags`
+`python -m fer_keras.protocol --flagfile=experiments/saliency_ablation.flags`
 
 A protocol is every experiment with every variant of its flags, for every seed and fold, tested on
 every target. Each training is a run folder of its own, by a process of its own; what is finished is

@@ -48,18 +48,6 @@ def test_the_cross_experiments_test_on_the_other_set():
     assert cross['target_split'] == reverse['target_split'] == 'all'
 
 
-def test_the_saliency_protocol_names_experiments_and_variants_that_exist():
-    values = flags_of(FOLDER / 'protocol_saliency.flags')
-    protocol = ProtocolConfig(
-        experiments=tuple(values['experiments'].split(',')),
-        variants=tuple(values['variants'].split(',')),
-        seeds=tuple(int(seed) for seed in values['seeds'].split(',')),
-    )
-    jobs = list_jobs(protocol)
-    assert len(jobs) == 24 and jobs[0].variant == 'none'
-    assert '--fusion_strength=0.5' in jobs[6].flags
-
-
 def test_the_ablation_crosses_every_fusion_with_every_map():
     values = flags_of(FOLDER / 'saliency_ablation.flags')
     protocol = ProtocolConfig(

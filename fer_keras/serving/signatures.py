@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from fer_keras.input_pipeline import decode, to_model_input
+from fer_keras.models.saliency_layers import MapOfAnother
 
 
 def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -> str:
@@ -30,14 +31,19 @@ def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -
         The folder of the new version.
 
     Raises:
-        ValueError: Another number of names than outputs, or a model that reads saliency maps from
-            a folder: a new photo has none.
+        ValueError: Another number of names than outputs, a model that reads saliency maps from a
+            folder (a new photo has none), or the control `shuffled`.
     """
     if model.input_shape[-1] != 3:
         raise ValueError(
             'A classifier must make its saliency maps itself to be served: a new photo has no map '
             'in a folder. Received: an input of 4 channels, from `saliency=folder:...`. Train '
             'with `saliency=saved_model:/path` or a kind of our own.'
+        )
+    if any(isinstance(layer, MapOfAnother) for layer in model._flatten_layers()):
+        raise ValueError(
+            'A classifier must not depend on what else is in its batch to be served. Received: one '
+            'of `saliency=shuffled`, which is a control for experiments only.'
         )
     if model.output_shape[-1] != len(names):
         raise ValueError(

@@ -54,9 +54,13 @@ def test_versions_count_up_and_leave_nothing_unfinished(model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['1', '2']
 
 
-def test_a_classifier_that_reads_maps_from_a_folder_is_not_served(tmp_path):
-    config = dataclasses.replace(TINY_MODEL, saliency='folder:/maps')
-    with pytest.raises(ValueError, match='make its saliency maps itself'):
+@pytest.mark.parametrize(
+    'saliency, match',
+    [('folder:/maps', 'make its saliency maps itself'), ('shuffled', 'what else is in its batch')],
+)
+def test_a_classifier_that_a_new_photo_cannot_feed_is_not_served(saliency, match, tmp_path):
+    config = dataclasses.replace(TINY_MODEL, saliency=saliency)
+    with pytest.raises(ValueError, match=match):
         export_classifier(
             build_classifier(config, num_classes=7, image_size_px=32), BASIC, str(tmp_path)
         )
