@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 AUGMENTATIONS = ('none', 'light', 'strong')
-COLORS = ('rgb', 'grey')
+COLORS = ('rgb', 'grey', 'gradients')
 FUSIONS = ('multiply', 'blend', 'residual')
 STRATEGIES = ('default', 'one_device', 'mirrored', 'multi_worker')
 TARGET_SPLITS = ('train', 'validation', 'test', 'all')

@@ -11,6 +11,7 @@ from keras import ops
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
 from fer_keras.models.fusion import build_fusion
+from fer_keras.models.gradients import LUMA, NormalizedGradients
 from fer_keras.models.saliency import build_saliency_model
 from fer_keras.models.saliency_layers import MapChannel
 
@@ -124,8 +125,10 @@ def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
 
 
 def _as_color(image: Any, color: str) -> Any:
-    """Leaves RGB as it is, or repeats its luma (ITU-R BT.601) in three channels."""
+    """Leaves RGB as it is, repeats its luma in three channels, or takes the gradients."""
     if color == 'rgb':
         return image
-    luma = ops.sum(image * ops.array([0.299, 0.587, 0.114]), axis=-1, keepdims=True)
+    if color == 'gradients':
+        return NormalizedGradients(name='gradients')(image)
+    luma = ops.sum(image * ops.array(LUMA), axis=-1, keepdims=True)
     return ops.repeat(luma, 3, axis=-1)

@@ -86,6 +86,16 @@ def test_grey_classifiers_cannot_tell_colours_of_one_luma_apart():
     )
 
 
+def test_a_classifier_of_gradients_is_saved_with_them(tmp_path):
+    model = build(color='gradients', saliency='center')
+    assert model.get_layer('gradients').output.shape == (None, 64, 64, 3)
+    model.save(tmp_path / 'model.keras')
+    again = load_classifier(str(tmp_path / 'model.keras'))
+    np.testing.assert_array_equal(
+        again.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0)
+    )
+
+
 def test_the_head_stage_trains_only_the_head():
     model = build(saliency='center')
     freeze_for_stage(model, train_backbone=False)
