@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from fer_keras.config import DataConfig
 from fer_keras.input_pipeline import (
-    TrainingBatches,
     decode,
     evaluation_batches,
     label_names,
@@ -15,6 +14,7 @@ from fer_keras.input_pipeline import (
     read_split,
     to_model_input,
 )
+from fer_keras.training_batches import TrainingBatches
 from tests.fakes import BASIC, png_bytes, random_images, write_dataset
 
 DATA = DataConfig(image_size_px=32, batch_size=4, augmentation='none')

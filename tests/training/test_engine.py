@@ -57,7 +57,11 @@ def test_twenty_steps_are_those_of_fit(options):
 def test_loss_and_accuracy_are_those_of_evaluate_with_a_partial_batch():
     model = build()
     expected = model.evaluate(batches(32), verbose=0, return_dict=True)
-    measured = Engine(model, tf.distribute.get_strategy()).evaluate(batches(32))
+    measured, counts = Engine(model, tf.distribute.get_strategy()).evaluate(batches(32))
+    predicted = model.predict(IMAGES, verbose=0).argmax(axis=1)
+    for true in range(7):
+        expected_row = np.bincount(predicted[LABELS[:, true] == 1], minlength=7)
+        np.testing.assert_array_equal(counts[true], expected_row)
     assert measured == pytest.approx(expected, rel=1e-5)
 
 
@@ -161,8 +165,10 @@ engine = Engine(two, strategy)
 sums = engine.train(engine.share(batches().repeat(2)), 20)
 assert largest_difference(one, two) < 1e-5, largest_difference(one, two)
 assert abs(sums['loss'] - expected['loss']) < 1e-2 and sums['images'] == 200
-measured, alone = engine.evaluate(batches(32)), Engine(one, tf.distribute.get_strategy())
-assert abs(measured['loss'] - alone.evaluate(batches(32))['loss']) < 1e-4
+measured, counts = engine.evaluate(batches(32))
+alone, alone_counts = Engine(one, tf.distribute.get_strategy()).evaluate(batches(32))
+assert abs(measured['loss'] - alone['loss']) < 1e-4
+assert np.array_equal(counts, alone_counts) and counts.sum() == 100
 
 with strategy.scope():
     clipped = build()

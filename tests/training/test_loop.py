@@ -9,20 +9,21 @@ import tensorflow as tf
 from fer_keras.config import TrainingConfig
 from fer_keras.input_pipeline import Source
 from fer_keras.run_dir import RunDir
-from fer_keras.training.loop import (
-    Loop,
-    _stages,
+from fer_keras.training.loop import Loop
+from fer_keras.training.recipe import (
     balanced_weights,
     compile_classifier,
     freeze_batch_norm,
     make_optimizer,
+    stages,
 )
+from fer_keras.training_batches import count_labels
 
 
 def test_stages_share_the_epochs():
-    assert _stages(TrainingConfig(epochs=5, head_epochs=2)) == [(0, 2), (2, 5)]
-    assert _stages(TrainingConfig(epochs=5, head_epochs=0)) == [(0, 5)]
-    assert _stages(TrainingConfig(epochs=2, head_epochs=2)) == [(0, 2)]
+    assert stages(TrainingConfig(epochs=5, head_epochs=2)) == [(0, 2), (2, 5)]
+    assert stages(TrainingConfig(epochs=5, head_epochs=0)) == [(0, 5)]
+    assert stages(TrainingConfig(epochs=2, head_epochs=2)) == [(0, 2)]
 
 
 def test_the_rate_warms_up_and_decays_to_zero():
@@ -88,7 +89,8 @@ def test_frozen_batch_norm_neither_follows_the_batch_nor_learns():
 def test_balanced_classes_weigh_alike_and_an_absent_one_nothing():
     labels = [0, 0, 0, 2]
     source = Source(tf.data.Dataset.from_tensor_slices({'label': labels}), len(labels))
-    weights = balanced_weights(source, 3)
+    assert count_labels(source, 3) == [3, 0, 1]
+    weights = balanced_weights([3, 0, 1])
     assert weights == pytest.approx([4 / (2 * 3), 0, 4 / (2 * 1)])
     assert np.mean([weights[label] for label in labels]) == pytest.approx(1)
 
@@ -104,11 +106,26 @@ def test_the_loop_hands_its_recipe_to_the_engine(monkeypatch, tmp_path):
     norm = keras.layers.BatchNormalization()
     backbone = keras.Sequential([keras.Input((3,)), norm], name='backbone')
     model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(1)])
-    config = TrainingConfig(head_epochs=0, accumulate=2, clip_norm=0.5, freeze_batch_norm=True)
-    loop = Loop(config, RunDir(str(tmp_path)), model, tf.distribute.get_strategy(), [1.0, 3.0])
+    config = TrainingConfig(
+        head_epochs=0,
+        accumulate=2,
+        clip_norm=0.5,
+        freeze_batch_norm=True,
+        sam_radius=0.05,
+        xla=True,
+    )
+    strategy = tf.distribute.get_strategy()
+    loop = Loop(config, RunDir(str(tmp_path)), model, strategy, class_weights=[1.0, 3.0])
     batches = SimpleNamespace(steps_per_epoch=1)
     with pytest.raises(Reached) as reached:
         loop.run(batches, None)
     options, trainable = reached.value.args
-    assert options == {'parts': 2, 'clip_norm': 0.5, 'class_weights': [1.0, 3.0]}
+    assert options == {
+        'parts': 2,
+        'clip_norm': 0.5,
+        'class_weights': [1.0, 3.0],
+        'sam_radius': 0.05,
+        'xla': True,
+        'forward': None,
+    }
     assert trainable == 2

@@ -21,10 +21,10 @@ WORKER = """
 import os
 import numpy as np
 from fer_keras import flags, train
-from fer_keras.training import loop
+from fer_keras.training import session
 
-models, build = [], loop.build_classifier
-loop.build_classifier = lambda *args, **options: models.append(build(*args, **options)) or models[0]
+models, build = [], session.build_classifier
+session.build_classifier = lambda *args, **opts: models.append(build(*args, **opts)) or models[0]
 
 def main():
     train.main()
@@ -122,8 +122,8 @@ def test_the_history_is_that_of_a_run_in_peace(runs):
 def test_only_the_chief_writes_and_reports(runs):
     assert (runs[1] / 'report/metrics.json').is_file()
     chief, worker = (read_log(runs[0], index) for index in range(2))
-    assert 'unweighted average recall' in chief
-    assert 'unweighted average recall' not in worker and 'Epoch' not in worker
+    assert 'unweighted average recall' in chief and 'epoch 1/2' in chief
+    assert 'unweighted average recall' not in worker and 'epoch 1/2' not in worker
 
 
 def test_several_workers_need_their_addresses(monkeypatch):
