@@ -23,8 +23,6 @@ from tfds_builders import expressions
 # What is read beside the image, where the data set has it.
 DESCRIPTIONS = ('file_name', 'subject_id', 'gender', 'group', 'camera', 'gaze', 'age', 'detected')
 NUM_FOLDS = 10
-# A kept map is in 16 bits: an image times it is then right to a hundredth of a grey level.
-MAP_LEVELS = 65535
 
 
 def to_model_input(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
@@ -88,7 +86,7 @@ class Source:
             whatever set they come from.
         size: Number of examples.
         maps_folder: Folder of a saliency map for each example, or empty.
-        maps: uint16 `[size, side, side]`, the kept map of each example of which 65535 is 1, by its
+        maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
             `position`; or None.
     """
 
@@ -230,7 +228,7 @@ def decode_example(
 
 
 def with_map(image: tf.Tensor, position: tf.Tensor, maps: np.ndarray | None) -> tf.Tensor:
-    """Puts the kept map of an image behind it, in [0, 255]; without maps the image as it is.
+    """Puts the kept map of an image behind it, in [0, 1]; without maps the image as it is.
 
     A map of the inner part of the image, which is all that the network sees, is continued to the
     rim by its outermost values, so that there is one wherever an augmentation may move the image.
@@ -238,10 +236,9 @@ def with_map(image: tf.Tensor, position: tf.Tensor, maps: np.ndarray | None) -> 
     if maps is None:
         return image
     # Not stateful: it may run in parallel, and the same position always gives the same map.
-    kept = tf.numpy_function(lambda row: maps[row], [position], tf.uint16, stateful=False)
+    kept = tf.numpy_function(lambda row: maps[row], [position], tf.float32, stateful=False)
     inner = maps.shape[1]
     margin = (image.shape[0] - inner) // 2
     nearest = np.clip(np.arange(image.shape[0]) - margin, 0, inner - 1)
     kept = tf.gather(tf.gather(tf.ensure_shape(kept, maps.shape[1:]), nearest), nearest, axis=1)
-    plane = tf.cast(kept, tf.float32)[..., None] * (255 / MAP_LEVELS)
-    return tf.concat([image, plane], axis=-1)
+    return tf.concat([image, kept[..., None]], axis=-1)

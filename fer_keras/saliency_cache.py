@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_keras.input_pipeline import MAP_LEVELS, Source, decode
+from fer_keras.input_pipeline import Source, decode
 
 # Counts up whenever the file or what it holds changes.
 _VERSION = b'1'
@@ -30,14 +30,16 @@ def keep_maps(maker: keras.Model, source: Source, folder: str = '') -> Source:
         The split with its maps.
     """
     if not folder:
-        return dataclasses.replace(source, maps=_fill(_memory(maker, source), maker, source))
+        maps = np.empty(_shape(maker, source), np.float32)
+        _fill(maps, maker, source)
+        return dataclasses.replace(source, maps=maps)
     folder = os.path.expanduser(folder)
     path = os.path.join(folder, f'{_fingerprint(maker, source)}.npy')
     if not os.path.isfile(path):
         os.makedirs(folder, exist_ok=True)
         unfinished = f'{path}.unfinished-{os.getpid()}'  # Of several workers each may write it.
         maps = np.lib.format.open_memmap(
-            unfinished, mode='w+', dtype=np.uint16, shape=_shape(maker, source)
+            unfinished, mode='w+', dtype=np.float32, shape=_shape(maker, source)
         )
         _fill(maps, maker, source)
         maps.flush()
@@ -50,18 +52,15 @@ def _shape(maker: keras.Model, source: Source) -> tuple[int, ...]:
     return (source.size, *maker.output_shape[1:3])
 
 
-def _memory(maker: keras.Model, source: Source) -> np.ndarray:
-    return np.empty(_shape(maker, source), np.uint16)
-
-
-def _fill(maps: np.ndarray, maker: keras.Model, source: Source) -> np.ndarray:
+def _fill(maps: np.ndarray, maker: keras.Model, source: Source) -> None:
+    # In float32, as the graph has them: normalised networks blow a rounding to 16 bits up to a
+    # thousandth of their answers.
     size = maker.input_shape[1]
     images = source.examples.map(lambda example: decode(example['image'], size), tf.data.AUTOTUNE)
     make = tf.function(lambda batch: maker(batch, training=False), reduce_retracing=True)
     for number, batch in enumerate(images.batch(_BATCH).prefetch(1)):
         made = make(batch).numpy()[..., 0]
-        maps[number * _BATCH : number * _BATCH + len(made)] = np.round(made * MAP_LEVELS)
-    return maps
+        maps[number * _BATCH : number * _BATCH + len(made)] = made
 
 
 def _fingerprint(maker: keras.Model, source: Source) -> str:

@@ -56,7 +56,8 @@ class TrainingBatches:
         Returns:
             Pairs of float32 `[batch, size, size, 3]`, RGB in [0, 255], and float32
             `[batch, num_classes]`, one-hot unless images are mixed; every batch is full. A fourth
-            channel, in [0, 255], is the saliency map where the source has maps.
+            channel is the saliency map, in [0, 255] from a folder of them and in [0, 1] where they
+            are kept.
 
         Raises:
             ValueError: Images are mixed in pairs and a replica's share of a batch is odd.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from fer_keras.models.saliency_layers import MapChannel, MapOfAnother
+from fer_keras.models.saliency_layers import MapOfAnother
 
 # Made in no time, and the same for every image: it would otherwise move with its image.
 _NOT_KEPT = ('CenterGaussian',)
@@ -15,8 +15,10 @@ def has_maps_to_keep(model: keras.Model) -> bool:
     if not any(layer.name == 'saliency_map' for layer in model.layers):
         return False
     maker = model.get_layer('saliency_map')
-    if not isinstance(maker, keras.Model) or model.input_shape[-1] != 3:
+    if not isinstance(maker, keras.Model):
         return False  # The maps are read from a folder.
+    if maker.trainable_weights:
+        return False  # They change with every step.
     return not any(type(layer).__name__ in _NOT_KEPT for layer in maker.layers)
 
 
@@ -42,7 +44,7 @@ def build_map_reader(model: keras.Model) -> keras.Model:
     saved with it and is served with it.
 
     Returns:
-        A model from float32 `[batch, size, size, 4]`, RGB and the map, all in [0, 255], to
+        A model from float32 `[batch, size, size, 4]`, RGB in [0, 255] and the map in [0, 1], to
         `probabilities`.
     """
     face, saliency_map = model.get_layer('attended_image').input
@@ -50,7 +52,7 @@ def build_map_reader(model: keras.Model) -> keras.Model:
     size, face_size = model.input_shape[1], face.shape[1]
     pair = keras.Input((size, size, 4), name='image')
     seen = keras.layers.CenterCrop(face_size, face_size, dtype='float32', name='face')(pair)
-    kept = MapChannel(name='saliency_map')(seen)
+    kept = seen[..., 3:]
     if _is_shuffled(model.get_layer('saliency_map')):
         kept = MapOfAnother(name='map_of_another')(kept)
     return keras.Model(pair, after_saliency([seen[..., :3], kept]), name='map_reader')
