@@ -12,7 +12,8 @@ from fer_keras.config import DataConfig
 from fer_keras.input_pipeline import Source, decode_example, with_map
 from fer_keras.mixing import draw_mix, mix
 
-_SHUFFLE_BUFFER = 10_000
+# Encoded images: what an epoch holds in memory, however many the data set has.
+_SHUFFLE_BUFFER = 4096
 
 
 class TrainingBatches:

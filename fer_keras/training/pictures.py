@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tensorboard.plugins.hparams import api as hparams
 
-from fer_keras.config import RunConfig, as_flags
+from fer_keras.config import RunConfig
 from fer_keras.evaluation.figures import draw_confusion_matrix
 from fer_keras.evaluation.saliency_pictures import overlay
 from fer_keras.models.classifier import build_explainer, has_saliency
@@ -34,8 +35,8 @@ class Pictures:
 
     def write_flags(self, run: RunConfig) -> None:
         """Writes every flag as a hyper-parameter."""
-        lines = as_flags(run).removesuffix('\n').split('\n')
-        values = dict(line.removeprefix('--').split('=', 1) for line in lines)
+        parts = (run.data, run.model, run.training)
+        values = {name: value for part in parts for name, value in dataclasses.asdict(part).items()}
         with self._train.as_default():
             hparams.hparams(values)
         self._train.flush()
