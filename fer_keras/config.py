@@ -12,7 +12,7 @@ TARGET_SPLITS = ('train', 'validation', 'test', 'all')
 # `saliency=folder:/maps`: maps that somebody computed beforehand, read by `precomputed_saliency`.
 PRECOMPUTED = 'folder:'
 OPTIMIZERS = ('adamw', 'sgd')
-PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
+PRECISIONS = ('auto', 'float32', 'mixed_bfloat16', 'mixed_float16')
 MONITORS = ('val_accuracy', 'val_loss')
 
 
@@ -22,7 +22,9 @@ class DataConfig:
 
     `source` and `target` name prepared data sets as `name/config`; several sources are pooled with
     a comma between them. An empty `target` is the source itself. With a `fold` of 0 to 9 that
-    fold of the sources is tested, the next one validates, and the others train.
+    fold of the sources is tested, the next one validates, and the others train. The maps of a
+    frozen saliency model are kept where `saliency_cache` says: in `memory`, in a folder, or, with
+    `none`, nowhere: each step makes them of the augmented images.
     """
 
     data_dir: str = '~/tensorflow_datasets'
@@ -32,7 +34,11 @@ class DataConfig:
     image_size_px: int = 224
     batch_size: int = 32
     augmentation: str = 'light'
+    balanced_sampling: bool = False
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
     cache: bool = True
+    saliency_cache: str = 'memory'
     fold: int = -1
 
     def __post_init__(self) -> None:
@@ -47,6 +53,11 @@ class DataConfig:
                 f'were trained on. Received: source={self.source!r}, target={self.target!r}, '
                 f'target_split={self.target_split!r}.'
             )
+
+    @property
+    def mixes(self) -> bool:
+        """Whether training images are mixed in pairs."""
+        return self.mixup_alpha > 0 or self.cutmix_alpha > 0
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -95,7 +106,11 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """Two-stage fine-tuning: `head_epochs` with a frozen backbone, then all up to `epochs`."""
+    """Two-stage fine-tuning: `head_epochs` with a frozen backbone, then all up to `epochs`.
+
+    `group_rates` are factors of `learning_rate` for as many groups of the backbone's layers, from
+    the image to the head, such as `0.1,0.3,1`; what is not of the backbone has the whole rate.
+    """
 
     run_dir: str = 'runs/latest'
     epochs: int = 30
@@ -103,7 +118,9 @@ class TrainingConfig:
     head_learning_rate: float = 1e-3
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
+    group_rates: str = ''
     optimizer: str = 'adamw'
+    sam_radius: float = 0.0
     clip_norm: float = 0.0
     label_smoothing: float = 0.1
     focal_gamma: float = 0.0
@@ -114,6 +131,7 @@ class TrainingConfig:
     steps_per_call: int = 1
     accumulate: int = 1
     precision: str = 'float32'
+    xla: bool = False
     checkpoint_steps: int = 0
     monitor: str = 'val_accuracy'
     seed: int = 0
@@ -126,6 +144,26 @@ class TrainingConfig:
                 '`head_epochs` counts among `epochs` and cannot exceed them. '
                 f'Received: head_epochs={self.head_epochs}, epochs={self.epochs}.'
             )
+        if self.precision == 'auto' and self.strategy == 'multi_worker':
+            raise ValueError(
+                '`precision` must be the same on all hosts and cannot be measured on each. '
+                "Received: precision='auto', strategy='multi_worker'. Give --precision=float32 or "
+                'mixed_bfloat16.'
+            )
+        try:
+            rates = self.rates
+        except ValueError:
+            rates = (-1.0,)
+        if any(rate < 0 for rate in rates):
+            raise ValueError(
+                '`group_rates` must be factors that are not negative, with commas between, such as '
+                f'`0.1,0.3,1`. Received: group_rates={self.group_rates!r}.'
+            )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The factors of `group_rates`."""
+        return tuple(float(rate) for rate in self.group_rates.split(',') if self.group_rates)
 
 
 @dataclasses.dataclass(frozen=True)

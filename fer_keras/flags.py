@@ -24,6 +24,8 @@ from fer_keras.run_dir import RunDir
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 FLAGS = flags.FLAGS
+# The exit status of a command that Ctrl-C ended, as shells have it.
+INTERRUPTED = 130
 _Part = TypeVar('_Part', DataConfig, ModelConfig, TrainingConfig)
 
 
@@ -60,6 +62,29 @@ def define_data() -> None:
         9,
     )
     flags.DEFINE_bool('cache', DataConfig.cache, 'Keep decoded, resized images in memory.')
+    flags.DEFINE_bool(
+        'balanced_sampling',
+        DataConfig.balanced_sampling,
+        'Draw each class equally often, however many images it has.',
+    )
+    flags.DEFINE_float(
+        'mixup_alpha',
+        DataConfig.mixup_alpha,
+        'Mix images in pairs (Zhang 2018), by shares of Beta(alpha, alpha); 0 is off.',
+        0.0,
+    )
+    flags.DEFINE_float(
+        'cutmix_alpha',
+        DataConfig.cutmix_alpha,
+        'The same with a rectangle of the other image (Yun 2019); 0 is off.',
+        0.0,
+    )
+    flags.DEFINE_string(
+        'saliency_cache',
+        DataConfig.saliency_cache,
+        'Where the maps of a frozen saliency model are kept: `memory`, a folder, or `none`, which '
+        'makes them anew in each step, of the augmented image.',
+    )
 
 
 def define_model() -> None:
@@ -110,11 +135,22 @@ def define_training() -> None:
         0.0,
     )
     flags.DEFINE_float('weight_decay', TrainingConfig.weight_decay, 'Decoupled weight decay.', 0.0)
+    flags.DEFINE_string(
+        'group_rates',
+        TrainingConfig.group_rates,
+        'Factors of the rate for groups of backbone layers, image to head: `0.1,0.3,1`.',
+    )
     flags.DEFINE_enum(
         'optimizer',
         TrainingConfig.optimizer,
         config.OPTIMIZERS,
         'AdamW, or SGD with Nesterov momentum 0.9, which wants rates a hundred times higher.',
+    )
+    flags.DEFINE_float(
+        'sam_radius',
+        TrainingConfig.sam_radius,
+        'Radius of sharpness-aware minimisation (Foret 2021), at twice the cost; 0 is off.',
+        0.0,
     )
     flags.DEFINE_float(
         'clip_norm', TrainingConfig.clip_norm, 'Largest norm of the gradient; 0 is off.', 0.0
@@ -161,7 +197,12 @@ def define_training() -> None:
         'precision',
         TrainingConfig.precision,
         config.PRECISIONS,
-        'Of the layers; variables stay float32. mixed_float16 scales the loss.',
+        'Of the layers; variables stay float32. mixed_float16 scales the loss. auto measures.',
+    )
+    flags.DEFINE_bool(
+        'xla',
+        TrainingConfig.xla,
+        'Compile the gradient with XLA: for GPUs; on CPUs it was seven times slower.',
     )
     flags.DEFINE_integer(
         'checkpoint_steps',
@@ -287,7 +328,10 @@ def _call(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> No
     python_logging.getLogger('tensorflow').propagate = False
     try:
         main(arguments)
-    except (ValueError, FileNotFoundError, FileExistsError) as error:
+    except KeyboardInterrupt as error:
+        print(f'\n{error or "Interrupted."}', file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except (ValueError, OSError) as error:
         if FLAGS.is_parsed() and logging.get_verbosity() >= logging.DEBUG:
             raise
         print(f'error: {error}', file=sys.stderr)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,14 +16,12 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import read_only_builder
 
-from fer_keras.augmentation import AUGMENTATIONS
 from fer_keras.config import DataConfig
 from fer_keras.precomputed_saliency import read_map
 from tfds_builders import expressions
 
 # What is read beside the image, where the data set has it.
 DESCRIPTIONS = ('file_name', 'subject_id', 'gender', 'group', 'camera', 'gaze', 'age', 'detected')
-_SHUFFLE_BUFFER = 10_000
 NUM_FOLDS = 10
 
 
@@ -85,14 +82,18 @@ class Source:
 
     Attributes:
         examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
-            label names) and `DESCRIPTIONS`, all of one shape whatever set they come from.
+            label names), `position` (from 0, in this order) and `DESCRIPTIONS`, all of one shape
+            whatever set they come from.
         size: Number of examples.
         maps_folder: Folder of a saliency map for each example, or empty.
+        maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
+            `position`; or None.
     """
 
     examples: tf.data.Dataset
     size: int
     maps_folder: str = ''
+    maps: np.ndarray | None = None
 
 
 def read_split(
@@ -123,7 +124,8 @@ def read_split(
     else:
         holders = [b for b in builders if split == 'all' or split in b.info.splits]
         parts = [_read_one(builder, split, tuple(names)) for builder in holders]
-    examples = functools.reduce(lambda a, b: a.concatenate(b), parts)
+    examples = functools.reduce(lambda a, b: a.concatenate(b), parts).enumerate()
+    examples = examples.map(lambda position, example: {**example, 'position': position})
     size = int(examples.reduce(0, lambda count, _: count + 1))
     if not size:
         described = ', '.join(f'{b.info.full_name} {sorted(b.info.splits)}' for b in builders)
@@ -194,100 +196,23 @@ def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
     return tf.ensure_shape(image, (image_size_px, image_size_px, 3))
 
 
-class TrainingBatches:
-    """Shuffled, augmented batches as a pure function of the seed, the epoch and the position.
-
-    Each epoch has a fresh order, and each image in it a fresh augmentation, that nothing else
-    decides: not which epochs were read before, nor how many threads read. An epoch can therefore
-    be entered at any step. What does not fill a batch is left to another epoch's order.
-    """
-
-    def __init__(self, source: Source, data: DataConfig, *, num_classes: int, seed: int) -> None:
-        self.steps_per_epoch = max(1, source.size // data.batch_size)
-        self._source = source
-        self._data = data
-        self._num_classes = num_classes
-        self._seed = seed
-        decoded = functools.partial(
-            _decode_pair, image_size_px=data.image_size_px, maps_folder=source.maps_folder
-        )
-        self._decode = decoded
-        # One cache for all epochs.
-        self._cached = source.examples.map(decoded, tf.data.AUTOTUNE).cache()
-
-    def epoch(
-        self, epoch: int, first_step: int = 0, context: tf.distribute.InputContext | None = None
-    ) -> tf.data.Dataset:
-        """The batches of one epoch, from `first_step` on.
-
-        Args:
-            epoch: The epoch, from 0.
-            first_step: The first step in it, from 0.
-            context: Whose share is read. One worker has the same part of every global batch, in
-                batches of a replica each, and decodes and augments nothing else.
-
-        Returns:
-            Pairs of float32 `[batch, size, size, 3]`, RGB in [0, 255], and one-hot float32
-            `[batch, num_classes]`; every batch is full. A fourth channel, in [0, 255], is the
-            saliency map where the source has a folder of them.
-        """
-        size, data = self._source.size, self._data
-        epoch_seed = int(np.random.SeedSequence([self._seed, epoch]).generate_state(1)[0])
-        images = self.steps_per_epoch * data.batch_size
-        options = {'seed': epoch_seed, 'reshuffle_each_iteration': False}
-        if data.cache:
-            # Shuffle after the cache: it would otherwise repeat the first epoch's order.
-            pairs = self._cached.shuffle(size, **options).repeat().take(images)
-        else:
-            # Shuffle before decoding: the buffer then holds bytes, not pixels.
-            examples = self._source.examples.shuffle(min(size, _SHUFFLE_BUFFER), **options)
-            pairs = examples.repeat().take(images)
-        pairs = pairs.enumerate().skip(first_step * data.batch_size)
-        context = context or tf.distribute.InputContext()
-        share = data.batch_size // context.num_input_pipelines
-        if context.num_input_pipelines > 1:
-            mine = context.input_pipeline_id
-            pairs = pairs.filter(lambda position, _: position % data.batch_size // share == mine)
-        augment = AUGMENTATIONS[data.augmentation]
-
-        def finish(position: tf.Tensor, pair: Any) -> tuple[tf.Tensor, tf.Tensor]:
-            image, label = pair if data.cache else self._decode(pair)
-            seed = tf.stack([tf.constant(epoch_seed, tf.int64), position])
-            augmented = augment(tf.cast(image, tf.float32), seed)
-            return augmented, tf.one_hot(label, self._num_classes)
-
-        return (
-            pairs.map(finish, tf.data.AUTOTUNE)
-            .batch(context.get_per_replica_batch_size(data.batch_size), drop_remainder=True)
-            .prefetch(tf.data.AUTOTUNE)
-        )
-
-
 def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) -> tf.data.Dataset:
     """Batches in the order of the data set, the last one partial; shapes as `TrainingBatches`."""
+
+    def read(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        image = decode_example(example, data.image_size_px, source.maps_folder)
+        image = with_map(image, example['position'], source.maps)
+        return image, tf.one_hot(example['label'], num_classes)
+
     batches = (
-        source.examples.map(
-            lambda example: (
-                _decode_example(example, data.image_size_px, source.maps_folder),
-                tf.one_hot(example['label'], num_classes),
-            ),
-            tf.data.AUTOTUNE,
-        )
+        source.examples.map(read, tf.data.AUTOTUNE)
         .batch(data.batch_size)
         .apply(tf.data.experimental.assert_cardinality(-(-source.size // data.batch_size)))
     )
     return batches.cache() if data.cache else batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _decode_pair(
-    example: dict[str, tf.Tensor], *, image_size_px: int, maps_folder: str
-) -> tuple[tf.Tensor, tf.Tensor]:
-    # The cache holds uint8: a quarter of the memory, and `to_model_input` gives whole numbers.
-    image = _decode_example(example, image_size_px, maps_folder)
-    return tf.cast(image, tf.uint8), example['label']
-
-
-def _decode_example(
+def decode_example(
     example: dict[str, tf.Tensor], image_size_px: int, maps_folder: str
 ) -> tf.Tensor:
     """The image, and behind it the map where there is a folder of them, resized alike."""
@@ -300,3 +225,20 @@ def _decode_example(
     saliency_map = tf.ensure_shape(saliency_map, (None, None))[..., None]
     resized = to_model_input(saliency_map, image_size_px)[..., :1]
     return tf.ensure_shape(tf.concat([image, resized], axis=-1), (*image.shape[:2], 4))
+
+
+def with_map(image: tf.Tensor, position: tf.Tensor, maps: np.ndarray | None) -> tf.Tensor:
+    """Puts the kept map of an image behind it, in [0, 1]; without maps the image as it is.
+
+    A map of the inner part of the image, which is all that the network sees, is continued to the
+    rim by its outermost values, so that there is one wherever an augmentation may move the image.
+    """
+    if maps is None:
+        return image
+    # Not stateful: it may run in parallel, and the same position always gives the same map.
+    kept = tf.numpy_function(lambda row: maps[row], [position], tf.float32, stateful=False)
+    inner = maps.shape[1]
+    margin = (image.shape[0] - inner) // 2
+    nearest = np.clip(np.arange(image.shape[0]) - margin, 0, inner - 1)
+    kept = tf.gather(tf.gather(tf.ensure_shape(kept, maps.shape[1:]), nearest), nearest, axis=1)
+    return tf.concat([image, kept[..., None]], axis=-1)

@@ -43,9 +43,9 @@ class RunDir:
         return os.path.join(self.path, 'checkpoints', 'states')
 
     @property
-    def tensorboard_dir(self) -> str:
-        """Scalars for TensorBoard."""
-        return os.path.join(self.path, 'tensorboard')
+    def precision_file(self) -> str:
+        """What `--precision=auto` chose."""
+        return os.path.join(self.path, 'precision.txt')
 
     @property
     def saved_model_dir(self) -> str:

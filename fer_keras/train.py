@@ -6,7 +6,7 @@ from fer_keras import flags
 from fer_keras.evaluation.report import evaluate, print_report, write_history_figure
 from fer_keras.input_pipeline import open_dataset
 from fer_keras.run_dir import RunDir
-from fer_keras.training.loop import train
+from fer_keras.training.session import train
 
 
 def main() -> None:

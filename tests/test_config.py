@@ -27,6 +27,9 @@ def test_people_that_were_trained_on_are_no_target():
         (ModelConfig, {'fusion': 'multiply', 'fusion_strength': 0.5}),
         (ModelConfig, {'saliency': 'none', 'saliency_weights': 'x.h5'}),
         (TrainingConfig, {'epochs': 2, 'head_epochs': 3}),
+        (TrainingConfig, {'precision': 'auto', 'strategy': 'multi_worker'}),
+        (TrainingConfig, {'group_rates': '0.1,x'}),
+        (TrainingConfig, {'group_rates': '0.1,-1'}),
     ],
 )
 def test_fields_that_disagree_are_refused(part, values):

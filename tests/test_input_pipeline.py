@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from fer_keras.config import DataConfig
 from fer_keras.input_pipeline import (
-    TrainingBatches,
     decode,
     evaluation_batches,
     label_names,
@@ -15,6 +14,7 @@ from fer_keras.input_pipeline import (
     read_split,
     to_model_input,
 )
+from fer_keras.training_batches import TrainingBatches
 from tests.fakes import BASIC, png_bytes, random_images, write_dataset
 
 DATA = DataConfig(image_size_px=32, batch_size=4, augmentation='none')
@@ -178,3 +178,34 @@ def test_workers_share_every_batch_without_overlap(builder, cache):
     for whole, first, second in zip(take(batches.epoch(2, 3), 99), *parts, strict=True):
         np.testing.assert_array_equal(np.concatenate([first[0], second[0]]), whole[0])
         np.testing.assert_array_equal(np.concatenate([first[1], second[1]]), whole[1])
+
+
+@pytest.mark.parametrize('cache', [True, False])
+def test_balanced_sampling_draws_each_class_equally_often(tmp_path, cache):
+    write_dataset(tmp_path, name='basic', people={'train': 1})
+    write_dataset(tmp_path, name='happy', names=('happy',), people={'train': 11})
+    builders = [open_dataset(name, str(tmp_path)) for name in ('basic', 'happy')]
+    source = read_split(builders, 'train', BASIC)
+    data = dataclasses.replace(DATA, cache=cache, batch_size=6)
+    counts = []
+    for balanced in (False, True):
+        one = dataclasses.replace(data, balanced_sampling=balanced)
+        batches = TrainingBatches(source, one, num_classes=7, seed=0)
+        counts.append(sum(labels.numpy().sum(axis=0) for _, labels in batches.epoch(0)))
+        names = [name for step in range(3) for name in batches.file_names(0, step)]
+    assert counts[0][1] >= 10 and counts[0].sum() == counts[1].sum() == 18
+    assert set(counts[1]) == {2, 3}
+    assert len([name for name in names if 'happy' in name]) == counts[1][1]
+    assert len({name for name in names if 'happy' in name}) == counts[1][1]
+
+
+@pytest.mark.parametrize('cache', [True, False])
+def test_file_names_are_those_of_the_batch(builder, cache):
+    source = read_split([builder], 'train', BASIC)
+    batches = TrainingBatches(source, dataclasses.replace(DATA, cache=cache), num_classes=7, seed=3)
+    known = {
+        decode(example['image'], 32).numpy().tobytes(): example['file_name'].numpy().decode()
+        for example in source.examples
+    }
+    for step, (images, _) in enumerate(take(batches.epoch(1), 3)):
+        assert batches.file_names(1, step) == [known[image.tobytes()] for image in images]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 
 import keras
@@ -11,19 +10,20 @@ from fer_keras.config import TrainingConfig
 from fer_keras.run_dir import RunDir
 
 
-class StopOnNaN(keras.callbacks.Callback):
-    """Ends the run where the loss is no number, saying at which step and what to try."""
+class BestCheckpoint(keras.callbacks.ModelCheckpoint):
+    """Keeps the classifier of the best epoch, written under a temporary name and renamed."""
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._epoch = epoch
+    def __init__(self, path: str, monitor: str) -> None:
+        self._path = path
+        unfinished = path.removesuffix('.keras') + '.unfinished.keras'
+        super().__init__(unfinished, monitor=monitor, mode=_mode(monitor), save_best_only=True)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if not math.isfinite((logs or {}).get('loss', 0.0)):
-            raise ValueError(
-                f'The loss is no longer finite after step {batch + 1} of epoch {self._epoch + 1}. '
-                'Lower --learning_rate and --head_learning_rate, and start again in another '
-                '--run_dir.'
-            )
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if os.path.isfile(self.filepath):  # Of a run that was killed as it wrote.
+            os.remove(self.filepath)
+        super().on_epoch_end(epoch, logs)
+        if os.path.isfile(self.filepath):
+            os.replace(self.filepath, self._path)
 
 
 def forget_epochs_after(history_file: str, epoch: int) -> None:
@@ -41,16 +41,6 @@ def forget_epochs_after(history_file: str, epoch: int) -> None:
     os.replace(unfinished, history_file)
 
 
-def make_best_checkpoint(config: TrainingConfig, run_dir: RunDir) -> keras.callbacks.Callback:
-    """Keeps the classifier of the best epoch. One for both stages, so that the best is overall."""
-    return keras.callbacks.ModelCheckpoint(
-        run_dir.model_file,
-        monitor=config.monitor,
-        mode=_mode(config.monitor),
-        save_best_only=True,
-    )
-
-
 def make_callbacks(
     config: TrainingConfig,
     run_dir: RunDir,
@@ -64,11 +54,11 @@ def make_callbacks(
     Args:
         config: What is averaged, monitored and waited for.
         run_dir: Where the files go.
-        best_checkpoint: The run's `make_best_checkpoint`.
+        best_checkpoint: The run's `BestCheckpoint`, one for both stages: the best is overall.
         stops_early: Whether the stage may end before its last epoch.
         writes: Whether this process writes the files; each decides alike about all else.
     """
-    callbacks: list[keras.callbacks.Callback] = [StopOnNaN()]
+    callbacks: list[keras.callbacks.Callback] = []
     if config.ema_momentum:
         # Before the checkpoint, so that it saves the averaged weights that were validated.
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
@@ -76,7 +66,8 @@ def make_callbacks(
         callbacks += [
             best_checkpoint,
             keras.callbacks.CSVLogger(run_dir.history_file, append=True),
-            keras.callbacks.TensorBoard(run_dir.tensorboard_dir, write_graph=False),
+            # It writes to the folders `train` and `validation` inside.
+            keras.callbacks.TensorBoard(run_dir.path, write_graph=False),
         ]
     if stops_early:
         callbacks.append(

@@ -54,12 +54,16 @@ class Checkpoints:
         os.makedirs(self._folder, exist_ok=True)
         path = os.path.join(self._folder, f'state-{state.epoch:06d}-{state.step:08d}.npz')
         unfinished = f'{path}.unfinished'
-        with open(unfinished, 'wb') as file:
-            file.write(_to_bytes(state))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with open(unfinished, 'wb') as file:
+                file.write(_to_bytes(state))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            os.remove(unfinished)  # Of a full disk it would be the last of the room.
+            raise
         os.replace(unfinished, path)
-        for old in self._paths()[: -self._keep]:
+        for old in self._paths()[: -self._keep] + self._unfinished():
             os.remove(old)
         return path
 
@@ -75,6 +79,11 @@ class Checkpoints:
                     stacklevel=2,
                 )
         return None
+
+    def _unfinished(self) -> list[str]:
+        """What runs that were killed as they wrote have left."""
+        names = [name for name in os.listdir(self._folder) if name.endswith('.npz.unfinished')]
+        return [os.path.join(self._folder, name) for name in names]
 
     def _paths(self) -> list[str]:
         names = os.listdir(self._folder) if os.path.isdir(self._folder) else []

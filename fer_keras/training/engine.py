@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 Sums = dict[str, float]
@@ -23,6 +24,11 @@ class Engine:
         parts: Parts that a replica takes one after the other, for batches larger than its memory.
         clip_norm: Largest norm of the gradient of the global batch; 0 leaves it as it is.
         class_weights: Factor of the training loss of each class, or nothing.
+        sam_radius: Of sharpness-aware minimisation (Foret et al. 2021, ICLR, algorithm 1): the
+            gradient is that at the worst point at this distance, of the global batch; 0: here.
+        xla: Whether the gradient is compiled with XLA.
+        forward: What gives the probabilities, where it is not the model itself but another graph
+            over the same variables.
     """
 
     def __init__(
@@ -33,8 +39,13 @@ class Engine:
         parts: int = 1,
         clip_norm: float = 0.0,
         class_weights: Sequence[float] = (),
+        sam_radius: float = 0.0,
+        xla: bool = False,
+        forward: keras.Model | None = None,
     ) -> None:
         self._model = model
+        self._forward = forward or model
+        self._sam_radius = sam_radius
         self._strategy = strategy
         self._parts = parts
         self._clip_norm = clip_norm
@@ -45,6 +56,10 @@ class Engine:
         # Of this engine alone: the second stage trains other variables.
         self._train = tf.function(self._train_steps, reduce_retracing=True)
         self._test = tf.function(self._test_step, reduce_retracing=True)
+        # Only what needs no other replica: XLA cannot compile the sum over them on every device.
+        self._gradient = (
+            tf.function(self._gradient_of, jit_compile=True) if xla else self._gradient_of
+        )
 
     def distribute(self, read: Callable[[tf.distribute.InputContext], tf.data.Dataset]) -> Iterator:
         """Iterates over what `read` gives each worker: a replica's share of a batch at a time."""
@@ -60,45 +75,63 @@ class Engine:
         return iter(self._strategy.experimental_distribute_dataset(batches.with_options(options)))
 
     def train(self, iterator: Iterator, steps: int) -> Sums:
-        """Takes `steps` steps; returns sums over their images, for `means_of`."""
+        """Takes `steps` steps; returns sums over their images, for `means_of`.
+
+        `finite_steps` counts those before the first with a loss that is no number.
+        """
         return _to_floats(self._train(iterator, tf.constant(steps)))
 
-    def evaluate(self, batches: tf.data.Dataset) -> dict[str, float]:
-        """Mean `loss` and `accuracy` over all the images."""
+    def evaluate(self, batches: tf.data.Dataset) -> tuple[dict[str, float], np.ndarray]:
+        """Mean `loss` and `accuracy` over all the images, and their counts `[true, predicted]`."""
         total: Sums = {}
+        confusion = np.zeros((), np.int64)
         for batch in self.share(batches):
-            total = add(total, _to_floats(self._test(batch)))
-        return means_of(total)
+            sums = self._test(batch)
+            confusion = confusion + sums.pop('confusion').numpy().astype(np.int64)
+            total = add(total, _to_floats(sums))
+        return means_of(total), confusion
 
     def _train_steps(self, iterator: Iterator, steps: tf.Tensor) -> dict[str, tf.Tensor]:
         total = {name: tf.zeros((), tf.float32) for name in ('loss', 'correct', 'images')}
+        finite = tf.zeros((), tf.float32)
         for _ in tf.range(steps):
             sums = self._reduce(self._strategy.run(self._step, (next(iterator),)))
             total = {name: total[name] + sums[name] for name in total}
-        return total
+            finite += tf.cast(tf.math.is_finite(total['loss']), tf.float32)
+        return {**total, 'finite_steps': finite}
 
     def _step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        variables = self._model.trainable_variables
-        gradients = [tf.zeros(variable.shape) for variable in variables]
+        gradients, total = self._accumulate(batch)
+        if self._sam_radius:
+            gradients = self._sharpness_aware(gradients, batch)
+        if self._clip_norm:
+            gradients = self._clip(gradients)
+        self._model.optimizer.apply_gradients(
+            zip(gradients, self._model.trainable_variables, strict=True)
+        )
+        self._average_statistics()
+        return total
+
+    def _accumulate(
+        self, batch: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+        """The gradient of a replica's share of a batch, part by part, and its sums."""
+        gradients = [tf.zeros(variable.shape) for variable in self._model.trainable_variables]
         total: dict[str, tf.Tensor] = {}
         for images, labels in zip(*(tf.split(one, self._parts) for one in batch), strict=True):
             # One after the other: the memory of a part is free before the next begins.
             with tf.control_dependencies(gradients):
                 images = tf.identity(images)
-            more, sums = self._gradients(images, labels)
+            more, sums = self._gradient(images, labels)
             gradients = [one + other for one, other in zip(gradients, more, strict=True)]
             total = {name: total.get(name, 0.0) + value for name, value in sums.items()}
-        if self._clip_norm:
-            gradients = self._clip(gradients)
-        self._model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self._average_statistics()
-        return total
+        return gradients, total
 
-    def _gradients(
+    def _gradient_of(
         self, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
         """What these images add to the gradient of the global batch, and to its sums."""
-        model = self._model
+        model = self._forward
         shares = self._strategy.num_replicas_in_sync * self._parts
         with tf.GradientTape() as tape:
             probabilities = model(images, training=True)
@@ -108,11 +141,52 @@ class Engine:
             global_batch = tf.cast(tf.shape(images)[0] * shares, tf.float32)
             # Penalties of layers are no sum over images: each share adds its part of them.
             loss = tf.reduce_sum(losses) / global_batch + sum(model.losses) / shares
-            scaled = model.optimizer.scale_loss(loss)
+            scaled = self._model.optimizer.scale_loss(loss)
         gradients = tape.gradient(
-            scaled, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            scaled,
+            self._model.trainable_variables,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         return gradients, _sums(losses, labels, probabilities)
+
+    def _sharpness_aware(
+        self, gradients: list[tf.Tensor], batch: tuple[tf.Tensor, tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """Climbs along the gradient by the radius, takes the gradient there, and comes back."""
+        context = tf.distribute.get_replica_context()
+        whole = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        step = self._sam_radius / tf.maximum(tf.linalg.global_norm(whole), 1e-12)
+        variables = self._model.trainable_variables
+        here = [tf.identity(variable.value) for variable in variables]
+        # What a batch normalisation remembers is of the weights as they are.
+        statistics = self._statistics()
+        remembered = [tf.identity(variable.value) for variable in statistics]
+        self._assign([one + step * slope for one, slope in zip(here, whole, strict=True)])
+        gradients, _ = self._accumulate(batch)
+        self._assign(here)
+        for variable, value in zip(statistics, remembered, strict=True):
+            variable.assign(value)
+        return gradients
+
+    def _assign(self, values: list[tf.Tensor]) -> None:
+        """Gives the weights values that are the same on all replicas."""
+
+        def assign(strategy: tf.distribute.Strategy, values: list[tf.Tensor]) -> None:
+            for variable, value in zip(self._model.trainable_variables, values, strict=True):
+                strategy.extended.update(
+                    variable.value, lambda one, new: one.assign(new), args=(value,), group=False
+                )
+
+        tf.distribute.get_replica_context().merge_call(assign, args=(values,))
+
+    def _statistics(self) -> list[keras.Variable]:
+        """The moving statistics of every batch normalisation that follows its batches."""
+        return [
+            variable
+            for layer in self._model._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
 
     def _average_statistics(self) -> None:
         """Gives all replicas the mean of their batch normalisations' moving statistics.
@@ -120,12 +194,7 @@ class Engine:
         Keras leaves each replica its own: what is saved and validated would be one of several.
         """
         context = tf.distribute.get_replica_context()
-        statistics = [
-            variable
-            for layer in self._model._flatten_layers()
-            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-            for variable in (layer.moving_mean, layer.moving_variance)
-        ]
+        statistics = self._statistics()
         if context.num_replicas_in_sync > 1 and statistics:
             values = []
             for variable in statistics:
@@ -146,8 +215,12 @@ class Engine:
 
     def _test_step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         def step(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-            probabilities = self._model(images, training=False)
-            return _sums(self._losses(labels, probabilities), labels, probabilities)
+            probabilities = self._forward(images, training=False)
+            confusion = tf.math.confusion_matrix(
+                tf.argmax(labels, -1), tf.argmax(probabilities, -1), labels.shape[-1]
+            )
+            sums = _sums(self._losses(labels, probabilities), labels, probabilities)
+            return {**sums, 'confusion': confusion}
 
         return self._reduce(self._strategy.run(step, batch))
 

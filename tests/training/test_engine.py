@@ -57,7 +57,11 @@ def test_twenty_steps_are_those_of_fit(options):
 def test_loss_and_accuracy_are_those_of_evaluate_with_a_partial_batch():
     model = build()
     expected = model.evaluate(batches(32), verbose=0, return_dict=True)
-    measured = Engine(model, tf.distribute.get_strategy()).evaluate(batches(32))
+    measured, counts = Engine(model, tf.distribute.get_strategy()).evaluate(batches(32))
+    predicted = model.predict(IMAGES, verbose=0).argmax(axis=1)
+    for true in range(7):
+        expected_row = np.bincount(predicted[LABELS[:, true] == 1], minlength=7)
+        np.testing.assert_array_equal(counts[true], expected_row)
     assert measured == pytest.approx(expected, rel=1e-5)
 
 
@@ -112,6 +116,55 @@ def test_the_gradient_is_clipped_to_the_norm_and_keeps_its_direction():
         np.testing.assert_allclose(one, other, atol=1e-7)
 
 
+def gradient_of(model):
+    with tf.GradientTape() as tape:
+        probabilities = model(IMAGES[:10], training=True)
+        loss = tf.reduce_mean(keras.losses.categorical_crossentropy(LABELS[:10], probabilities))
+    return [np.array(one) for one in tape.gradient(loss, model.trainable_variables)]
+
+
+def test_sharpness_aware_steps_take_the_gradient_at_the_top_of_the_climb():
+    model = build()
+    here = gradient_of(model)
+    norm = np.sqrt(sum(np.sum(one**2) for one in here))
+    for variable, slope in zip(model.trainable_variables, here, strict=True):
+        variable.assign_add(0.5 * slope / norm)
+    above = gradient_of(model)
+    for parts in (1, 5):
+        step = sgd_step(sam_radius=0.5, parts=parts)
+        for one, expected, plain in zip(step, above, here, strict=True):
+            np.testing.assert_allclose(one, -expected, atol=1e-6)
+            assert np.abs(one + plain).max() > 1e-3
+
+
+def test_sharpness_aware_steps_leave_the_statistics_of_the_weights_as_they_were():
+    remembered = []
+    for sam_radius in (0.0, 5.0):
+        model = train_with(build(batch_norm=True), steps=1, sam_radius=sam_radius)
+        norm = model.get_layer('norm')
+        remembered.append([np.array(norm.moving_mean), np.array(norm.moving_variance)])
+    np.testing.assert_allclose(remembered[0], remembered[1], rtol=1e-6)
+
+
+def test_xla_compiles_the_gradient_and_changes_nothing():
+    plain, compiled = train_with(build(), parts=2), build()
+    engine = Engine(compiled, tf.distribute.get_strategy(), parts=2, xla=True)
+    engine.train(engine.share(batches()), 10)
+    assert largest_difference(plain, compiled) < 1e-5
+    (function,) = engine._gradient._list_all_concrete_functions()
+    assert function.function_def.attr['_XlaMustCompile'].b
+
+
+def test_the_steps_before_a_loss_that_is_no_number_are_counted():
+    images = IMAGES.copy()
+    images[37] = np.nan  # in the fourth batch of ten
+    data = tf.data.Dataset.from_tensor_slices((images, LABELS)).batch(10)
+    engine = Engine(build(), tf.distribute.get_strategy())
+    iterator = engine.share(data)
+    assert engine.train(iterator, 2)['finite_steps'] == 2
+    assert engine.train(iterator, 5)['finite_steps'] == 1
+
+
 def test_classes_count_by_their_weights():
     # The batch holds labels 0 to 6, 0, 1, 2: with one class alone, only its images pull.
     weights = [0.0] * 7
@@ -161,8 +214,10 @@ engine = Engine(two, strategy)
 sums = engine.train(engine.share(batches().repeat(2)), 20)
 assert largest_difference(one, two) < 1e-5, largest_difference(one, two)
 assert abs(sums['loss'] - expected['loss']) < 1e-2 and sums['images'] == 200
-measured, alone = engine.evaluate(batches(32)), Engine(one, tf.distribute.get_strategy())
-assert abs(measured['loss'] - alone.evaluate(batches(32))['loss']) < 1e-4
+measured, counts = engine.evaluate(batches(32))
+alone, alone_counts = Engine(one, tf.distribute.get_strategy()).evaluate(batches(32))
+assert abs(measured['loss'] - alone['loss']) < 1e-4
+assert np.array_equal(counts, alone_counts) and counts.sum() == 100
 
 with strategy.scope():
     clipped = build()
@@ -172,6 +227,15 @@ alone = build()
 engine = Engine(alone, tf.distribute.get_strategy(), clip_norm=0.01)
 engine.train(engine.share(batches()), 5)
 assert largest_difference(clipped, alone) < 1e-5, largest_difference(clipped, alone)
+
+with strategy.scope():
+    aware = build()
+engine = Engine(aware, strategy, sam_radius=0.5)
+engine.train(engine.share(batches()), 5)
+alone = build()
+engine = Engine(alone, tf.distribute.get_strategy(), sam_radius=0.5)
+engine.train(engine.share(batches()), 5)
+assert largest_difference(aware, alone) < 1e-5, largest_difference(aware, alone)
 
 with strategy.scope():
     normalised = build(batch_norm=True)

@@ -1,4 +1,6 @@
 import dataclasses
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -8,21 +10,26 @@ import tensorflow as tf
 
 from fer_keras.config import TrainingConfig
 from fer_keras.input_pipeline import Source
+from fer_keras.models.classifier import build_classifier
 from fer_keras.run_dir import RunDir
-from fer_keras.training.loop import (
-    Loop,
-    _stages,
+from fer_keras.training.engine import Engine
+from fer_keras.training.loop import Loop
+from fer_keras.training.recipe import (
     balanced_weights,
     compile_classifier,
     freeze_batch_norm,
+    group_rates,
     make_optimizer,
+    stages,
 )
+from fer_keras.training_batches import count_labels
+from tests.fakes import TINY_MODEL
 
 
 def test_stages_share_the_epochs():
-    assert _stages(TrainingConfig(epochs=5, head_epochs=2)) == [(0, 2), (2, 5)]
-    assert _stages(TrainingConfig(epochs=5, head_epochs=0)) == [(0, 5)]
-    assert _stages(TrainingConfig(epochs=2, head_epochs=2)) == [(0, 2)]
+    assert stages(TrainingConfig(epochs=5, head_epochs=2)) == [(0, 2), (2, 5)]
+    assert stages(TrainingConfig(epochs=5, head_epochs=0)) == [(0, 5)]
+    assert stages(TrainingConfig(epochs=2, head_epochs=2)) == [(0, 2)]
 
 
 def test_the_rate_warms_up_and_decays_to_zero():
@@ -88,9 +95,112 @@ def test_frozen_batch_norm_neither_follows_the_batch_nor_learns():
 def test_balanced_classes_weigh_alike_and_an_absent_one_nothing():
     labels = [0, 0, 0, 2]
     source = Source(tf.data.Dataset.from_tensor_slices({'label': labels}), len(labels))
-    weights = balanced_weights(source, 3)
+    assert count_labels(source, 3) == [3, 0, 1]
+    weights = balanced_weights([3, 0, 1])
     assert weights == pytest.approx([4 / (2 * 3), 0, 4 / (2 * 1)])
     assert np.mean([weights[label] for label in labels]) == pytest.approx(1)
+
+
+def grouped_model(optimizer, rates):
+    backbone = keras.Sequential(
+        [keras.Input((3,)), *(keras.layers.Dense(3, name=f'dense_{n}') for n in range(4))],
+        name='backbone',
+    )
+    model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(1)])
+    for variable in model.trainable_variables:
+        variable.assign(keras.ops.ones_like(variable))
+    config = TrainingConfig(
+        optimizer=optimizer, head_learning_rate=0.1, weight_decay=0.5, group_rates=rates
+    )
+    factors = group_rates(model, config.rates) if rates else ()
+    made = make_optimizer(config, is_head_stage=True, steps=1, rates=factors)
+    ones = [keras.ops.ones_like(variable) for variable in model.trainable_variables]
+    made.apply(ones, model.trainable_variables)
+    return [1 - weights for weights in model.get_weights()]
+
+
+@pytest.mark.parametrize('optimizer', ['adamw', 'sgd'])
+def test_each_group_of_layers_moves_by_its_share(optimizer):
+    whole, grouped = grouped_model(optimizer, ''), grouped_model(optimizer, '0,0.5')
+    # Kernel and bias of four layers in two groups, and then the head.
+    for one, expected, share in zip(grouped, whole, [0] * 4 + [0.5] * 4 + [1, 1], strict=True):
+        # The decay and the step are each halved, and decay comes first.
+        np.testing.assert_allclose(one, share * expected, atol=1e-6)
+        assert expected.min() > 0.05
+
+
+def test_groups_of_a_real_backbone_grow_towards_the_head():
+    model = build_classifier(TINY_MODEL, num_classes=7, image_size_px=32)
+    rates = group_rates(model, (0.1, 0.3, 0.5))
+    of = {variable.path: rate for variable, rate in zip(model.trainable_variables, rates)}  # noqa: B905
+    assert len(of) == len(rates) and rates == sorted(rates)
+    assert of['probabilities/kernel'] == 1.0 and min(rates) == 0.1
+    assert {round(rates.count(rate) / len(rates), 1) for rate in (0.1, 0.3, 0.5)} == {0.3}
+
+
+def test_smoothed_labels_leave_a_loss_to_a_sure_answer():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    for smoothing, expected in ((0.0, 0.0), (0.2, -0.1 * np.log(0.001))):
+        config = TrainingConfig(label_smoothing=smoothing)
+        compile_classifier(model, make_optimizer(config, is_head_stage=True, steps=1), config)
+        loss = model.loss.call(np.array([[1.0, 0]]), np.array([[0.999, 0.001]])).numpy()[0]
+        assert loss == pytest.approx(expected, abs=2e-3)
+
+
+def small_run(tmp_path, images=None, names=None, **options):
+    """Runs the loop on eight rows in batches of two; returns the folder."""
+    keras.utils.set_random_seed(0)
+    images = np.random.default_rng(0).normal(size=(8, 3)) if images is None else images
+    labels = np.eye(2, dtype='float32')[np.arange(8) % 2]
+    data = tf.data.Dataset.from_tensor_slices((images.astype('float32'), labels)).batch(2)
+    backbone = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)], name='backbone')
+    model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(2, 'softmax')])
+    run_dir = RunDir(str(tmp_path))
+    os.makedirs(run_dir.state_dir, exist_ok=True)
+    config = TrainingConfig(head_epochs=0, **options)
+    batches = SimpleNamespace(
+        steps_per_epoch=4, epoch=lambda number, step, context: data.skip(step), file_names=names
+    )
+    Loop(config, run_dir, model, tf.distribute.get_strategy()).run(batches, data)
+    return run_dir
+
+
+@pytest.mark.parametrize('steps_per_call', [1, 3])
+def test_a_loss_that_is_no_number_names_the_step_and_the_files(tmp_path, steps_per_call):
+    images = np.ones((8, 3))
+    images[5] = np.nan
+    with pytest.raises(ValueError, match=r"at step 3 of epoch 1, whose batch is \['0-2.png'\]"):
+        small_run(
+            tmp_path,
+            images,
+            names=lambda epoch, step: [f'{epoch}-{step}.png'],
+            steps_per_call=steps_per_call,
+        )
+
+
+def test_a_full_disk_says_how_to_go_on(tmp_path):
+    states = tmp_path / 'checkpoints/states'
+    states.mkdir(parents=True)
+    unfinished = states / 'state-000001-00000000.npz.unfinished'
+    unfinished.symlink_to('/dev/full')
+    with pytest.raises(OSError, match='disk is full.*Make room and give the same command again'):
+        small_run(tmp_path, epochs=2)
+    assert not os.path.lexists(unfinished)
+    run_dir = small_run(tmp_path, epochs=2)
+    assert len(Path(run_dir.history_file).read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(('monitor', 'epochs'), [('val_accuracy', 3), ('val_loss', 5)])
+def test_a_run_stops_early_by_the_metric_that_it_is_told(tmp_path, monkeypatch, monitor, epochs):
+    # The accuracy is best in the first epoch, the loss in the third.
+    losses = iter([3.0, 2.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    monkeypatch.setattr(
+        Engine,
+        'evaluate',
+        lambda engine, data: ({'loss': next(losses), 'accuracy': 0.5}, np.zeros((2, 2))),
+    )
+    run_dir = small_run(tmp_path, epochs=7, patience=2, monitor=monitor)
+    assert len(Path(run_dir.history_file).read_text().splitlines()) == 1 + epochs
 
 
 def test_the_loop_hands_its_recipe_to_the_engine(monkeypatch, tmp_path):
@@ -104,11 +214,26 @@ def test_the_loop_hands_its_recipe_to_the_engine(monkeypatch, tmp_path):
     norm = keras.layers.BatchNormalization()
     backbone = keras.Sequential([keras.Input((3,)), norm], name='backbone')
     model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(1)])
-    config = TrainingConfig(head_epochs=0, accumulate=2, clip_norm=0.5, freeze_batch_norm=True)
-    loop = Loop(config, RunDir(str(tmp_path)), model, tf.distribute.get_strategy(), [1.0, 3.0])
+    config = TrainingConfig(
+        head_epochs=0,
+        accumulate=2,
+        clip_norm=0.5,
+        freeze_batch_norm=True,
+        sam_radius=0.05,
+        xla=True,
+    )
+    strategy = tf.distribute.get_strategy()
+    loop = Loop(config, RunDir(str(tmp_path)), model, strategy, class_weights=[1.0, 3.0])
     batches = SimpleNamespace(steps_per_epoch=1)
     with pytest.raises(Reached) as reached:
         loop.run(batches, None)
     options, trainable = reached.value.args
-    assert options == {'parts': 2, 'clip_norm': 0.5, 'class_weights': [1.0, 3.0]}
+    assert options == {
+        'parts': 2,
+        'clip_norm': 0.5,
+        'class_weights': [1.0, 3.0],
+        'sam_radius': 0.05,
+        'xla': True,
+        'forward': None,
+    }
     assert trainable == 2

@@ -19,14 +19,21 @@ from tests.training.test_resume import newest_state
 # The command itself; afterwards each process leaves the weights that it ended with.
 WORKER = """
 import os
+import sys
 import numpy as np
 from fer_keras import flags, train
-from fer_keras.training import loop
+from fer_keras.training import session
 
-models, build = [], loop.build_classifier
-loop.build_classifier = lambda *args, **options: models.append(build(*args, **options)) or models[0]
+models, build = [], session.build_classifier
+session.build_classifier = lambda *args, **opts: models.append(build(*args, **opts)) or models[0]
+
+def log_writes(event, arguments):
+    is_inside = event == 'open' and str(arguments[0]).startswith(os.environ['RUN'])
+    if is_inside and set(str(arguments[1])) & set('wax+'):
+        print('WROTE', arguments[0], flush=True)
 
 def main():
+    sys.addaudithook(log_writes)
     train.main()
     np.savez(os.environ['WEIGHTS'], *models[0].get_weights())
 
@@ -60,6 +67,7 @@ def start(data_dir, run_dir):
         environment = os.environ | {
             'TF_CONFIG': json.dumps(task),
             'WEIGHTS': f'{run_dir}-weights-{index}.npz',
+            'RUN': f'{run_dir}{os.sep}',
         }
         log = open(f'{run_dir}-{index}.log', 'a')  # noqa: SIM115, a pipe could fill and stop it
         workers.append(
@@ -122,8 +130,10 @@ def test_the_history_is_that_of_a_run_in_peace(runs):
 def test_only_the_chief_writes_and_reports(runs):
     assert (runs[1] / 'report/metrics.json').is_file()
     chief, worker = (read_log(runs[0], index) for index in range(2))
-    assert 'unweighted average recall' in chief
-    assert 'unweighted average recall' not in worker and 'Epoch' not in worker
+    assert 'unweighted average recall' in chief and 'epoch 1/2' in chief
+    assert 'states/state-' in chief and 'best.unfinished.keras' in chief
+    assert 'WROTE' not in worker
+    assert 'unweighted average recall' not in worker and 'epoch 1/2' not in worker
 
 
 def test_several_workers_need_their_addresses(monkeypatch):

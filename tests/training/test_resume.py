@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from fer_keras.config import TrainingConfig
 from fer_keras.run_dir import RunDir
@@ -21,15 +24,49 @@ from fer_keras.training.loop import Loop
 from tests.fakes import write_dataset
 
 EPOCHS = 4
+STEPS = 10  # an epoch
+
+# The command itself with a backbone that is built in a second. Told so, it is killed in the midst
+# of writing a state, of which half is left.
+TRAIN = """
+import os, signal
+from fer_keras import flags, train
+from fer_keras.models.backbones import BACKBONES
+from tests.fakes import TINY_BACKBONE
+
+BACKBONES['tiny'] = TINY_BACKBONE
+left, sync = [int(os.environ.get('KILL_AT_WRITE', 0))], os.fsync
+
+def sync_or_die(number):
+    left[0] -= 1
+    if left[0] == 0:
+        os.ftruncate(number, os.fstat(number).st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(number)
+
+os.fsync = sync_or_die
+flags.define_run()
+flags.start(train.main)
+"""
 
 
-def command(data_dir, run_dir):
-    return [
-        sys.executable, '-m', 'fer_keras.train', '--source=fake', f'--data_dir={data_dir}',
-        f'--run_dir={run_dir}', '--backbone_weights=none', '--image_size_px=32', '--batch_size=14',
-        '--augmentation=strong', f'--epochs={EPOCHS}', '--head_epochs=1', '--learning_rate=1e-3',
-        '--ema_momentum=0.9', '--deterministic', '--checkpoint_steps=1',
+def start(data_dir, run_dir, **environment):
+    """Everything that draws at random or remembers is on."""
+    arguments = [
+        '--source=fake', f'--data_dir={data_dir}', f'--run_dir={run_dir}', '--backbone=tiny',
+        '--backbone_weights=none', '--image_size_px=48', '--batch_size=14', '--crop=0.8',
+        '--saliency=spectral_residual', f'--saliency_cache={data_dir}/maps',
+        '--augmentation=strong', '--mixup_alpha=0.4', '--cutmix_alpha=1', '--balanced_sampling',
+        f'--epochs={EPOCHS}', '--head_epochs=1', '--learning_rate=1e-3', '--ema_momentum=0.9',
+        '--sam_radius=0.05', '--group_rates=0.1,0.5', '--deterministic', '--checkpoint_steps=1',
     ]  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, '-c', TRAIN, *arguments],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def newest_state(run_dir):
@@ -38,49 +75,101 @@ def newest_state(run_dir):
     return max((name for name in names if name.endswith('.npz')), default='')
 
 
-def train(data_dir, run_dir, kill_at=None):
-    """Trains to the end, or until the state `kill_at` is there and a little longer: SIGKILL."""
-    process = subprocess.Popen(
-        command(data_dir, run_dir), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    if kill_at is None:
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors[-3000:]
-        return
-    while newest_state(run_dir) < kill_at and process.poll() is None:
-        time.sleep(0.002)
-    time.sleep(random.Random(kill_at).uniform(0, 0.3))
-    assert process.poll() is None, 'the run ended before it was killed'
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+def finish(process):
+    printed, errors = process.communicate()
+    assert process.returncode == 0, errors[-3000:]
+    return printed
+
+
+def stop_at(process, run_dir, step, number):
+    """Sends a signal as soon as the state before a step of the run, counted from 0, is there."""
+    state = f'state-{step // STEPS:06d}-{step % STEPS:08d}.npz'
+    while newest_state(run_dir) < state and process.poll() is None:
+        time.sleep(0.001)
+    assert process.poll() is None, f'the run ended before it was stopped at {state}'
+    process.send_signal(number)
+    return process.communicate()
 
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
-    """One run in peace, and one that is killed in each stage and finds a damaged state."""
+    """One run in peace, and one that is stopped in every way and finds a damaged state."""
     root = tmp_path_factory.mktemp('resume')
-    write_dataset(root / 'data', people={'train': 12, 'validation': 2, 'test': 2})
-    train(root / 'data', root / 'peace')
+    write_dataset(root / 'data', people={'train': 20, 'validation': 2, 'test': 2})
+    printed = finish(start(root / 'data', root / 'peace'))
     killed = root / 'killed'
-    train(root / 'data', killed, 'state-000000-00000003.npz')
-    train(root / 'data', killed, 'state-000002-00000002.npz')
+    seed = random.SystemRandom().randrange(10**6)
+    print(f'steps drawn with {seed}')  # pytest shows it where a test fails
+    draw = random.Random(seed)
+    stop_at(start(root / 'data', killed), killed, draw.randint(1, 12), signal.SIGKILL)
+    stop_at(start(root / 'data', killed), killed, draw.randint(18, 22), signal.SIGKILL)
+    writing = start(root / 'data', killed, KILL_AT_WRITE=str(draw.randint(1, 4)))
+    writing.communicate()
+    assert writing.returncode == -signal.SIGKILL
     newest = os.path.join(RunDir(str(killed)).state_dir, newest_state(killed))
     with open(newest, 'r+b') as file:  # as a full disk leaves it
         file.truncate(os.path.getsize(newest) // 2)
-    with open(f'{newest}.unfinished', 'wb') as file:
-        file.write(b'killed while writing')
-    train(root / 'data', killed)
-    return root / 'peace', killed
+    interrupted = start(root / 'data', killed)
+    _, errors = stop_at(interrupted, killed, 30, signal.SIGINT)
+    after_interrupt = newest_state(killed)
+    finish(start(root / 'data', killed))
+    return SimpleNamespace(
+        peace=root / 'peace',
+        killed=killed,
+        printed=printed,
+        interrupted=(interrupted.returncode, errors, after_interrupt),
+        maps=os.listdir(root / 'data/maps'),
+    )
+
+
+def test_ctrl_c_saves_the_step_and_ends_cleanly(runs):
+    status, errors, newest = runs.interrupted
+    assert status == 130 and 'Traceback' not in errors
+    step, epoch = re.search(r'Saved after step (\d+) of epoch (\d+)', errors).groups()
+    assert newest == f'state-{int(epoch) - 1:06d}-{int(step):08d}.npz'
+
+
+def test_the_maps_of_both_splits_were_made_once_for_all_runs(runs):
+    assert len(runs.maps) == 2 and all(name.endswith('.npy') for name in runs.maps)
+
+
+def test_progress_tells_loss_accuracy_speed_and_time_left(runs):
+    number = r'[\d.]+'
+    assert re.search(
+        rf'epoch 2/4  loss {number}  accuracy {number}  val_loss {number}  '
+        rf'val_accuracy {number}  \d+ images/s  \d+ s left',
+        runs.printed,
+    )
+
+
+def shown(folder):
+    events = EventAccumulator(str(folder), size_guidance={'tensors': 0})
+    events.Reload()
+    return events
+
+
+def test_tensorboard_has_curves_confusions_overlays_and_flags(runs):
+    train, validation = shown(runs.peace / 'train'), shown(runs.peace / 'validation')
+    assert len(train.Tensors('epoch_loss')) == len(validation.Tensors('epoch_loss')) == EPOCHS
+    confusions = validation.Tensors('confusion_matrix')
+    assert [event.step for event in confusions] == list(range(EPOCHS))
+    width, height, *pictures = validation.Tensors('saliency_overlay')[0].tensor_proto.string_val
+    assert (int(width), int(height)) == (38, 38) and len(pictures) == 8
+    flags = train.summary_metadata['_hparams_/session_start_info'].plugin_data.content
+    values = HParamsPluginData.FromString(flags).session_start_info.hparams
+    assert values['sam_radius'].number_value == 0.05
 
 
 def test_a_killed_run_ends_with_the_same_history(runs):
-    peace, killed = (run / 'history.csv' for run in runs)
+    peace, killed = (run / 'history.csv' for run in (runs.peace, runs.killed))
     assert killed.read_bytes() == peace.read_bytes()
     assert len(peace.read_text().splitlines()) == 1 + EPOCHS
 
 
 def test_a_killed_run_ends_with_bit_identical_weights(runs):
-    peace, killed = (Checkpoints(RunDir(str(run)).state_dir).latest() for run in runs)
+    peace, killed = (
+        Checkpoints(RunDir(str(run)).state_dir).latest() for run in (runs.peace, runs.killed)
+    )
     assert peace.is_finished and killed.is_finished
     for part in ('model', 'optimizer'):
         pairs = zip(getattr(killed, part), getattr(peace, part), strict=True)
@@ -89,11 +178,12 @@ def test_a_killed_run_ends_with_bit_identical_weights(runs):
 
 def test_a_killed_run_keeps_the_same_best_model(runs):
     peace, killed = (
-        keras.saving.load_model(RunDir(str(run)).model_file, compile=False) for run in runs
+        keras.saving.load_model(RunDir(str(run)).model_file, compile=False)
+        for run in (runs.peace, runs.killed)
     )
     for a, b in zip(killed.get_weights(), peace.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    metrics = [(run / 'report/metrics.json').read_text() for run in runs]
+    metrics = [(run / 'report/metrics.json').read_text() for run in (runs.peace, runs.killed)]
     assert metrics[0] == metrics[1]
 
 
