@@ -130,9 +130,7 @@ def bomb(kind):
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'VP8', 'VP8X', 'VP8L'])
 def test_a_small_file_of_many_pixels_is_refused_by_its_header(kind):
     problem = problem_graph(bomb(kind)).numpy().decode()
-    assert problem == (
-        'must have at most 25000000 pixels. Received: 6000 x 5000. Shrink it first.'
-    )
+    assert problem == ('must have at most 25000000 pixels. Received: 6000 x 5000. Shrink it first.')
     with pytest.raises(tf.errors.InvalidArgumentError, match='6000 x 5000'):
         decode_graph(bomb(kind))
 
