@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fer_keras.input_pipeline import decode, to_model_input
 from fer_keras.models.saliency_layers import MapOfAnother
+from fer_keras.serving.whole_photos import add_photo_endpoint
 
 
 def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -> str:
@@ -21,6 +22,8 @@ def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -
 
     - `serving_default`: `image_bytes`, string `[batch]`: JPEG or PNG files of face crops.
     - `predict_images`: `images`, uint8 `[batch, height, width, 3]`, RGB.
+
+    And `predict_photos` for whole photos: see `fer_keras.serving.whole_photos`.
 
     Args:
         model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.
@@ -94,6 +97,7 @@ def _make_archive(model: keras.Model, names: Sequence[str]) -> keras.export.Expo
         serve_images,
         [tf.TensorSpec([None, None, None, 3], tf.uint8, name='images')],
     )
+    add_photo_endpoint(archive, model, names)
     return archive
 
 
