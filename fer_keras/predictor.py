@@ -12,13 +12,13 @@ import tensorflow as tf
 
 from fer_keras.input_pipeline import to_model_input
 from fer_keras.models.classifier import load_classifier
+from fer_keras.overlays import BOX
 from fer_keras.photos import read_photo
 from fer_keras.run_dir import RunDir
 from fer_keras.serving.face_detector import detect_rows
 from tfds_builders import faces
 
 Photo = np.ndarray | str | os.PathLike[str] | bytes
-BOX = ('left', 'top', 'right', 'bottom')
 # Photos that are in memory at a time, however many are asked for.
 _BATCH = 16
 

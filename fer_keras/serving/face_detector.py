@@ -106,6 +106,8 @@ class FaceDetector:
         parts = [self._propose_at(image, scale) for scale in _scales(image.shape[0])]
         boxes, scores = (tf.concat(values, axis=0) for values in zip(*parts, strict=True))
         level = tf.repeat(tf.range(len(parts)), [tf.shape(part[1])[0] for part in parts])
+        # Scores of exactly 1 are common. Of equals the last comes first, as a rule there too.
+        boxes, scores, level = (tf.reverse(values, [0]) for values in (boxes, scores, level))
         best = tf.math.top_k(scores, tf.minimum(tf.size(scores), _MOST_PROPOSALS))
         boxes, level = tf.gather(boxes, best.indices), tf.gather(level, best.indices)
         # First each level of the pyramid by itself, then all together.
@@ -204,8 +206,7 @@ def _run_proposal_net(net: Sequence[np.ndarray], images: tf.Tensor) -> tuple[tf.
     x = _convolve(_convolve(x, *net[3:6]), *net[6:9])
     kernels = np.concatenate([net[9], net[11]], axis=-1)
     both = tf.nn.conv2d(x, kernels, 1, 'VALID') + np.concatenate([net[10], net[12]])
-    # The softmax of two: one channel is read instead of two.
-    return both[..., :4], tf.sigmoid(both[..., 5] - both[..., 4])
+    return both[..., :4], tf.nn.softmax(both[..., 4:])[..., 1]
 
 
 def _run_trunk(net: Sequence[np.ndarray], patches: tf.Tensor, *paddings: str) -> tf.Tensor:
