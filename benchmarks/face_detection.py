@@ -40,7 +40,10 @@ def compare(canvases: list[np.ndarray]) -> dict[str, float]:
         expected = timed(faces.detect_with_package, canvas, package_ms)
         found = timed(detect_rows, canvas, graph_ms)
         is_same = len(expected) == len(found)
-        differences.append(np.abs(expected - found).max(initial=0) if is_same else np.inf)
+        if is_same and len(found):
+            differences.append(np.abs(expected - found).max())
+        else:
+            differences.append(0.0 if is_same else np.inf)
     distance = np.array(differences)
     return {
         'count': len(canvases),

@@ -209,6 +209,14 @@ def define_prediction() -> None:
     flags.DEFINE_integer('batch_size', 8, 'Pictures at a time.', 1)
 
 
+def define_demo_app() -> None:
+    """Defines the flags of `fer_keras.demo_app`."""
+    flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')
+    flags.DEFINE_string('host', '127.0.0.1', 'Address to listen on; 0.0.0.0 is everywhere.')
+    flags.DEFINE_integer('port', 7860, 'Port to listen on; 0: a free one.', 0, 65535)
+    flags.DEFINE_integer('largest_upload_mb', 10, 'Largest file that is taken, MB.', 1)
+
+
 def define_protocol(defaults: Any) -> None:
     """Defines a flag for each field of `ProtocolConfig`, which `defaults` is."""
     flags.DEFINE_string('output', defaults.output, 'Folder of all the runs, and of the tables.')

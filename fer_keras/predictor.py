@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -28,12 +29,17 @@ class Predictor:
 
     Attributes:
         names: Label names, in the order of the probabilities.
+        model: The Keras model; None where a SavedModel answers.
     """
 
     def __init__(
-        self, probabilities_of: Callable[[tf.Tensor], np.ndarray], names: Sequence[str]
+        self,
+        probabilities_of: Callable[[tf.Tensor], np.ndarray],
+        names: Sequence[str],
+        model: keras.Model | None = None,
     ) -> None:
         self.names = tuple(names)
+        self.model = model
         self._probabilities_of = probabilities_of
 
     def predict_crops(self, crops: Sequence[Photo] | np.ndarray) -> pd.DataFrame:
@@ -152,7 +158,7 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
     def answer(images: tf.Tensor) -> tf.Tensor:
         return model(to_model_input(images, size), training=False)
 
-    return Predictor(lambda images: answer(images).numpy(), names)
+    return Predictor(lambda images: answer(images).numpy(), names, model)
 
 
 def _from_saved_model(folder: pathlib.Path) -> Predictor:
