@@ -247,6 +247,15 @@ def define_evaluation() -> None:
     flags.DEFINE_string('output', '', 'Folder of the report on --model.')
 
 
+def define_export() -> None:
+    """Defines the flags of `fer_keras.export` beside those of a run."""
+    flags.DEFINE_list('formats', ['saved_model'], 'What to write: saved_model, tflite, onnx.')
+    flags.DEFINE_bool('check', False, 'Compare what was written with the graph that was trained.')
+    flags.DEFINE_integer(
+        'calibration_images', 100, 'Training images on which the ranges of int8 are measured.', 1
+    )
+
+
 def define_explanation() -> None:
     """Defines the flags of `fer_keras.explain`."""
     flags.DEFINE_string('run_dir', TrainingConfig.run_dir, 'Folder of a trained run.')

@@ -1,7 +1,7 @@
 """From prepared data sets to `tf.data`: what to read, resize, augment and batch.
 
-`to_model_input` is the one resize of the project: training, evaluation and the served graph all
-call it, so that none of them can see another picture.
+`decode` and `to_model_input` are the one decoding and the one resize of the project: training,
+evaluation and the served graph all call them, so that none of them can see another picture.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tensorflow_datasets.core import read_only_builder
 
 from fer_keras.augmentation import AUGMENTATIONS
 from fer_keras.config import DataConfig
+from fer_keras.decoding import decode_upright
 from fer_keras.precomputed_saliency import read_map
 from tfds_builders import expressions
 
@@ -188,9 +189,12 @@ def _read_one(
 
 
 def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
-    """Decodes a JPEG or PNG to the model's input, float32 `[size, size, 3]`, RGB in [0, 255]."""
-    image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
-    image = to_model_input(image, image_size_px)
+    """Decodes a JPEG, PNG or WebP file, string `[]`, to the model's input.
+
+    Returns:
+        float32 `[image_size_px, image_size_px, 3]`, RGB in [0, 255], upright.
+    """
+    image = to_model_input(decode_upright(image_bytes), image_size_px)
     return tf.ensure_shape(image, (image_size_px, image_size_px, 3))
 
 

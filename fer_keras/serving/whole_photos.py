@@ -7,10 +7,20 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from fer_keras.decoding import decode_upright
 from fer_keras.input_pipeline import to_model_input
 from fer_keras.serving.face_crops import crop_faces
 from fer_keras.serving.face_detector import FaceDetector
+from fer_keras.serving.requests import decode_each
 from tfds_builders.faces import CROP_SIZE_PX
+
+# Shape and type of what is found for each face: box, landmarks, score, crop.
+_PARTS = (
+    ((4,), tf.float32),
+    ((5, 2), tf.float32),
+    ((), tf.float32),
+    ((CROP_SIZE_PX, CROP_SIZE_PX, 3), tf.uint8),
+)
 
 
 def add_photo_endpoint(
@@ -18,7 +28,7 @@ def add_photo_endpoint(
 ) -> None:
     """Adds the signature `predict_photos`.
 
-    It takes `image_bytes`, string `[batch]`: JPEG or PNG files of photos of any sizes. It gives,
+    It takes `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos. It gives,
     for each photo, its faces, the largest first, and behind them rows of zeros up to the largest
     number of the batch, so that TF Serving can batch requests.
 
@@ -38,19 +48,18 @@ def add_photo_endpoint(
     """
     detector, label_names = FaceDetector(), tf.constant(list(names))
 
-    def look_at(image_bytes: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+    def look_at(image_bytes: tf.Tensor) -> tf.Tensor:
+        image = decode_upright(image_bytes)
         found = detector.find_all_faces(image)
-        return *found, crop_faces(image, found.landmarks, CROP_SIZE_PX)
+        crops = crop_faces(image, found.landmarks, CROP_SIZE_PX)
+        parts = (*found, tf.cast(crops, tf.uint8))
+        # Photos have any number of faces, and what stands for them here must have one shape.
+        return tf.stack([tf.io.serialize_tensor(part) for part in parts])
 
     def serve_photos(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        shapes = ((4,), (5, 2), (), (CROP_SIZE_PX, CROP_SIZE_PX, 3))
-        boxes, landmarks, scores, crops = tf.map_fn(
-            look_at,
-            image_bytes,
-            fn_output_signature=tuple(
-                tf.RaggedTensorSpec((None, *shape), tf.float32, ragged_rank=0) for shape in shapes
-            ),
+        parts = decode_each(image_bytes, look_at, tf.TensorSpec([len(_PARTS)], tf.string))
+        boxes, landmarks, scores, crops = (
+            _unpack(parts[:, i], *kind) for i, kind in enumerate(_PARTS)
         )
         probabilities = _probabilities_of(model, crops.flat_values)
         labels = tf.gather(label_names, tf.argmax(probabilities, axis=-1))
@@ -73,8 +82,17 @@ def add_photo_endpoint(
     )
 
 
+def _unpack(packed: tf.Tensor, shape: tuple[int, ...], dtype: tf.DType) -> tf.RaggedTensor:
+    """From string `[batch]` to `[batch, (faces), *shape]`."""
+    return tf.map_fn(
+        lambda one: tf.ensure_shape(tf.io.parse_tensor(one, dtype), (None, *shape)),
+        packed,
+        fn_output_signature=tf.RaggedTensorSpec((None, *shape), dtype, ragged_rank=0),
+    )
+
+
 def _probabilities_of(model: keras.Model, crops: tf.Tensor) -> tf.Tensor:
-    """The answers for crops, float32 `[n, side, side, 3]`; n may be 0."""
+    """The answers for crops, uint8 `[n, side, side, 3]`; n may be 0."""
     # Convolutions of nothing fail in TensorFlow 2.21, so there is always one crop.
     count = tf.shape(crops)[0]
     is_empty = tf.cast(tf.equal(count, 0), tf.int32)

@@ -1,0 +1,202 @@
+"""Do all forms of a classifier give the same probabilities? Each is asked as its users ask it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+import cv2
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+from tensorflow.core.protobuf import saved_model_pb2
+
+from fer_keras.input_pipeline import decode
+from fer_keras.models.classifier import load_classifier
+from fer_keras.serving import c_api
+from fer_keras.serving.portable import ONNX_FILE, SIGNATURE, TFLITE_FILES
+
+# Files of one request -> probabilities, float32 `[batch, classes]`.
+Form = Callable[[Sequence[bytes]], np.ndarray]
+BATCHES = (1, 7, 64)
+# The largest difference of a probability. What runs TensorFlow's own kernels agrees to rounding.
+TOLERANCES = {
+    '.keras': 1e-5,
+    'SavedModel': 1e-5,
+    'SavedModel, C API': 1e-5,
+    'TFLite float32': 1e-4,
+    'TFLite float16': 0.02,
+    'TFLite int8': 0.2,
+    'ONNX': 1e-4,
+}
+_LIBRARIES = ('libtensorflow_cc.so.2', 'libtensorflow_cc.2.dylib')
+
+
+def compare_forms(
+    model: keras.Model, forms: dict[str, Form], files: Sequence[bytes]
+) -> pd.DataFrame:
+    """Compares every form with the graph that was trained, on batches of several sizes.
+
+    Args:
+        model: The classifier as it was trained.
+        forms: By a name in `TOLERANCES`.
+        files: At least as many pictures as the largest of `BATCHES`.
+
+    Returns:
+        A row a form and batch: `form`, `batch`, `difference` (the largest of a probability),
+        `tolerance`, and `same_label`, a share.
+    """
+    rows = []
+    for size in BATCHES:
+        expected = ask_model(model, files[:size])
+        for name, form in forms.items():
+            found = form(files[:size])
+            same = found.argmax(axis=1) == expected.argmax(axis=1)
+            difference = float(np.abs(found - expected).max())
+            rows.append((name, size, difference, TOLERANCES[name], same.mean()))
+    return pd.DataFrame(rows, columns=['form', 'batch', 'difference', 'tolerance', 'same_label'])
+
+
+def open_forms(model_file: str, version_dir: str, portable_dir: str) -> dict[str, Form]:
+    """Opens whatever there is of a classifier: the `.keras` file, a SavedModel, and other files.
+
+    Args:
+        model_file: The `.keras` file.
+        version_dir: A version of `export_classifier`; empty: none.
+        portable_dir: Where `serving.portable` has written; files that are not there are left out.
+    """
+    model = load_classifier(model_file)
+    forms: dict[str, Form] = {'.keras': lambda files: ask_model(model, files)}
+    if version_dir:
+        forms['SavedModel'] = _open_saved_model(version_dir)
+        forms['SavedModel, C API'] = _open_with_c_api(version_dir)
+    size = model.input_shape[1]
+    for kind, file in TFLITE_FILES.items():
+        path = os.path.join(portable_dir, file)
+        if os.path.isfile(path):
+            forms[f'TFLite {kind}'] = _open_tflite(path, size)
+    path = os.path.join(portable_dir, ONNX_FILE)
+    if os.path.isfile(path):
+        forms['ONNX'] = _open_onnx(path, size)
+    return forms
+
+
+def ask_model(model: keras.Model, files: Sequence[bytes]) -> np.ndarray:
+    """What the graph that was trained says to the pixels that training sees."""
+    return np.asarray(model(_decode_all(files, model.input_shape[1]), training=False))
+
+
+def ask_c_api(version_dir: str, batches: Sequence[Sequence[bytes]]) -> list[dict]:
+    """Sends batches to `serving_default` in a process without TensorFlow's Python code.
+
+    Returns:
+        For each batch `{'values': rows}` or `{'error': message}`.
+
+    Raises:
+        FileNotFoundError: TensorFlow has no C library on this platform.
+        RuntimeError: The process ended with an error.
+    """
+    folder = os.path.dirname(tf.__file__)
+    libraries = [p for name in _LIBRARIES if os.path.isfile(p := os.path.join(folder, name))]
+    if not libraries:
+        raise FileNotFoundError(f'TensorFlow must bring one of {_LIBRARIES}: none in {folder}.')
+    with open(os.path.join(version_dir, 'saved_model.pb'), 'rb') as file:
+        graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
+    signature = graph.signature_def['serving_default']
+    requests = {
+        'input': signature.inputs['image_bytes'].name,
+        'output': signature.outputs['probabilities'].name,
+        'batches': [[base64.b64encode(one).decode() for one in batch] for batch in batches],
+    }
+    completed = subprocess.run(
+        [sys.executable, '-I', c_api.__file__, libraries[0], version_dir],
+        input=json.dumps(requests),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if completed.returncode:
+        raise RuntimeError(f"TensorFlow's C API failed: {completed.stderr[-2000:]}")
+    return json.loads(completed.stdout)
+
+
+def vary(images: Sequence[np.ndarray], count: int) -> list[bytes]:
+    """Files of mixed sizes and formats, JPEG, PNG and WebP in turn, from uint8 RGB images."""
+    files = []
+    for position in range(count):
+        image = images[position % len(images)][:, :, ::-1]
+        scale = (1.0, 0.7, 1.6, 0.5)[position % 4]
+        resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+        files.append(cv2.imencode(('.jpg', '.png', '.webp')[position % 3], resized)[1].tobytes())
+    return files
+
+
+def print_comparison(table: pd.DataFrame) -> None:
+    """Prints the table."""
+    shown = Table(title='Probabilities against those of the graph that was trained')
+    for column in ('form', 'batch', 'largest difference', 'allowed', 'same label'):
+        shown.add_column(column, justify='left' if column == 'form' else 'right')
+    for row in table.to_dict('records'):
+        mark = '' if row['difference'] <= row['tolerance'] else ' !'
+        shown.add_row(
+            row['form'],
+            str(row['batch']),
+            f'{row["difference"]:.1e}{mark}',
+            f'{row["tolerance"]:g}',
+            f'{row["same_label"]:.0%}',
+        )
+    Console(soft_wrap=True, highlight=False).print(shown)
+
+
+def _decode_all(files: Sequence[bytes], size_px: int) -> np.ndarray:
+    return np.stack([decode(tf.constant(one), size_px).numpy() for one in files])
+
+
+def _open_saved_model(version_dir: str) -> Form:
+    loaded = tf.saved_model.load(version_dir)
+
+    def ask(files: Sequence[bytes]) -> np.ndarray:
+        answer = loaded.signatures['serving_default'](image_bytes=tf.constant(list(files)))
+        return answer['probabilities'].numpy()
+
+    return ask
+
+
+def _open_with_c_api(version_dir: str) -> Form:
+    def ask(files: Sequence[bytes]) -> np.ndarray:
+        (answer,) = ask_c_api(version_dir, [files])
+        if 'error' in answer:
+            raise RuntimeError(answer['error'])
+        return np.array(answer['values'], np.float32)
+
+    return ask
+
+
+def _open_tflite(path: str, size_px: int) -> Form:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise ValueError('TFLite files run with: pip install "fer_keras[portable]"') from error
+    predict = Interpreter(path).get_signature_runner(SIGNATURE)
+    return lambda files: predict(image=_decode_all(files, size_px))['probabilities']
+
+
+def _open_onnx(path: str, size_px: int) -> Form:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ValueError('ONNX files run with: pip install "fer_keras[portable]"') from error
+    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+
+    def ask(files: Sequence[bytes]) -> np.ndarray:
+        (probabilities,) = session.run(['probabilities'], {'image': _decode_all(files, size_px)})
+        return probabilities
+
+    return ask

@@ -1,0 +1,123 @@
+"""The classifier for machines without TensorFlow: TFLite (LiteRT) and ONNX files.
+
+They take what the network takes: `image`, float32 `[batch, size, size, 3]`, RGB in [0, 255],
+resized by the caller, and give `probabilities`: decoding and resizing have no counterpart there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python.convert_phase import ConverterError
+
+from fer_keras.models.saliency_layers import SpectralResidual
+from fer_keras.serving.signatures import check_can_be_served
+
+SIGNATURE = 'predict'
+TFLITE_FILES = {
+    'float32': 'classifier.tflite',
+    'float16': 'classifier_float16.tflite',
+    'int8': 'classifier_int8.tflite',
+}
+ONNX_FILE = 'classifier.onnx'
+
+
+def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> list[str]:
+    """Writes the classifier in float32, with float16 weights, and in int8.
+
+    Args:
+        model: From `models.classifier`.
+        calibration: float32 `[n, size, size, 3]`, images like those to come: what the ranges of the
+            int8 numbers are measured on. A hundred will do.
+        folder: Where to write; files of the same names are replaced.
+
+    Returns:
+        The files, in the order of `TFLITE_FILES`. All take and give float32.
+
+    Raises:
+        ValueError: Part of the model has no counterpart in TFLite.
+    """
+    _check_has_counterpart(model)
+    with tempfile.TemporaryDirectory() as saved_model:
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint(SIGNATURE, *_as_function(model))
+        archive.write_out(saved_model, verbose=False)
+        return [
+            _write(os.path.join(folder, file), _convert(saved_model, kind, calibration))
+            for kind, file in TFLITE_FILES.items()
+        ]
+
+
+def write_onnx(model: keras.Model, folder: str) -> str:
+    """Writes the classifier for ONNX Runtime and its like; needs the extra `portable`.
+
+    Raises:
+        ValueError: Part of the model has no counterpart in ONNX, or the extra is missing.
+    """
+    _check_has_counterpart(model)
+    try:
+        import onnx
+        import tf2onnx
+    except ImportError as error:
+        raise ValueError('ONNX files need: pip install "fer_keras[portable]"') from error
+    logging.getLogger('tf2onnx').setLevel(logging.ERROR)
+    # Not `model.export(format='onnx')`: Keras 3.15 traces batch normalisation as in training there.
+    function, signature = _as_function(model)
+    graph, _ = tf2onnx.convert.from_function(
+        tf.function(function, input_signature=signature), input_signature=signature
+    )
+    try:
+        onnx.checker.check_model(graph)
+    except onnx.checker.ValidationError as error:
+        raise ValueError(f'The classifier cannot be written as ONNX: {error}') from error
+    return _write(os.path.join(folder, ONNX_FILE), graph.SerializeToString())
+
+
+def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf.TensorSpec]]:
+    def predict(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {'probabilities': model(image, training=False)}
+
+    return predict, [tf.TensorSpec(model.input_shape, tf.float32, name='image')]
+
+
+def _convert(saved_model: str, kind: str, calibration: np.ndarray) -> bytes:
+    def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        for image in calibration:
+            yield SIGNATURE, {'image': image[None]}
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=[SIGNATURE])
+    if kind != 'float32':
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == 'float16':
+        converter.target_spec.supported_types = [tf.float16]
+    if kind == 'int8':
+        converter.representative_dataset = examples
+    try:
+        return converter.convert()
+    except ConverterError as error:
+        raise ValueError(f'The classifier cannot be written as TFLite: {error}') from error
+
+
+def _check_has_counterpart(model: keras.Model) -> None:
+    check_can_be_served(model)
+    if any(isinstance(layer, SpectralResidual) for layer in model._flatten_layers()):
+        raise ValueError(
+            'TFLite and ONNX have no Fourier transform of complex numbers. Received: a classifier '
+            'of `saliency=spectral_residual`. Export it with --formats=saved_model, or train with '
+            'another `saliency`.'
+        )
+
+
+def _write(path: str, data: bytes) -> str:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(f'{path}.unfinished', 'wb') as file:
+        file.write(data)
+    os.replace(f'{path}.unfinished', path)
+    return path
