@@ -239,12 +239,23 @@ def define_human_confusions() -> None:
 def define_prediction() -> None:
     """Defines the flags of `fer_keras.predict`."""
     flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')
-    flags.DEFINE_list('input', [], 'Pictures, videos, or folders of them, with commas between.')
+    flags.DEFINE_list(
+        'input', [], 'Pictures, videos, folders, patterns, or `camera:0`, with commas between.'
+    )
     flags.DEFINE_string('output', 'predictions.csv', 'File to write, .csv or .jsonl.')
     flags.DEFINE_string('overlay_dir', '', 'Folder for pictures with boxes and labels.')
     flags.DEFINE_bool('crops', False, 'The pictures are face crops: do not look for faces.')
     flags.DEFINE_integer('every', 1, 'Use every so manyth frame of a video.', 1)
+    flags.DEFINE_integer('max_frames', 0, 'Used frames of a video or camera; 0: all.', 0)
     flags.DEFINE_integer('batch_size', 8, 'Pictures at a time.', 1)
+
+
+def define_demo_app() -> None:
+    """Defines the flags of `fer_keras.demo_app`."""
+    flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')
+    flags.DEFINE_string('host', '127.0.0.1', 'Address to listen on; 0.0.0.0 is everywhere.')
+    flags.DEFINE_integer('port', 7860, 'Port to listen on; 0: a free one.', 0, 65535)
+    flags.DEFINE_integer('largest_upload_mb', 10, 'Largest file that is taken, MB.', 1)
 
 
 def define_protocol(defaults: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import Backbone
+from tfds_builders import demo
 
 # The smallest thing that has every part: tests of the graph need no ImageNet weights.
 TINY_MODEL = ModelConfig(backbone='mobilenet_v2', backbone_weights='none')
@@ -40,6 +42,12 @@ def random_images(count: int, size_px: int, seed: int = 0) -> np.ndarray:
 def png_bytes(image_rgb: np.ndarray) -> bytes:
     """The image as a PNG file."""
     return cv2.imencode('.png', image_rgb[..., ::-1])[1].tobytes()
+
+
+def portraits(count: int) -> list[np.ndarray]:
+    """Photos of drawn people whose faces can be found, uint8 `[height, width, 3]`."""
+    shots = itertools.islice(demo.rafd_shots(subjects=count, seed=0), 0, None, 24)
+    return [demo.photograph(shot, seed=0) for shot in shots]
 
 
 def class_image(label: int, seed: int, size_px: int = 48) -> np.ndarray:

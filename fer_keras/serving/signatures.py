@@ -15,6 +15,7 @@ from fer_keras.models.saliency_layers import MapOfAnother
 from fer_keras.serving.model_card import describe_model
 from fer_keras.serving.requests import decode_each
 from fer_keras.serving.warmup import write_warmup_requests
+from fer_keras.serving.whole_photos import add_photo_endpoint
 
 # A server's settings, for all versions: about a core's worth of small batches, no added waiting.
 BATCHING_FILE = 'batching_parameters.txt'
@@ -42,6 +43,8 @@ def export_classifier(
     - `predict_images`: `images`, uint8 `[batch, height, width, 3]`, RGB.
     - `predict_float_images`: the same as float32 in [0, 255].
 
+    And `predict_photos` for whole photos: see `fer_keras.serving.whole_photos`.
+
     Beside the graph lie `labels.txt`, `model_card.md` and, with the extra `serving`, requests that
     a server runs before it takes others; beside the versions, settings for its batches.
 
@@ -68,7 +71,9 @@ def export_classifier(
     # TF Serving loads whatever has a number for a name, so the unfinished one has none.
     unfinished = os.path.join(base_dir, f'unfinished.{os.getpid()}')
     shutil.rmtree(unfinished, ignore_errors=True)
-    make_archive(model, names).write_out(unfinished, verbose=False)
+    archive = make_archive(model, names)
+    add_photo_endpoint(archive, model, names)
+    archive.write_out(unfinished, verbose=False)
     _write(os.path.join(unfinished, 'labels.txt'), ''.join(f'{name}\n' for name in names))
     _write(os.path.join(unfinished, 'model_card.md'), card or describe_model(names))
     write_warmup_requests(unfinished)
