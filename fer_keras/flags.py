@@ -195,6 +195,15 @@ def define_human_confusions() -> None:
     flags.DEFINE_string('evaluation', '', 'Report inside the run; empty: on its own target.')
 
 
+def define_duplicates(largest_distance: int) -> None:
+    """Defines the flags of `fer_keras.find_duplicates`."""
+    flags.DEFINE_string('data_dir', DataConfig.data_dir, 'Folder of the prepared data sets.')
+    flags.DEFINE_string('output', '', 'CSV file to write the pairs to.')
+    flags.DEFINE_integer(
+        'largest_distance', largest_distance, 'Bits in which a pair may differ, of 255.', 0, 255
+    )
+
+
 def define_prediction() -> None:
     """Defines the flags of `fer_keras.predict`."""
     flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')

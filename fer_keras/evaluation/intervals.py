@@ -122,7 +122,7 @@ def _calibration_errors(rows: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
 
 
 def _roc_areas(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean over the classes of the share of (own, other) pairs in the right order; ties count half."""
+    """Mean over classes of the share of (own, other) pairs in the right order; ties count half."""
     areas = []
     for label in np.unique(truth):
         order = np.argsort(probabilities[:, label])
