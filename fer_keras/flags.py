@@ -60,6 +60,11 @@ def define_data() -> None:
         9,
     )
     flags.DEFINE_bool('cache', DataConfig.cache, 'Keep decoded, resized images in memory.')
+    flags.DEFINE_bool(
+        'report_images',
+        DataConfig.report_images,
+        'Show faces in the report. Only where the licence of the data set allows it.',
+    )
 
 
 def define_model() -> None:
