@@ -228,6 +228,7 @@ def define_protocol(defaults: Any) -> None:
     flags.DEFINE_list('seeds', [str(seed) for seed in defaults.seeds], 'One run each.')
     flags.DEFINE_integer('folds', defaults.folds, 'Folds tested in turn; 0: the own split.', 0, 10)
     flags.DEFINE_list('targets', list(defaults.targets), '`name/config split`, tested as well.')
+    flags.DEFINE_list('data_sets', list(defaults.data_sets), '`name/config`, of a cross matrix.')
     flags.DEFINE_string('flags', defaults.flags, 'Flags for every run: `--data_dir=DATA`.')
 
 
@@ -240,6 +241,7 @@ def read_protocol(kind: Callable[..., Any]) -> Any:
         seeds=tuple(int(seed) for seed in FLAGS.seeds),
         folds=FLAGS.folds,
         targets=tuple(FLAGS.targets),
+        data_sets=tuple(FLAGS.data_sets),
         flags=FLAGS['flags'].value,
     )
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from fer_keras.config import DataConfig
 from fer_keras.evaluation.document import Picture
 from fer_keras.evaluation.explanations import build_grad_cam, explain
-from fer_keras.evaluation.predictions import PROBABILITY
+from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
 from fer_keras.input_pipeline import Source, evaluation_batches
 
 FOLDER = 'examples'
@@ -27,7 +27,7 @@ _SMALLEST_SIDE_PX = 128
 
 def worst_errors(rows: pd.DataFrame, count: int = _COUNT) -> list[int]:
     """Positions of the errors made with the greatest confidence, the worst first."""
-    confidence = rows[[c for c in rows if str(c).startswith(PROBABILITY.format(''))]].max(axis=1)
+    confidence = rows[[PROBABILITY.format(name) for name in label_names_of(rows)]].max(axis=1)
     is_wrong = (rows['label'] != rows['predicted']).to_numpy()
     order = np.argsort(-confidence.to_numpy(), kind='stable')
     return [int(position) for position in order if is_wrong[position]][:count]
@@ -67,8 +67,7 @@ def draw_examples(
         .map(lambda _, example: example)
     )
     part = dataclasses.replace(source, examples=chosen, size=len(wanted))
-    classes = sum(str(column).startswith(PROBABILITY.format('')) for column in rows)
-    batches = evaluation_batches(part, data, num_classes=classes)
+    batches = evaluation_batches(part, data, num_classes=len(label_names_of(rows)))
     grad_cam = build_grad_cam(model)
     strips = np.concatenate([explain(grad_cam, images.numpy())[0] for images, _ in batches])
     os.makedirs(os.path.join(report_dir, FOLDER), exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -132,4 +133,31 @@ def draw_cross_matrix(shares: pd.DataFrame, texts: pd.DataFrame, title: str) -> 
     axes.set_yticks(range(rows), shares.index)
     axes.set(xlabel='tested on', ylabel='trained on', title=title)
     figure.colorbar(picture, label='accuracy', shrink=0.8)
+    return figure
+
+
+def draw_histories(histories: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
+    """Draws validation loss and accuracy of many runs, those of one variant in one colour.
+
+    Args:
+        histories: Variant and history of each run.
+    """
+    variants = list(dict.fromkeys(variant for variant, _ in histories))
+    # Steps of one ramp, and dashes: to be told apart without telling red from green.
+    shades = plt.get_cmap('cividis')(np.linspace(0, 0.9, len(variants)))
+    dashes: tuple[Literal['-', '--', ':', '-.'], ...] = ('-', '--', ':', '-.')
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout='constrained')
+    for axis, name in zip(axes, ('loss', 'accuracy'), strict=True):
+        for variant, history in histories:
+            number = variants.index(variant)
+            color, dash = shades[number], dashes[number % len(dashes)]
+            epochs, values = history['epoch'] + 1, history[f'val_{name}']
+            axis.plot(epochs, values, color=color, linestyle=dash, linewidth=1.2)
+        axis.set(xlabel='epoch', ylabel=f'validation {name}')
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    lines = [
+        plt.Line2D([], [], color=shades[number], linestyle=dashes[number % len(dashes)])
+        for number in range(len(variants))
+    ]
+    figure.legend(lines, variants, loc='outside lower center', ncols=min(4, len(variants)))
     return figure

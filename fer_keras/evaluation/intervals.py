@@ -11,7 +11,7 @@ from fer_keras.evaluation.metrics import decide_among, people, reliability_bins
 from fer_keras.evaluation.predictions import PROBABILITY
 
 _RESAMPLES = 2000
-_AT_A_TIME = 100
+_LARGEST_BLOCK = 2_000_000
 Values = dict[str, np.ndarray]
 
 
@@ -37,8 +37,9 @@ def resampled_metrics(
     count = person.max() + 1
     random = np.random.default_rng(seed)
     parts = []
-    for first in range(0, resamples, _AT_A_TIME):
-        drawn = random.integers(count, size=(min(_AT_A_TIME, resamples - first), count))
+    at_a_time = max(1, _LARGEST_BLOCK // len(rows))
+    for first in range(0, resamples, at_a_time):
+        drawn = random.integers(count, size=(min(at_a_time, resamples - first), count))
         times = np.stack([np.bincount(one, minlength=count) for one in drawn])
         parts.append(weighted_metrics(rows, names, times[:, person]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk_metrics
 
-from fer_keras.evaluation.predictions import PROBABILITY
+from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
 from fer_keras.evaluation.statistics import bootstrap_over_subjects
 
 SLICES = ('gender', 'group', 'camera', 'gaze', 'age', 'detected')
@@ -89,7 +89,7 @@ def reliability(rows: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
 
 def reliability_bins(rows: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
     """A row an image: its `bin`, its `confidence`, and `accuracy`, 1 where it was recognised."""
-    columns = [column for column in rows if str(column).startswith(PROBABILITY.format(''))]
+    columns = [PROBABILITY.format(name) for name in label_names_of(rows)]
     confidence = rows[columns].max(axis=1)
     return pd.DataFrame(
         {
