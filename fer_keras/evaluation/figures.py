@@ -121,7 +121,7 @@ def draw_cross_matrix(shares: pd.DataFrame, texts: pd.DataFrame, title: str) -> 
         title: Title.
     """
     rows, columns = shares.shape
-    size = (3.5 + 1.7 * columns, 2 + 0.8 * rows)
+    size = (2.6 + 1.3 * columns, 1.6 + 0.6 * rows)
     figure, axes = plt.subplots(figsize=size, layout='constrained')
     picture = axes.imshow(shares.to_numpy(float), cmap='cividis', vmin=0, vmax=1, aspect='auto')
     for (row, column), share in np.ndenumerate(shares.to_numpy(float)):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from fer_keras.evaluation import figures
 from fer_keras.evaluation.document import Block, Bullets, Paragraph, Picture, Table
+from fer_keras.evaluation.intervals import intervals, resampled_metrics
 from fer_keras.evaluation.metrics import (
     FEWEST_PEOPLE,
     confusion_matrix,
@@ -57,6 +58,8 @@ def describe_test(
         shares = np.diag(counts) / np.maximum(counts.sum(axis=1).to_numpy(), 1)
         recall = {one: float(share) for one, share in zip(names, shares, strict=True)}
         recall = {name: recall[name] for name in present}
+        found = intervals(resampled_metrics(rows, names))
+        ends = {name: found[f'recall {name}'] for name in present}
         label = f'{title} {variant}'
         blocks += [
             Paragraph(f'{variant}, all {len(seeds)} seeds together:'),
@@ -67,7 +70,7 @@ def describe_test(
                 f'{variant}: images of each true class by the class decided.',
             ),
             draw(
-                figures.draw_recall(recall, variant),
+                figures.draw_recall(recall, variant, ends),
                 f'recall {label}',
                 f'{variant}: recall of each class.',
             ),

@@ -49,8 +49,9 @@ def describe_protocol(
         'intervals are 95 % over people, of the mean of these seeds.'
     )
     sections = [
-        Section('Summary', tuple(_summary(summary))),
-        Section('From data set to data set', tuple(_matrix(summary, draw, config.data_sets))),
+        Section('From data set to data set', tuple(_matrix(summary, draw)))
+        if config.data_sets
+        else Section('Summary', tuple(_summary(summary))),
         Section('Comparisons', tuple(_comparisons(comparisons))),
         *(
             Section(title, tuple(describe_test(variants, title, draw)))
@@ -73,59 +74,60 @@ def describe_protocol(
 
 
 def _summary(summary: pd.DataFrame) -> list[Block]:
-    keys = [key for key in ('experiment', 'source', 'target', 'variant') if summary[key].any()]
-    columns = ('accuracy', '95 %', 'UAR', '95 %', 'macro-F1', '95 %', 'seeds', 'images')
-    rows = []
-    for row in summary.to_dict('records'):
-        cells = [str(row[key]) for key in keys]
-        for measure in ('accuracy', 'unweighted_average_recall', 'macro_f1'):
-            cells += [_mean(row, measure), _interval(row, measure)]
-        rows.append((*cells, str(row['seeds']), str(row['images'])))
-    return [Table((*keys, *columns), tuple(rows), text_columns=len(keys))]
+    keys = ('experiment', 'target', 'variant')
+    measures = ('accuracy', 'unweighted_average_recall', 'macro_f1')
+    columns = ('accuracy', 'unweighted average recall', 'macro-F1', 'seeds', 'images')
+    rows = tuple(
+        (
+            *(str(row[key]) for key in keys),
+            *(_mean_and_interval(row, measure) for measure in measures),
+            str(row['seeds']),
+            str(row['images']),
+        )
+        for row in summary.to_dict('records')
+    )
+    return [Table((*keys, *columns), rows, 'In %.', text_columns=len(keys))]
 
 
-def _matrix(summary: pd.DataFrame, draw: Gallery, data_sets: Sequence[str]) -> list[Block]:
-    if not data_sets:
-        return []
+def _matrix(summary: pd.DataFrame, draw: Gallery) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(
             'Each cell decides among the classes that source and target both have: answers that '
             'the images of the target lack are masked out, and images of classes that the source '
-            'lacks are left out. The accuracy without that mask stands beside it. Where a source '
-            'holds the target, only its test people are tested (marked *); elsewhere everyone is. '
-            'Nothing was chosen on a target.'
+            'lacks are left out. The accuracy among all answers stands beside it in the table. '
+            'Where a source holds the target, only its test people are tested (marked *); '
+            'elsewhere everyone is. Nothing was chosen on a target.'
         )
     ]
     for (experiment, variant), part in summary.groupby(['experiment', 'variant'], sort=False):
-        shares = part.pivot(index='source', columns='target', values='accuracy_among_present')
-        texts = part.assign(text=[_cell(row) for row in part.to_dict('records')])
-        order = list(dict.fromkeys(part['source'])), list(data_sets)
-        picture = figures.draw_cross_matrix(
-            shares.loc[order[0], order[1]],
-            texts.pivot(index='source', columns='target', values='text').loc[order[0], order[1]],
-            f'{experiment}, {variant}',
+        part = part.assign(text=[_cell(row) for row in part.to_dict('records')])
+        shares, texts = (
+            # `pivot` sorts; the order of the protocol is kept.
+            part.pivot(index='source', columns='target', values=values).reindex(
+                index=part['source'].unique(), columns=part['target'].unique()
+            )
+            for values in ('accuracy_among_present', 'text')
         )
+        picture = figures.draw_cross_matrix(shares, texts, f'{experiment}, {variant}')
         caption = f'{experiment}, {variant}: accuracy among the classes of both, in %.'
-        blocks.append(draw(picture, f'matrix {experiment} {variant}', caption, is_wide=True))
-    columns = ('source', 'target', 'variant', 'masked: among both', '95 %', 'all answers', '95 %')
+        blocks.append(draw(picture, f'matrix {experiment} {variant}', caption))
+    columns = ('source', 'target', 'variant', 'among the classes of both', 'among all answers')
     rows = tuple(
         (
             row['source'],
             f'{row["target"]}, {row["split"]}',
             row['variant'],
-            _mean(row, 'accuracy_among_present'),
-            _interval(row, 'accuracy_among_present'),
-            _mean(row, 'accuracy'),
-            _interval(row, 'accuracy'),
-            str(row['images']),
+            _mean_and_interval(row, 'accuracy_among_present'),
+            _mean_and_interval(row, 'accuracy'),
+            str(len(row['classes'].split())),
+            row['masked'].replace(' ', ', ') or 'none',
             str(row['left_out']),
-            f'{len(row["classes"].split())}: {row["classes"]}',
-            row['masked'] or 'none',
+            str(row['images']),
         )
         for row in summary.to_dict('records')
     )
-    more = ('images', 'left out', 'classes of both', 'masked out')
-    return [*blocks, Table((*columns, *more), rows, text_columns=3)]
+    more = ('classes of both', 'masked out', 'images left out', 'images')
+    return [*blocks, Table((*columns, *more), rows, 'Accuracy in %.', text_columns=3)]
 
 
 def _comparisons(comparisons: pd.DataFrame) -> list[Block]:
@@ -147,7 +149,7 @@ def _comparisons(comparisons: pd.DataFrame) -> list[Block]:
     text = (
         'Differences of accuracy in points, on the same images, seeds averaged. p: exchanging the '
         'two within whole people, two-sided; Holm corrects it for the comparisons of one '
-        'experiment and target. The spread over seeds is not in it: see the summary.'
+        'test. The spread over seeds is not in it: it stands above.'
     )
     return [Paragraph(text), Table(columns, rows, text_columns=3)]
 
@@ -250,8 +252,9 @@ def _mean(row: Mapping[Any, Any], measure: str) -> str:
     return f'{100 * row[measure]:.1f}{spread}'
 
 
-def _interval(row: Mapping[Any, Any], measure: str) -> str:
-    return f'{100 * row[f"{measure}_low"]:.1f} to {100 * row[f"{measure}_high"]:.1f}'
+def _mean_and_interval(row: Mapping[Any, Any], measure: str) -> str:
+    low, high = (100 * row[f'{measure}_{end}'] for end in ('low', 'high'))
+    return f'{_mean(row, measure)} ({low:.1f} to {high:.1f})'
 
 
 def _cell(row: Mapping[Any, Any]) -> str:
