@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fer_keras.input_pipeline import to_model_input
+from fer_keras.input_pipeline import require_canonical_order, to_model_input
 from fer_keras.models.classifier import load_classifier
 from fer_keras.photos import read_photo
 from fer_keras.run_dir import RunDir
@@ -120,6 +120,7 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
         )
     model = load_classifier(str(file))
     names = run_dir.read_labels()
+    require_canonical_order(names, run_dir.labels_file)
     if model.output_shape[-1] != len(names):
         raise ValueError(
             f'{run_dir.labels_file} must name the classes of the model. Received: {len(names)} '

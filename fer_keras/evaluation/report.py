@@ -34,7 +34,13 @@ from fer_keras.evaluation.metrics import (
 )
 from fer_keras.evaluation.predictions import predict_split, predict_split_with
 from fer_keras.evaluation.run_document import Findings, describe_run
-from fer_keras.input_pipeline import Source, open_dataset, open_sources, read_split
+from fer_keras.input_pipeline import (
+    Source,
+    open_dataset,
+    open_sources,
+    read_split,
+    require_canonical_order,
+)
 from fer_keras.models.classifier import load_classifier
 from fer_keras.predictor import Predictor
 from fer_keras.run_dir import RunDir
@@ -49,10 +55,11 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
 
     Raises:
         FileNotFoundError: The run has no model, or the target is not prepared.
-        ValueError: The target shares no class with the model.
+        ValueError: The target shares no class with the model, or the labels are of another order.
     """
     model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
+    require_canonical_order(names, run_dir.labels_file)
     target = open_dataset(run.data.target_name, run.data.data_dir)
     source = _read_target(target, run.data, names, run.model.maps_folder)
     rows = predict_split(model, source, run.data, names)

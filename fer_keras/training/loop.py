@@ -17,9 +17,9 @@ from fer_keras.input_pipeline import (
     Source,
     TrainingBatches,
     evaluation_batches,
-    label_names,
     open_sources,
     read_split,
+    trained_label_names,
 )
 from fer_keras.models.classifier import build_classifier, freeze_for_stage
 from fer_keras.run_dir import RunDir
@@ -60,7 +60,7 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
         run.training.strategy, batch_size=run.data.batch_size, parts=run.training.accumulate
     )
     sources = open_sources(run.data)
-    names = label_names(sources)
+    names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
     if chief:
         run_dir.claim(as_flags(run))
