@@ -85,6 +85,11 @@ def define_data() -> None:
         'Where the maps of a frozen saliency model are kept: `memory`, a folder, or `none`, which '
         'makes them anew in each step, of the augmented image.',
     )
+    flags.DEFINE_bool(
+        'report_images',
+        DataConfig.report_images,
+        'Show faces in the report. Only where the licence of the data set allows it.',
+    )
 
 
 def define_model() -> None:
@@ -236,6 +241,15 @@ def define_human_confusions() -> None:
     flags.DEFINE_string('evaluation', '', 'Report inside the run; empty: on its own target.')
 
 
+def define_duplicates(largest_distance: int) -> None:
+    """Defines the flags of `fer_keras.find_duplicates`."""
+    flags.DEFINE_string('data_dir', DataConfig.data_dir, 'Folder of the prepared data sets.')
+    flags.DEFINE_string('output', '', 'CSV file to write the pairs to.')
+    flags.DEFINE_integer(
+        'largest_distance', largest_distance, 'Bits in which a pair may differ, of 255.', 0, 255
+    )
+
+
 def define_prediction() -> None:
     """Defines the flags of `fer_keras.predict`."""
     flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')
@@ -266,6 +280,7 @@ def define_protocol(defaults: Any) -> None:
     flags.DEFINE_list('seeds', [str(seed) for seed in defaults.seeds], 'One run each.')
     flags.DEFINE_integer('folds', defaults.folds, 'Folds tested in turn; 0: the own split.', 0, 10)
     flags.DEFINE_list('targets', list(defaults.targets), '`name/config split`, tested as well.')
+    flags.DEFINE_list('data_sets', list(defaults.data_sets), '`name/config`, of a cross matrix.')
     flags.DEFINE_string('flags', defaults.flags, 'Flags for every run: `--data_dir=DATA`.')
 
 
@@ -278,6 +293,7 @@ def read_protocol(kind: Callable[..., Any]) -> Any:
         seeds=tuple(int(seed) for seed in FLAGS.seeds),
         folds=FLAGS.folds,
         targets=tuple(FLAGS.targets),
+        data_sets=tuple(FLAGS.data_sets),
         flags=FLAGS['flags'].value,
     )
 

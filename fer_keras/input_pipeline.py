@@ -77,6 +77,16 @@ def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:
     return [name for name in expressions.CLASS_NAMES if name in present]
 
 
+def require_canonical_order(names: Sequence[str], where: str) -> None:
+    """Raises `ValueError` where label names are not in the order that every model here has."""
+    expected = [name for name in expressions.CLASS_NAMES if name in names]
+    if list(names) != expected:
+        raise ValueError(
+            f'{where} must name the classes in the canonical order, as training wrote them: the '
+            f'probabilities would be read as others. Received: {list(names)}, expected: {expected}.'
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
     """One split of one or more data sets with the labels of the model.
@@ -139,6 +149,24 @@ def read_split(
         for example in examples.as_numpy_iterator():
             read_map(maps_folder, example['file_name'].decode())
     return Source(examples, size, maps_folder)
+
+
+def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int = -1) -> list[str]:
+    """The classes that have training images: of what a set declares, it may hold a part.
+
+    Raises:
+        ValueError: Fewer than two have.
+    """
+    names = label_names(builders)
+    labels = read_split(builders, 'train', names, fold=fold).examples.map(lambda e: e['label'])
+    present = sorted({int(label) for label in labels.as_numpy_iterator()})
+    if len(present) < 2:
+        described = ', '.join(builder.info.full_name for builder in builders)
+        raise ValueError(
+            f'There must be training images of at least two expressions in {described}. '
+            f'Received: images of {[names[label] for label in present]} only.'
+        )
+    return [names[label] for label in present]
 
 
 def _read_fold(

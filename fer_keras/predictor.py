@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fer_keras.input_pipeline import to_model_input
+from fer_keras.input_pipeline import require_canonical_order, to_model_input
 from fer_keras.models.classifier import load_classifier
 from fer_keras.overlays import BOX
 from fer_keras.photos import read_photo
@@ -141,6 +141,7 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
         )
     model = load_classifier(str(file))
     names = run_dir.read_labels()
+    require_canonical_order(names, run_dir.labels_file)
     if model.output_shape[-1] != len(names):
         raise ValueError(
             f'{run_dir.labels_file} must name the classes of the model. Received: {len(names)} '

@@ -64,6 +64,7 @@ def write_dataset(
     *,
     name: str = 'fake',
     names: Sequence[str] = BASIC,
+    declared: Sequence[str] = (),
     people: dict[str, int] | None = None,
     images_a_class: int = 1,
 ) -> str:
@@ -72,7 +73,7 @@ def write_dataset(
     features = tfds.features.FeaturesDict(
         {
             'image': tfds.features.Image(shape=(None, None, 3), encoding_format='png'),
-            'label': tfds.features.ClassLabel(names=list(names)),
+            'label': tfds.features.ClassLabel(names=list(declared or names)),
             'subject_id': tfds.features.Text(),
             'file_name': tfds.features.Text(),
             'fold': np.int64,
@@ -101,7 +102,8 @@ def _examples(
 ) -> list[tuple[int, dict[str, object]]]:
     rows = []
     for person in range(people):
-        for label, class_name in enumerate(names):
+        for class_name in names:
+            label = features['label'].str2int(class_name)
             for shot in range(images_a_class):
                 seed = hash((split, person, label, shot)) % 2**32
                 rows.append(

@@ -48,6 +48,12 @@ def predict_split_with(predictor: Predictor, source: Source) -> pd.DataFrame:
     return _table(answers[columns].to_numpy(), source, predictor.names)
 
 
+def label_names_of(rows: pd.DataFrame) -> list[str]:
+    """The names of the classes of a table of predictions, in its order."""
+    prefix = PROBABILITY.format('')
+    return [str(name).removeprefix(prefix) for name in rows if str(name).startswith(prefix)]
+
+
 def _table(probabilities: np.ndarray, source: Source, names: Sequence[str]) -> pd.DataFrame:
     described = source.examples.map(lambda e: {k: e[k] for k in (*DESCRIPTIONS, 'label')})
     rows = pd.DataFrame(list(described.as_numpy_iterator()))

@@ -73,10 +73,15 @@ def load_classifier(path: str) -> keras.Model:
 
 
 def freeze_for_stage(model: keras.Model, *, train_backbone: bool) -> None:
-    """Freezes or frees the backbone. The saliency model stays frozen in both stages."""
+    """Freezes or frees the backbone, and with it a saliency model that is trained along.
+
+    Any other saliency model stays frozen in both stages.
+    """
     model.get_layer('backbone').trainable = train_backbone
     if has_saliency(model):
-        model.get_layer('saliency_map').trainable = False
+        saliency_model = model.get_layer('saliency_map')
+        parts = {layer.name for layer in getattr(saliency_model, 'layers', ())}
+        saliency_model.trainable = train_backbone and 'attention' in parts
 
 
 def has_saliency(model: keras.Model) -> bool:
@@ -117,11 +122,19 @@ def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
     saliency_model = build_saliency_model(
         config.saliency,
         image_size_px=face_size_px,
-        weights=config.saliency_weights or None,
+        weights=_saliency_weights(config),
         name='saliency_map',
     )
     saliency_model.trainable = False
     return fusion([face, saliency_model(face)])
+
+
+def _saliency_weights(config: ModelConfig) -> str | None:
+    """What the flags say; an attention map starts where a backbone of its kind does."""
+    starts_alike = config.saliency == 'attention' and config.backbone == 'mobilenet_v2'
+    if config.saliency_weights or not starts_alike or config.backbone_weights == 'none':
+        return config.saliency_weights or None
+    return config.backbone_weights
 
 
 def _as_color(image: Any, color: str) -> Any:
