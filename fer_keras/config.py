@@ -84,6 +84,7 @@ class ModelConfig:
     color: str = 'rgb'
     crop: float = 1.0
     dropout: float = 0.3
+    shallow_branch: bool = False
 
     @property
     def maps_folder(self) -> str:

@@ -121,6 +121,11 @@ def define_model() -> None:
         1.0,
     )
     flags.DEFINE_float('dropout', ModelConfig.dropout, 'Dropout before the head.', 0.0, 0.95)
+    flags.DEFINE_bool(
+        'shallow_branch',
+        ModelConfig.shallow_branch,
+        'Decide together with a linear classifier of histograms of oriented gradients.',
+    )
 
 
 def define_training() -> None:

@@ -10,10 +10,14 @@ from keras import ops
 
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
+from fer_keras.models.branches import DecideTogether
 from fer_keras.models.fusion import build_fusion
-from fer_keras.models.gradients import LUMA, NormalizedGradients
+from fer_keras.models.gradients import LUMA, NormalizedGradients, OrientationHistograms
 from fer_keras.models.saliency import build_saliency_model
 from fer_keras.models.saliency_layers import MapChannel
+
+# Of thousands of histogram values, each of which alone says little.
+_SHALLOW_DROPOUT = 0.5
 
 
 def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: int) -> keras.Model:
@@ -30,7 +34,8 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         a fourth channel in [0, 255]. `config.crop` of its side, about the centre, is all that the
         network sees: the layer `face`, float32 `[batch, face_size, face_size, 3]`. Its layers
         `saliency_map` and `attended_image` (where there is a saliency model), `backbone` and
-        `features` are named for whoever looks inside.
+        `features` are named for whoever looks inside. With `config.shallow_branch` a linear
+        classifier of histograms of oriented gradients decides together with the backbone.
 
     Raises:
         ValueError: Fewer than two classes, or an unknown or impossible choice in `config`.
@@ -43,18 +48,19 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
     image = keras.Input((image_size_px, image_size_px, channels), name='image')
     face_size_px = round(image_size_px * config.crop)
     face = keras.layers.CenterCrop(face_size_px, face_size_px, dtype='float32', name='face')(image)
-    x = _attend(face, config, face_size_px)
-    x = _as_color(x, config.color)
-    x = get_backbone(config.backbone).preprocess(x)
+    attended = _attend(face, config, face_size_px)
+    x = get_backbone(config.backbone).preprocess(_as_color(attended, config.color))
     backbone = build_backbone(
         config.backbone, image_size_px=face_size_px, weights=config.backbone_weights
     )
     x = keras.layers.GlobalAveragePooling2D(name='features')(backbone(x))
     x = keras.layers.Dropout(config.dropout, name='dropout')(x)
-    # float32 whatever the precision: softmax and the loss need its range.
-    probabilities = keras.layers.Dense(
-        num_classes, activation='softmax', dtype='float32', name='probabilities'
-    )(x)
+    if config.shallow_branch:
+        deep = _decide(x, num_classes, name='deep')
+        shallow = _shallow_branch(attended, num_classes)
+        probabilities = DecideTogether(name='probabilities')([deep, shallow])
+    else:
+        probabilities = _decide(x, num_classes, name='probabilities')
     return keras.Model(image, probabilities, name='classifier')
 
 
@@ -127,6 +133,26 @@ def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
     )
     saliency_model.trainable = False
     return fusion([face, saliency_model(face)])
+
+
+def _decide(features: Any, num_classes: int, *, name: str) -> Any:
+    # float32 whatever the precision: softmax and the loss need its range.
+    return keras.layers.Dense(num_classes, activation='softmax', dtype='float32', name=name)(
+        features
+    )
+
+
+def _shallow_branch(image: Any, num_classes: int) -> Any:
+    """A linear decision on where which edges are, which a deep one with its average forgets."""
+    x = keras.layers.Flatten(name='histograms')(OrientationHistograms()(image))
+    x = keras.layers.Dropout(_SHALLOW_DROPOUT, name='shallow_dropout')(x)
+    return _decide(x, num_classes, name='shallow')
+
+
+def decision_kernel(model: keras.Model) -> keras.Variable:
+    """The kernel of the linear layer behind the backbone, `[channels, num_classes]`."""
+    names = {layer.name for layer in model.layers}
+    return model.get_layer('deep' if 'deep' in names else 'probabilities').kernel
 
 
 def _saliency_weights(config: ModelConfig) -> str | None:

@@ -96,6 +96,17 @@ def test_a_classifier_of_gradients_is_saved_with_them(tmp_path):
     )
 
 
+def test_the_branches_decide_together_and_are_saved(tmp_path):
+    model = build(shallow_branch=True)
+    parts = [model.get_layer(name).output for name in ('deep', 'shallow', 'probabilities')]
+    deep, shallow, together = keras.Model(model.input, parts).predict(IMAGES, verbose=0)
+    expected = np.sqrt(deep * shallow)
+    np.testing.assert_allclose(together, expected / expected.sum(1, keepdims=True), rtol=1e-4)
+    model.save(tmp_path / 'model.keras')
+    again = load_classifier(str(tmp_path / 'model.keras'))
+    np.testing.assert_array_equal(again.predict(IMAGES, verbose=0), together)
+
+
 def test_the_head_stage_trains_only_the_head():
     model = build(saliency='center')
     freeze_for_stage(model, train_backbone=False)
