@@ -32,11 +32,19 @@ from fer_keras.training.recipe import balanced_weights
 from fer_keras.training_batches import TrainingBatches, count_labels
 
 
-def train(run: RunConfig, run_dir: RunDir) -> bool:
+def train(
+    run: RunConfig, run_dir: RunDir, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> bool:
     """Trains the classifier; its best epoch on the source's validation split is kept.
 
     A run that was cut off goes on where it was, to the very weights that it would have had. Of
     several workers only the chief writes; all must see the folder, to go on from one state.
+
+    Args:
+        run: What is trained on what, and how.
+        run_dir: Where it writes.
+        callbacks: Any of Keras', called on each worker beside those of the run. What they remember
+            in numbers is saved and restored with it.
 
     Returns:
         Whether this process is the one that writes the files of the run.
@@ -69,6 +77,7 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
         )
         forward, (training, validation) = make_maps(model, (training, validation), run)
     counts = count_labels(training, len(names))
+    progress = [ProgressLine(run.data.batch_size, run.training.epochs)] if chief else []
     loop = Loop(
         run.training,
         run_dir,
@@ -77,7 +86,7 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
         class_weights=balanced_weights(counts) if run.training.balance_classes else (),
         forward=forward,
         pictures=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
-        progress=ProgressLine(run.data.batch_size, run.training.epochs) if chief else None,
+        callbacks=[*progress, *callbacks],
     )
     loop.run(
         TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed),

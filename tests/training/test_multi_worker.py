@@ -62,7 +62,7 @@ def start(data_dir, run_dir):
             '--source=fake', f'--data_dir={data_dir}', f'--run_dir={run_dir}',
             '--backbone_weights=none', '--image_size_px=32', '--batch_size=14', '--epochs=2',
             '--head_epochs=0', '--learning_rate=1e-3', '--ema_momentum=0.9', '--deterministic',
-            '--checkpoint_steps=1', '--strategy=multi_worker',
+            '--checkpoint_steps=1', '--strategy=multi_worker', '--saliency=spectral_residual',
         ]  # fmt: skip
         environment = os.environ | {
             'TF_CONFIG': json.dumps(task),
