@@ -75,7 +75,9 @@ def train(
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
-        forward, (training, validation) = make_maps(model, (training, validation), run)
+        forward, (training, validation) = make_maps(
+            model, (training, validation), run.data.saliency_cache, is_told=chief
+        )
     counts = count_labels(training, len(names))
     progress = [ProgressLine(run.data.batch_size, run.training.epochs)] if chief else []
     loop = Loop(
@@ -96,21 +98,27 @@ def train(
 
 
 def make_maps(
-    model: keras.Model, splits: Sequence[Source], run: RunConfig
+    model: keras.Model, splits: Sequence[Source], kept_in: str, *, is_told: bool
 ) -> tuple[keras.Model | None, Sequence[Source]]:
     """Has a frozen saliency model make its maps once, where the run keeps them.
+
+    Args:
+        model: The classifier.
+        splits: What gets maps.
+        kept_in: `memory`, a folder, or `none`.
+        is_told: Whether this process prints how long it took.
 
     Returns:
         What the steps call instead of the model, or None, and the splits with their maps.
     """
-    kept_in = run.data.saliency_cache
     if kept_in == 'none' or not has_maps_to_keep(model):
         return None, splits
     begun, maker = time.monotonic(), build_map_maker(model)
     folder = '' if kept_in == 'memory' else kept_in
     splits = [keep_maps(maker, split, folder) for split in splits]
-    images = sum(split.size for split in splits)
-    print(f'saliency maps of {images} images: {time.monotonic() - begun:.1f} s', flush=True)
+    if is_told:
+        images = sum(split.size for split in splits)
+        print(f'saliency maps of {images} images: {time.monotonic() - begun:.1f} s', flush=True)
     return build_map_reader(model), splits
 
 
