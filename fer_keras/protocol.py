@@ -67,7 +67,14 @@ def main() -> None:
 
 def _run(module: str, *arguments: str) -> None:
     command = [sys.executable, '-m', f'fer_keras.{module}', *arguments]
-    if subprocess.run(command, check=False).returncode:
+    with subprocess.Popen(command) as process:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:  # Ctrl-C reaches the process as well, which saves and ends.
+            status = process.wait()
+    if status == flags.INTERRUPTED:
+        raise KeyboardInterrupt('Interrupted. Give the protocol again: it goes on from here.')
+    if status:
         raise ValueError(
             f'This failed: {shlex.join(command)}. Mend it and give the protocol again: it goes on '
             'from here.'

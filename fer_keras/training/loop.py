@@ -35,6 +35,8 @@ from fer_keras.training_batches import TrainingBatches
 
 # What was best, and the step that TensorBoard counts, are the run's and not the stage's.
 SPAN_THE_RUN = ('BestCheckpoint', 'TensorBoard')
+# The one looks into its file, the other at its clock.
+KNOW_BY_THEMSELVES = ('CSVLogger', 'ProgressLine')
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -49,7 +51,7 @@ class Loop:
         class_weights: Factor of the training loss of each class, or nothing.
         forward: Another graph over the model's variables that takes what `batches` give, or None.
         pictures: Draws for TensorBoard, or None.
-        progress: A callback that tells how far the run is, or None.
+        callbacks: Others than the run's own.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Loop:
         class_weights: Sequence[float] = (),
         forward: keras.Model | None = None,
         pictures: Pictures | None = None,
-        progress: keras.callbacks.Callback | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         self._config = config
         self._class_weights = class_weights
@@ -71,7 +73,7 @@ class Loop:
         self._forward = forward
         self._strategy = strategy
         self._pictures = pictures
-        self._progress = progress
+        self._others = callbacks
         self._is_chief = is_chief(strategy)
         self._checkpoints = Checkpoints(run_dir.state_dir)
         self._best_checkpoint = BestCheckpoint(run_dir.model_file, config.monitor)
@@ -85,6 +87,8 @@ class Loop:
             ValueError: The loss is no number.
         """
         state = self._checkpoints.latest() or TrainingState()
+        if state.model:
+            assign(self._model.variables, state.model, 'model')
         try:
             if self._is_chief:
                 forget_epochs_after(self._run_dir.history_file, state.epoch)
@@ -138,9 +142,9 @@ class _Stage:
             stops_early=not is_head_stage,
             writes=loop._is_chief,
         )
-        if loop._progress:
-            made.append(loop._progress)
-        self._callbacks = keras.callbacks.CallbackList(made, model=model, epochs=last, steps=steps)
+        self._callbacks = keras.callbacks.CallbackList(
+            [*made, *loop._others], model=model, epochs=last, steps=steps
+        )
 
     def run(
         self,
@@ -211,17 +215,14 @@ class _Stage:
         return state
 
     def _restore(self, state: TrainingState) -> None:
-        """Gives all what they knew; in a new stage the callbacks keep only what spans the run."""
-        model = self._loop._model
-        if state.model:
-            assign(model.variables, state.model, 'model')
+        """Gives optimizer and callbacks what they knew; in a new stage only what spans the run."""
         is_same_stage = state.stage == self._index and state.optimizer
         if is_same_stage:
-            assign(model.optimizer.variables, state.optimizer, 'optimizer')
+            assign(self._loop._model.optimizer.variables, state.optimizer, 'optimizer')
         for callback in self._callbacks.callbacks:
             name = type(callback).__name__
-            if callback is self._loop._progress or name == 'CSVLogger':
-                continue  # The one knows its own clock, the other looks into its file.
+            if name in KNOW_BY_THEMSELVES:
+                continue
             if is_same_stage or name in SPAN_THE_RUN:
                 vars(callback).update(state.callbacks.get(name, {}))
 

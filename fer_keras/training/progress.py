@@ -69,7 +69,10 @@ class ProgressLine(keras.callbacks.Callback):
         return epochs * an_epoch
 
     def _show(self, where: str, logs: dict[str, float] | None, left: float, end: str) -> None:
-        numbers = [f'{name} {value:.4f}' for name, value in (logs or {}).items()]
+        # Keras sorts them by name; loss before accuracy, training before validation.
+        logs = logs or {}
+        names = sorted(logs, key=lambda name: (name.startswith('val_'), 'accuracy' in name))
+        numbers = [f'{name} {logs[name]:.4f}' for name in names]
         speed = [f'{self._speed:.0f} images/s'] if self._speed else []
         rest = [f'{describe_seconds(left)} left'] if left else []
         parts = [f'epoch {self._epoch + 1}/{self._epochs}', where, *numbers, *speed, *rest]

@@ -32,11 +32,19 @@ from fer_keras.training.recipe import balanced_weights
 from fer_keras.training_batches import TrainingBatches, count_labels
 
 
-def train(run: RunConfig, run_dir: RunDir) -> bool:
+def train(
+    run: RunConfig, run_dir: RunDir, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> bool:
     """Trains the classifier; its best epoch on the source's validation split is kept.
 
     A run that was cut off goes on where it was, to the very weights that it would have had. Of
     several workers only the chief writes; all must see the folder, to go on from one state.
+
+    Args:
+        run: What is trained on what, and how.
+        run_dir: Where it writes.
+        callbacks: Any of Keras', called on each worker beside those of the run. What they remember
+            in numbers is saved and restored with it.
 
     Returns:
         Whether this process is the one that writes the files of the run.
@@ -67,8 +75,11 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
-        forward, (training, validation) = make_maps(model, (training, validation), run)
+        forward, (training, validation) = make_maps(
+            model, (training, validation), run.data.saliency_cache, is_told=chief
+        )
     counts = count_labels(training, len(names))
+    progress = [ProgressLine(run.data.batch_size, run.training.epochs)] if chief else []
     loop = Loop(
         run.training,
         run_dir,
@@ -77,7 +88,7 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
         class_weights=balanced_weights(counts) if run.training.balance_classes else (),
         forward=forward,
         pictures=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
-        progress=ProgressLine(run.data.batch_size, run.training.epochs) if chief else None,
+        callbacks=[*progress, *callbacks],
     )
     loop.run(
         TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed),
@@ -87,21 +98,27 @@ def train(run: RunConfig, run_dir: RunDir) -> bool:
 
 
 def make_maps(
-    model: keras.Model, splits: Sequence[Source], run: RunConfig
+    model: keras.Model, splits: Sequence[Source], kept_in: str, *, is_told: bool
 ) -> tuple[keras.Model | None, Sequence[Source]]:
     """Has a frozen saliency model make its maps once, where the run keeps them.
+
+    Args:
+        model: The classifier.
+        splits: What gets maps.
+        kept_in: `memory`, a folder, or `none`.
+        is_told: Whether this process prints how long it took.
 
     Returns:
         What the steps call instead of the model, or None, and the splits with their maps.
     """
-    kept_in = run.data.saliency_cache
     if kept_in == 'none' or not has_maps_to_keep(model):
         return None, splits
     begun, maker = time.monotonic(), build_map_maker(model)
     folder = '' if kept_in == 'memory' else kept_in
     splits = [keep_maps(maker, split, folder) for split in splits]
-    images = sum(split.size for split in splits)
-    print(f'saliency maps of {images} images: {time.monotonic() - begun:.1f} s', flush=True)
+    if is_told:
+        images = sum(split.size for split in splits)
+        print(f'saliency maps of {images} images: {time.monotonic() - begun:.1f} s', flush=True)
     return build_map_reader(model), splits
 
 

@@ -156,9 +156,9 @@ def test_xla_compiles_the_gradient_and_changes_nothing():
 
 
 def test_the_steps_before_a_loss_that_is_no_number_are_counted():
-    images = IMAGES.copy()
-    images[37] = np.nan  # in the fourth batch of ten
-    data = tf.data.Dataset.from_tensor_slices((images, LABELS)).batch(10)
+    labels = LABELS.copy()  # A ReLU would hide what is wrong with an image.
+    labels[37] = np.nan  # in the fourth batch of ten
+    data = tf.data.Dataset.from_tensor_slices((IMAGES, labels)).batch(10)
     engine = Engine(build(), tf.distribute.get_strategy())
     iterator = engine.share(data)
     assert engine.train(iterator, 2)['finite_steps'] == 2

@@ -147,7 +147,7 @@ def test_smoothed_labels_leave_a_loss_to_a_sure_answer():
         assert loss == pytest.approx(expected, abs=2e-3)
 
 
-def small_run(tmp_path, images=None, names=None, **options):
+def small_run(tmp_path, images=None, names=None, callbacks=(), **options):
     """Runs the loop on eight rows in batches of two; returns the folder."""
     keras.utils.set_random_seed(0)
     images = np.random.default_rng(0).normal(size=(8, 3)) if images is None else images
@@ -161,8 +161,31 @@ def small_run(tmp_path, images=None, names=None, **options):
     batches = SimpleNamespace(
         steps_per_epoch=4, epoch=lambda number, step, context: data.skip(step), file_names=names
     )
-    Loop(config, run_dir, model, tf.distribute.get_strategy()).run(batches, data)
+    strategy = tf.distribute.get_strategy()
+    Loop(config, run_dir, model, strategy, callbacks=callbacks).run(batches, data)
     return run_dir
+
+
+class Recorder(keras.callbacks.Callback):
+    """Counts epochs, in a number that a run that goes on is given back."""
+
+    def __init__(self):
+        super().__init__()
+        self.count, self.seen = 0, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.count += 1
+        self.seen.append((epoch, self.count, sorted(logs)))
+
+
+def test_any_keras_callback_plugs_in_and_goes_on_with_what_it_knew(tmp_path):
+    names = ['accuracy', 'loss', 'val_accuracy', 'val_loss']
+    first, second = Recorder(), Recorder()
+    small_run(tmp_path, callbacks=[first], epochs=3, steps_per_call=2)
+    assert first.seen == [(0, 1, names), (1, 2, names), (2, 3, names)]
+    os.remove(tmp_path / 'checkpoints/states/state-000003-00000000.npz')
+    small_run(tmp_path, callbacks=[second], epochs=3, steps_per_call=2)
+    assert second.seen == [(2, 3, names)]
 
 
 @pytest.mark.parametrize('steps_per_call', [1, 3])

@@ -22,8 +22,11 @@ import os
 import sys
 import numpy as np
 from fer_keras import flags, train
+from fer_keras.models.backbones import BACKBONES
 from fer_keras.training import session
+from tests.fakes import TINY_BACKBONE
 
+BACKBONES['tiny'] = TINY_BACKBONE
 models, build = [], session.build_classifier
 session.build_classifier = lambda *args, **opts: models.append(build(*args, **opts)) or models[0]
 
@@ -60,9 +63,10 @@ def start(data_dir, run_dir):
         task = {'cluster': {'worker': hosts}, 'task': {'type': 'worker', 'index': index}}
         arguments = [
             '--source=fake', f'--data_dir={data_dir}', f'--run_dir={run_dir}',
-            '--backbone_weights=none', '--image_size_px=32', '--batch_size=14', '--epochs=2',
+            '--backbone=tiny', '--backbone_weights=none', '--image_size_px=48',
+            '--batch_size=14', '--epochs=2',
             '--head_epochs=0', '--learning_rate=1e-3', '--ema_momentum=0.9', '--deterministic',
-            '--checkpoint_steps=1', '--strategy=multi_worker',
+            '--checkpoint_steps=1', '--strategy=multi_worker', '--saliency=spectral_residual',
         ]  # fmt: skip
         environment = os.environ | {
             'TF_CONFIG': json.dumps(task),
