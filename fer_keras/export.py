@@ -72,7 +72,7 @@ def _check(model: keras.Model, run_dir: RunDir, version: str, images: np.ndarray
     table.to_csv(run_dir.parity_file, index=False)
     checks.print_comparison(table)
     print(run_dir.parity_file)
-    too_far = table[table['difference'] > table['tolerance']]
+    too_far = table[~table['agrees']]
     if len(too_far):
         raise ValueError(
             'Every form must give the probabilities of the graph that was trained. Received '
