@@ -72,9 +72,18 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     logging.getLogger('tf2onnx').setLevel(logging.ERROR)
     # Not `model.export(format='onnx')`: Keras 3.15 traces batch normalisation as in training there.
     function, signature = _as_function(model)
-    graph, _ = tf2onnx.convert.from_function(
-        tf.function(function, input_signature=signature), input_signature=signature
-    )
+    traced = tf.function(function, input_signature=signature)
+    graph, _ = tf2onnx.convert.from_function(traced, input_signature=signature)
+    constants = {
+        inner.name: onnx.numpy_helper.from_array(outer.numpy(), inner.name)
+        for outer, inner in traced.get_concrete_function().graph.captures
+        if outer.dtype != tf.resource
+    }
+    # tf2onnx takes what the function captures, such as the mean of an image, for more inputs.
+    inputs = [one for one in graph.graph.input if one.name not in constants]
+    del graph.graph.input[:]
+    graph.graph.input.extend(inputs)
+    graph.graph.initializer.extend(constants.values())
     try:
         onnx.checker.check_model(graph)
     except onnx.checker.ValidationError as error:
