@@ -107,8 +107,19 @@ def ask_model(model: keras.Model, batches: Batches) -> list[np.ndarray]:
     return [model.predict_on_batch(_decode_all(files, size)) for files in batches]
 
 
-def ask_c_api(version_dir: str, batches: Batches) -> list[dict]:
-    """Sends batches to `serving_default` in a process without TensorFlow's Python code.
+def ask_c_api(
+    version_dir: str,
+    batches: Batches,
+    signature_name: str = 'serving_default',
+    output: str = 'probabilities',
+) -> list[dict]:
+    """Sends batches to a signature in a process without TensorFlow's Python code.
+
+    Args:
+        version_dir: A SavedModel.
+        batches: Files of images.
+        signature_name: One that takes `image_bytes`.
+        output: One of its outputs of two axes.
 
     Returns:
         For each batch `{'values': rows}` or `{'error': message}`.
@@ -123,10 +134,10 @@ def ask_c_api(version_dir: str, batches: Batches) -> list[dict]:
         raise FileNotFoundError(f'TensorFlow must bring one of {_LIBRARIES}: none in {folder}.')
     with open(os.path.join(version_dir, 'saved_model.pb'), 'rb') as file:
         graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
-    signature = graph.signature_def['serving_default']
+    signature = graph.signature_def[signature_name]
     requests = {
         'input': signature.inputs['image_bytes'].name,
-        'output': signature.outputs['probabilities'].name,
+        'output': signature.outputs[output].name,
         'batches': [[base64.b64encode(one).decode() for one in batch] for batch in batches],
     }
     completed = subprocess.run(
