@@ -274,18 +274,20 @@ def _model_card(findings: Findings) -> list[Block]:
         ('Weakest class', f'{worst[0]}, recall {worst[1]["recall"]:.1%}'),
         (
             'Meant for',
-            'research on how posed expressions of cropped, frontal faces are recognised, and on '
-            'how this carries over to another laboratory',
+            'research on how facial expressions of face crops are recognised, and on how this '
+            'carries over to other data sets',
         ),
         (
             'Not meant for',
             'inferring what somebody feels, or deciding about anybody: an expression is not an '
-            'emotion. The European AI Act forbids such use at work and in schools',
+            'emotion. The European AI Act (article 5) forbids inferring emotions at work and in '
+            'schools, but for medical reasons and safety',
         ),
         (
             'Limits',
-            'posed faces, few people, few groups and ages (see the slices); outside such '
-            'pictures expect the accuracy to fall, as between any two data sets',
+            'only what its data sets show: their people, groups, ages and cameras (see the '
+            'slices), and posed expressions where theirs are posed; on other pictures expect the '
+            'accuracy to fall, as between any two data sets',
         ),
         (
             'Data',
