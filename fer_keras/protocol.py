@@ -86,13 +86,15 @@ def _print(summary: pd.DataFrame) -> None:
     for heading in ('target', 'source', 'experiment', 'variant', 'seeds', 'accuracy', '95 %'):
         shown.add_column(heading, justify='left')
     for row in summary.to_dict('records'):
+        is_one_seed = pd.isna(row['accuracy_deviation'])
+        spread = '' if is_one_seed else f' ± {100 * row["accuracy_deviation"]:.1f}'
         shown.add_row(
             row['target'],
             row['source'],
             row['experiment'],
             row['variant'],
             str(row['seeds']),
-            f'{100 * row["accuracy"]:.1f} ± {100 * row["accuracy_deviation"]:.1f}',
+            f'{100 * row["accuracy"]:.1f}{spread}',
             f'{100 * row["accuracy_low"]:.1f} to {100 * row["accuracy_high"]:.1f}',
         )
     Console(soft_wrap=True, highlight=False).print(shown)
