@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 AUGMENTATIONS = ('none', 'light', 'strong')
-COLORS = ('rgb', 'grey')
+COLORS = ('rgb', 'grey', 'gradients')
 FUSIONS = ('multiply', 'blend', 'residual')
 STRATEGIES = ('default', 'one_device', 'mirrored', 'multi_worker')
 TARGET_SPLITS = ('train', 'validation', 'test', 'all')
@@ -40,6 +40,7 @@ class DataConfig:
     cache: bool = True
     saliency_cache: str = 'memory'
     fold: int = -1
+    report_images: bool = False
 
     def __post_init__(self) -> None:
         if not self.source.strip(', '):
@@ -83,6 +84,7 @@ class ModelConfig:
     color: str = 'rgb'
     crop: float = 1.0
     dropout: float = 0.3
+    shallow_branch: bool = False
 
     @property
     def maps_folder(self) -> str:
@@ -175,8 +177,12 @@ class RunConfig:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
 
+def fields_of(run: RunConfig) -> dict[str, str]:
+    """Every field of the run by its name, as a flag takes it."""
+    parts = (run.data, run.model, run.training)
+    return {name: str(v) for part in parts for name, v in dataclasses.asdict(part).items()}
+
+
 def as_flags(run: RunConfig) -> str:
     """One `--name=value` a line, for every field: a flag file that repeats the run."""
-    parts = (run.data, run.model, run.training)
-    fields = [item for part in parts for item in dataclasses.asdict(part).items()]
-    return ''.join(f'--{name}={value}\n' for name, value in fields)
+    return ''.join(f'--{name}={value}\n' for name, value in fields_of(run).items())

@@ -5,22 +5,20 @@ For each face crop one picture: the face, saliency overlay, attended image and G
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Sequence
-
-import cv2
 
 from fer_keras import flags
 from fer_keras.evaluation.explanations import build_grad_cam, explain
 from fer_keras.input_pipeline import to_model_input
 from fer_keras.models.classifier import load_classifier
+from fer_keras.overlays import OverlayFolder
 from fer_keras.photos import list_inputs, read_photo
 from fer_keras.run_dir import RunDir
 
 
 def main(faces: Sequence[str]) -> None:
     """Writes a picture a face crop and prints what the run decides."""
-    run_dir, output = RunDir(flags.FLAGS.run_dir), pathlib.Path(flags.FLAGS.output)
+    run_dir = RunDir(flags.FLAGS.run_dir)
     files = list_inputs(faces)
     if not files:
         raise ValueError('Nothing to look at: give face crops, or folders of them.')
@@ -31,14 +29,12 @@ def main(faces: Sequence[str]) -> None:
             'folder. Received: a run of `saliency=folder:...`.'
         )
     names, grad_cam = run_dir.read_labels(), build_grad_cam(model)
-    output.mkdir(parents=True, exist_ok=True)
+    output = OverlayFolder(flags.FLAGS.output)
     for file in files:
         image = to_model_input(read_photo(file)[None], model.input_shape[1])
         strips, probabilities = explain(grad_cam, image.numpy())
         best = int(probabilities[0].argmax())
-        path = output / f'{"_".join(file.resolve().parts[-2:])}.png'
-        if not cv2.imwrite(str(path), strips[0][:, :, ::-1]):
-            raise ValueError(f'{path} cannot be written: check the folder and the disk.')
+        path = output.write(str(file), None, strips[0])
         print(f'{path}: {names[best]} {probabilities[0, best]:.0%}')
 
 

@@ -85,6 +85,11 @@ def define_data() -> None:
         'Where the maps of a frozen saliency model are kept: `memory`, a folder, or `none`, which '
         'makes them anew in each step, of the augmented image.',
     )
+    flags.DEFINE_bool(
+        'report_images',
+        DataConfig.report_images,
+        'Show faces in the report. Only where the licence of the data set allows it.',
+    )
 
 
 def define_model() -> None:
@@ -116,6 +121,11 @@ def define_model() -> None:
         1.0,
     )
     flags.DEFINE_float('dropout', ModelConfig.dropout, 'Dropout before the head.', 0.0, 0.95)
+    flags.DEFINE_bool(
+        'shallow_branch',
+        ModelConfig.shallow_branch,
+        'Decide together with a linear classifier of histograms of oriented gradients.',
+    )
 
 
 def define_training() -> None:
@@ -236,15 +246,35 @@ def define_human_confusions() -> None:
     flags.DEFINE_string('evaluation', '', 'Report inside the run; empty: on its own target.')
 
 
+def define_duplicates(largest_distance: int) -> None:
+    """Defines the flags of `fer_keras.find_duplicates`."""
+    flags.DEFINE_string('data_dir', DataConfig.data_dir, 'Folder of the prepared data sets.')
+    flags.DEFINE_string('output', '', 'CSV file to write the pairs to.')
+    flags.DEFINE_integer(
+        'largest_distance', largest_distance, 'Bits in which a pair may differ, of 255.', 0, 255
+    )
+
+
 def define_prediction() -> None:
     """Defines the flags of `fer_keras.predict`."""
     flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')
-    flags.DEFINE_list('input', [], 'Pictures, videos, or folders of them, with commas between.')
+    flags.DEFINE_list(
+        'input', [], 'Pictures, videos, folders, patterns, or `camera:0`, with commas between.'
+    )
     flags.DEFINE_string('output', 'predictions.csv', 'File to write, .csv or .jsonl.')
     flags.DEFINE_string('overlay_dir', '', 'Folder for pictures with boxes and labels.')
     flags.DEFINE_bool('crops', False, 'The pictures are face crops: do not look for faces.')
     flags.DEFINE_integer('every', 1, 'Use every so manyth frame of a video.', 1)
+    flags.DEFINE_integer('max_frames', 0, 'Used frames of a video or camera; 0: all.', 0)
     flags.DEFINE_integer('batch_size', 8, 'Pictures at a time.', 1)
+
+
+def define_demo_app() -> None:
+    """Defines the flags of `fer_keras.demo_app`."""
+    flags.DEFINE_string('model', '', 'Run folder, .keras file in one, or SavedModel.')
+    flags.DEFINE_string('host', '127.0.0.1', 'Address to listen on; 0.0.0.0 is everywhere.')
+    flags.DEFINE_integer('port', 7860, 'Port to listen on; 0: a free one.', 0, 65535)
+    flags.DEFINE_integer('largest_upload_mb', 10, 'Largest file that is taken, MB.', 1)
 
 
 def define_protocol(defaults: Any) -> None:
@@ -255,6 +285,7 @@ def define_protocol(defaults: Any) -> None:
     flags.DEFINE_list('seeds', [str(seed) for seed in defaults.seeds], 'One run each.')
     flags.DEFINE_integer('folds', defaults.folds, 'Folds tested in turn; 0: the own split.', 0, 10)
     flags.DEFINE_list('targets', list(defaults.targets), '`name/config split`, tested as well.')
+    flags.DEFINE_list('data_sets', list(defaults.data_sets), '`name/config`, of a cross matrix.')
     flags.DEFINE_string('flags', defaults.flags, 'Flags for every run: `--data_dir=DATA`.')
 
 
@@ -267,6 +298,7 @@ def read_protocol(kind: Callable[..., Any]) -> Any:
         seeds=tuple(int(seed) for seed in FLAGS.seeds),
         folds=FLAGS.folds,
         targets=tuple(FLAGS.targets),
+        data_sets=tuple(FLAGS.data_sets),
         flags=FLAGS['flags'].value,
     )
 
@@ -275,6 +307,15 @@ def define_evaluation() -> None:
     """Defines the flags of `fer_keras.evaluate` beside those of a run."""
     flags.DEFINE_string('model', '', 'Instead of --run_dir: run folder, .keras file or SavedModel.')
     flags.DEFINE_string('output', '', 'Folder of the report on --model.')
+
+
+def define_export() -> None:
+    """Defines the flags of `fer_keras.export` beside those of a run."""
+    flags.DEFINE_list('formats', ['saved_model'], 'What to write: saved_model, tflite, onnx.')
+    flags.DEFINE_bool('check', False, 'Compare what was written with the graph that was trained.')
+    flags.DEFINE_integer(
+        'calibration_images', 100, 'Training images on which the ranges of int8 are measured.', 1
+    )
 
 
 def define_explanation() -> None:

@@ -12,7 +12,7 @@ from fer_keras import flags
 from fer_keras.evaluation.comparison import read_predictions
 from fer_keras.evaluation.human_confusions import agreement, read_human_confusions
 from fer_keras.evaluation.metrics import confusion_matrix
-from fer_keras.evaluation.predictions import PROBABILITY
+from fer_keras.evaluation.predictions import label_names_of
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -23,9 +23,9 @@ def main(arguments: Sequence[str]) -> None:
             f'Received: {list(arguments)}.'
         )
     rows = read_predictions(arguments[0], flags.FLAGS.evaluation)
-    prefix = PROBABILITY.format('')
-    names = [name.removeprefix(prefix) for name in rows.columns if name.startswith(prefix)]
-    found = agreement(confusion_matrix(rows, names), read_human_confusions(arguments[1]))
+    found = agreement(
+        confusion_matrix(rows, label_names_of(rows)), read_human_confusions(arguments[1])
+    )
     print(
         f'Pearson {found.pearson:+.2f}, Spearman {found.spearman:+.2f} over {found.cells} '
         f'confusions of {len(found.classes)} classes: {", ".join(found.classes)}.'

@@ -1,7 +1,7 @@
 """From prepared data sets to `tf.data`: what to read, resize, augment and batch.
 
-`to_model_input` is the one resize of the project: training, evaluation and the served graph all
-call it, so that none of them can see another picture.
+`decode` and `to_model_input` are the one decoding and the one resize of the project: training,
+evaluation and the served graph all call them, so that none of them can see another picture.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from etils import epath
 from tensorflow_datasets.core import read_only_builder
 
 from fer_keras.config import DataConfig
+from fer_keras.decoding import decode_upright
 from fer_keras.precomputed_saliency import read_map
 from tfds_builders import expressions
 
@@ -74,6 +75,16 @@ def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:
     """The classes of all the data sets, in the canonical order."""
     present = {name for builder in builders for name in builder.info.features['label'].names}
     return [name for name in expressions.CLASS_NAMES if name in present]
+
+
+def require_canonical_order(names: Sequence[str], where: str) -> None:
+    """Raises `ValueError` where label names are not in the order that every model here has."""
+    expected = [name for name in expressions.CLASS_NAMES if name in names]
+    if list(names) != expected:
+        raise ValueError(
+            f'{where} must name the classes in the canonical order, as training wrote them: the '
+            f'probabilities would be read as others. Received: {list(names)}, expected: {expected}.'
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +151,24 @@ def read_split(
     return Source(examples, size, maps_folder)
 
 
+def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int = -1) -> list[str]:
+    """The classes that have training images: of what a set declares, it may hold a part.
+
+    Raises:
+        ValueError: Fewer than two have.
+    """
+    names = label_names(builders)
+    labels = read_split(builders, 'train', names, fold=fold).examples.map(lambda e: e['label'])
+    present = sorted({int(label) for label in labels.as_numpy_iterator()})
+    if len(present) < 2:
+        described = ', '.join(builder.info.full_name for builder in builders)
+        raise ValueError(
+            f'There must be training images of at least two expressions in {described}. '
+            f'Received: images of {[names[label] for label in present]} only.'
+        )
+    return [names[label] for label in present]
+
+
 def _read_fold(
     builder: tfds.core.DatasetBuilder, split: str, names: tuple[str, ...], fold: int
 ) -> tf.data.Dataset:
@@ -190,9 +219,12 @@ def _read_one(
 
 
 def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
-    """Decodes a JPEG or PNG to the model's input, float32 `[size, size, 3]`, RGB in [0, 255]."""
-    image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
-    image = to_model_input(image, image_size_px)
+    """Decodes a JPEG, PNG or WebP file, string `[]`, to the model's input.
+
+    Returns:
+        float32 `[image_size_px, image_size_px, 3]`, RGB in [0, 255], upright.
+    """
+    image = to_model_input(decode_upright(image_bytes), image_size_px)
     return tf.ensure_shape(image, (image_size_px, image_size_px, 3))
 
 

@@ -1,11 +1,15 @@
-"""Pictures from anywhere: files, folders and videos, read safely and upright."""
+"""Pictures from anywhere: files, folders, patterns, videos and cameras, read safely and upright."""
 
 from __future__ import annotations
 
+import glob
 import io
+import math
 import os
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,7 +18,27 @@ from PIL import Image, ImageOps
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 # A picture may be larger than its file by a factor of a thousand: this is checked before decoding.
-LARGEST_PIXELS = 100_000_000
+LARGEST_PIXELS = 80_000_000
+# What PIL may try. It knows fifty more, and hands some of them to other programs.
+_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF', 'GIF')
+_CAMERA = re.compile(r'camera:(\d+)')
+
+
+class Picture(NamedTuple):
+    """A picture, or why there is none.
+
+    Attributes:
+        source: Its file, or `camera:0`.
+        frame: Its number in a video, from 0; None for a photo.
+        image: uint8 `[height, width, 3]`, RGB; None where the source, or the rest of it, could not
+            be read.
+        problem: Why not.
+    """
+
+    source: str
+    frame: int | None
+    image: np.ndarray | None
+    problem: str = ''
 
 
 def read_photo(source: str | os.PathLike[str] | bytes) -> np.ndarray:
@@ -32,29 +56,37 @@ def read_photo(source: str | os.PathLike[str] | bytes) -> np.ndarray:
         FileNotFoundError: There is no such file.
     """
     name = 'the picture' if isinstance(source, bytes) else os.fspath(source)
-    data = source if isinstance(source, bytes) else pathlib.Path(source).read_bytes()
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        # Reads the header only.
+        with Image.open(file, formats=_FORMATS) as picture:
             width, height = picture.size
-            if width * height > LARGEST_PIXELS:
-                raise ValueError(
-                    f'{name} must have at most {LARGEST_PIXELS:,} pixels. '
-                    f'Received: {width}x{height}. Shrink it first.'
-                )
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith('I'):  # 16 bits; `convert` would clip at 255
-                grey = np.asarray(upright).astype(np.int64) >> 8
-                return np.repeat(grey[..., None].clip(0, 255).astype(np.uint8), 3, axis=-1)
-            return np.array(upright.convert('RGB'))
-    # PIL raises half a dozen kinds for damaged files.
-    except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
-        raise ValueError(f'{name} is damaged or no picture; open it in a viewer.') from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f'{name} has too many pixels: {error}') from error
+            if width * height <= LARGEST_PIXELS:
+                return _to_rgb(ImageOps.exif_transpose(picture))
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # PIL raises a dozen kinds for damaged files, of no common base.
+        raise ValueError(
+            f'{name} is damaged or no picture; open it in a viewer. ({type(error).__name__})'
+        ) from error
+    raise ValueError(
+        f'{name} must have at most {LARGEST_PIXELS:,} pixels. '
+        f'Received: {width}x{height}. Shrink it first.'
+    )
+
+
+def _to_rgb(picture: Image.Image) -> np.ndarray:
+    if picture.mode.startswith('I'):  # 16 bits; `convert` would clip at 255
+        grey = np.asarray(picture).astype(np.int64) >> 8
+        return np.repeat(grey[..., None].clip(0, 255).astype(np.uint8), 3, axis=-1)
+    return np.array(picture.convert('RGB'))
 
 
 def list_inputs(inputs: Sequence[str]) -> list[pathlib.Path]:
-    """Files, in the order given; a folder stands for the pictures and videos below it, by name.
+    """Files, in the order given.
+
+    A folder stands for the pictures and videos below it, by name, and a pattern such as
+    `trip/**/*.jpg` for what fits it.
 
     Raises:
         FileNotFoundError: One does not exist, or a folder holds neither.
@@ -62,31 +94,94 @@ def list_inputs(inputs: Sequence[str]) -> list[pathlib.Path]:
     files: list[pathlib.Path] = []
     for given in inputs:
         path = pathlib.Path(given).expanduser()
-        if path.is_dir():
-            suffixes = IMAGE_SUFFIXES + VIDEO_SUFFIXES
-            found = sorted(f for f in path.rglob('*') if f.suffix.lower() in suffixes)
-            if not found:
-                raise FileNotFoundError(
-                    f'{path} holds no picture and no video ({", ".join(suffixes)}).'
-                )
-            files += found
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise FileNotFoundError(f'{path} does not exist. Give files or folders: --input=PATH')
+        # A file may have brackets in its name, so a pattern is what does not exist.
+        fitting = [path] if path.exists() else sorted(_fit(str(path)))
+        if not fitting:
+            raise FileNotFoundError(
+                f'{path} does not exist. Give files, folders, or patterns: --input=PATH'
+            )
+        for found in fitting:
+            files += _pictures_below(found) if found.is_dir() else [found]
     return files
 
 
-def read_video(path: pathlib.Path, every: int) -> Iterator[tuple[int, np.ndarray]]:
+def _fit(pattern: str) -> list[pathlib.Path]:
+    return [pathlib.Path(name) for name in glob.glob(pattern, recursive=True)]
+
+
+def _pictures_below(folder: pathlib.Path) -> list[pathlib.Path]:
+    suffixes = IMAGE_SUFFIXES + VIDEO_SUFFIXES
+    found = sorted(f for f in folder.rglob('*') if f.suffix.lower() in suffixes)
+    if not found:
+        raise FileNotFoundError(f'{folder} holds no picture and no video ({", ".join(suffixes)}).')
+    return found
+
+
+def list_sources(inputs: Sequence[str]) -> list[str]:
+    """As `list_inputs`; `camera:0` is the first camera."""
+    sources: list[str] = []
+    for given in inputs:
+        is_camera = _CAMERA.fullmatch(given) is not None
+        sources += [given] if is_camera else map(str, list_inputs([given]))
+    return sources
+
+
+def read_pictures(sources: Sequence[str], *, every: int, max_frames: int) -> Iterator[Picture]:
+    """The pictures of photos, videos and cameras, one in memory at a time.
+
+    What cannot be read is a `Picture` with its problem, and the next source follows.
+
+    Args:
+        sources: From `list_sources`.
+        every: Every so manyth frame of a video is used.
+        max_frames: So many used frames of each video or camera are enough; 0: all.
+    """
+    for source in sources:
+        try:
+            if is_film(source):
+                for count, (frame, image) in enumerate(read_video(source, every), start=1):
+                    yield Picture(source, frame, image)
+                    if count == max_frames:
+                        break
+            else:
+                yield Picture(source, None, read_photo(source))
+        except (ValueError, OSError) as error:
+            yield Picture(source, None, None, str(error))
+
+
+def is_film(source: str) -> bool:
+    """Whether a source is a video or a camera."""
+    return source.lower().endswith(VIDEO_SUFFIXES) or bool(_CAMERA.fullmatch(source))
+
+
+def count_pictures(sources: Sequence[str], *, every: int, max_frames: int) -> int | None:
+    """How many pictures to expect, as the videos say; None where a camera never ends."""
+    counts = [_count(source, every) for source in sources]
+    total = sum(min(count, max_frames or math.inf) for count in counts)
+    return None if math.isinf(total) else int(total)
+
+
+def _count(source: str, every: int) -> float:
+    if _CAMERA.fullmatch(source):
+        return math.inf
+    return -(-_num_frames(cv2.VideoCapture(source)) // every) if is_film(source) else 1
+
+
+def read_video(source: str | os.PathLike[str], every: int) -> Iterator[tuple[int, np.ndarray]]:
     """(number, uint8 RGB `[height, width, 3]`) of every `every`th frame; one is held at a time.
 
+    Args:
+        source: A file, or `camera:0`.
+        every: Every so manyth frame is used.
+
     Raises:
-        ValueError: It cannot be opened as a video.
+        ValueError: It cannot be opened as a video, its frames have more than `LARGEST_PIXELS`, or
+            it breaks off.
     """
-    video = cv2.VideoCapture(str(path))
+    camera = _CAMERA.fullmatch(str(source))
+    video = cv2.VideoCapture(int(camera[1]) if camera else str(source))
     try:
-        if not video.isOpened():
-            raise ValueError(f'{path} cannot be opened as a video.')
+        _check_video(video, str(source))
         number = 0
         while video.grab():
             if number % every == 0:
@@ -94,5 +189,25 @@ def read_video(path: pathlib.Path, every: int) -> Iterator[tuple[int, np.ndarray
                 if is_whole:
                     yield number, frame[:, :, ::-1]
             number += 1
+        # Some containers only estimate their length.
+        if number < max(1, 0.9 * _num_frames(video) - 2):
+            raise ValueError(f'{source} breaks off after {number} of {_num_frames(video)} frames.')
     finally:
         video.release()
+
+
+def _check_video(video: cv2.VideoCapture, name: str) -> None:
+    if not video.isOpened():
+        raise ValueError(f'{name} cannot be opened as a video.')
+    width = int(video.get(cv2.CAP_PROP_FRAME_WIDTH))
+    height = int(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > LARGEST_PIXELS:
+        raise ValueError(
+            f'{name} must have at most {LARGEST_PIXELS:,} pixels a frame. '
+            f'Received: {width}x{height}. Shrink it first.'
+        )
+
+
+def _num_frames(video: cv2.VideoCapture) -> int:
+    """What the video says of itself; 0 where it says nothing."""
+    return max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fer_keras.input_pipeline import to_model_input
+from fer_keras.input_pipeline import require_canonical_order, to_model_input
 from fer_keras.models.classifier import load_classifier
+from fer_keras.overlays import BOX
 from fer_keras.photos import read_photo
 from fer_keras.run_dir import RunDir
+from fer_keras.serving.face_detector import detect_rows
 from tfds_builders import faces
 
 Photo = np.ndarray | str | os.PathLike[str] | bytes
-BOX = ('left', 'top', 'right', 'bottom')
+# Photos that are in memory at a time, however many are asked for.
+_BATCH = 16
 
 
 class Predictor:
@@ -25,12 +29,17 @@ class Predictor:
 
     Attributes:
         names: Label names, in the order of the probabilities.
+        model: The Keras model; None where a SavedModel answers.
     """
 
     def __init__(
-        self, probabilities_of: Callable[[tf.Tensor], np.ndarray], names: Sequence[str]
+        self,
+        probabilities_of: Callable[[tf.Tensor], np.ndarray],
+        names: Sequence[str],
+        model: keras.Model | None = None,
     ) -> None:
         self.names = tuple(names)
+        self.model = model
         self._probabilities_of = probabilities_of
 
     def predict_crops(self, crops: Sequence[Photo] | np.ndarray) -> pd.DataFrame:
@@ -42,10 +51,8 @@ class Predictor:
         Returns:
             A row a crop: `label`, `score` (its probability) and `p_<name>` for each class.
         """
-        if not len(crops):
-            return self._table(self._none())
-        images = [_as_array(crop) for crop in crops]
-        return self._table(np.concatenate([self._probabilities_of(i[None]) for i in images]))
+        batches = (self._probabilities(images) for images in _batches(crops))
+        return self._table(np.concatenate([self._none(), *batches]))
 
     def predict(self, photos: Sequence[Photo] | np.ndarray) -> pd.DataFrame:
         """Finds every face of whole photos and recognises its expression.
@@ -58,20 +65,34 @@ class Predictor:
             0), the box in pixels, the detector's `confidence`, `label`, `score`, `p_<name>`. A
             photo without a face has one row, with `face` -1 and nothing else.
         """
-        images = [_as_array(photo) for photo in photos]
         rows: list[tuple[float, ...]] = []
-        crops = []
-        found = faces.find_all_faces(images) if images else []
-        for number, (image, people) in enumerate(zip(images, found, strict=True)):
-            for position, face in enumerate(people):
-                rows.append((number, position, *face.box, face.confidence))
-                crops.append(faces.crop_face(image, face))
-            if not people:
-                rows.append((number, -1, *[float('nan')] * 5))
+        answers = [self._none()]
+        number = 0
+        for images in _batches(photos):
+            crops = []
+            for image, people in zip(
+                images, faces.find_all_faces(images, detect_rows), strict=True
+            ):
+                for position, face in enumerate(people):
+                    rows.append((number, position, *face.box, face.confidence))
+                    crops.append(faces.crop_face(image, face))
+                if not people:
+                    rows.append((number, -1, *[float('nan')] * 5))
+                number += 1
+            answers.append(self._probabilities(crops))
         table = pd.DataFrame(rows, columns=['photo', 'face', *BOX, 'confidence'])
-        answers = self._table(self._probabilities_of(np.stack(crops)) if crops else self._none())
-        answers.index = table.index[table['face'] >= 0]
-        return table.join(answers)
+        answered = self._table(np.concatenate(answers))
+        answered.index = table.index[table['face'] >= 0]
+        return table.join(answered)
+
+    def _probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 `[n, classes]`: images of one size are answered together."""
+        probabilities = np.zeros((len(images), len(self.names)), np.float32)
+        sizes = [image.shape for image in images]
+        for size in set(sizes):
+            members = [i for i, other in enumerate(sizes) if other == size]
+            probabilities[members] = self._probabilities_of(np.stack([images[i] for i in members]))
+        return probabilities
 
     def _none(self) -> np.ndarray:
         return np.zeros((0, len(self.names)), np.float32)
@@ -120,6 +141,7 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
         )
     model = load_classifier(str(file))
     names = run_dir.read_labels()
+    require_canonical_order(names, run_dir.labels_file)
     if model.output_shape[-1] != len(names):
         raise ValueError(
             f'{run_dir.labels_file} must name the classes of the model. Received: {len(names)} '
@@ -133,10 +155,11 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
         )
     size = model.input_shape[1]
 
-    def probabilities_of(images: np.ndarray) -> np.ndarray:
-        return np.asarray(model(to_model_input(tf.constant(images), size), training=False))
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
+    def answer(images: tf.Tensor) -> tf.Tensor:
+        return model(to_model_input(images, size), training=False)
 
-    return Predictor(probabilities_of, names)
+    return Predictor(lambda images: answer(images).numpy(), names, model)
 
 
 def _from_saved_model(folder: pathlib.Path) -> Predictor:
@@ -151,6 +174,11 @@ def _from_saved_model(folder: pathlib.Path) -> Predictor:
         return answer(images=tf.constant(images))['probabilities'].numpy()
 
     return Predictor(probabilities_of, names)
+
+
+def _batches(photos: Sequence[Photo] | np.ndarray) -> Iterator[list[np.ndarray]]:
+    for start in range(0, len(photos), _BATCH):
+        yield [_as_array(photo) for photo in photos[start : start + _BATCH]]
 
 
 def _as_array(photo: Photo) -> np.ndarray:

@@ -52,6 +52,16 @@ class RunDir:
         """Base folder for TF Serving; its versions are numbered folders inside."""
         return os.path.join(self.path, 'saved_model')
 
+    @property
+    def portable_dir(self) -> str:
+        """The classifier for machines without TensorFlow: TFLite and ONNX files."""
+        return os.path.join(self.path, 'portable')
+
+    @property
+    def parity_file(self) -> str:
+        """How far the exported forms are from the graph that was trained."""
+        return os.path.join(self.path, 'parity.csv')
+
     def read_labels(self) -> list[str]:
         """Reads the class of each output of the model."""
         with open(self.labels_file, encoding='utf-8') as file:

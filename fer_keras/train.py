@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.evaluation.report import evaluate, print_report, write_history_figure
+from fer_keras.evaluation.report import evaluate, print_report
 from fer_keras.input_pipeline import open_dataset
 from fer_keras.run_dir import RunDir
 from fer_keras.training.session import train
@@ -18,7 +18,6 @@ def main() -> None:
     if not train(run, run_dir):
         return  # One of several workers has the report.
     metrics = evaluate(run, run_dir, run_dir.report_dir())
-    write_history_figure(run_dir)
     print_report(metrics, run_dir.report_dir())
 
 

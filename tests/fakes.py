@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import Backbone
+from tfds_builders import demo
 
 # The smallest thing that has every part: tests of the graph need no ImageNet weights.
 TINY_MODEL = ModelConfig(backbone='mobilenet_v2', backbone_weights='none')
@@ -42,6 +44,12 @@ def png_bytes(image_rgb: np.ndarray) -> bytes:
     return cv2.imencode('.png', image_rgb[..., ::-1])[1].tobytes()
 
 
+def portraits(count: int) -> list[np.ndarray]:
+    """Photos of drawn people whose faces can be found, uint8 `[height, width, 3]`."""
+    shots = itertools.islice(demo.rafd_shots(subjects=count, seed=0), 0, None, 24)
+    return [demo.photograph(shot, seed=0) for shot in shots]
+
+
 def class_image(label: int, seed: int, size_px: int = 48) -> np.ndarray:
     """A noisy picture whose class can be learned in seconds: a bright column, one a class."""
     rng = np.random.default_rng(seed)
@@ -56,6 +64,7 @@ def write_dataset(
     *,
     name: str = 'fake',
     names: Sequence[str] = BASIC,
+    declared: Sequence[str] = (),
     people: dict[str, int] | None = None,
     images_a_class: int = 1,
 ) -> str:
@@ -64,7 +73,7 @@ def write_dataset(
     features = tfds.features.FeaturesDict(
         {
             'image': tfds.features.Image(shape=(None, None, 3), encoding_format='png'),
-            'label': tfds.features.ClassLabel(names=list(names)),
+            'label': tfds.features.ClassLabel(names=list(declared or names)),
             'subject_id': tfds.features.Text(),
             'file_name': tfds.features.Text(),
             'fold': np.int64,
@@ -93,7 +102,8 @@ def _examples(
 ) -> list[tuple[int, dict[str, object]]]:
     rows = []
     for person in range(people):
-        for label, class_name in enumerate(names):
+        for class_name in names:
+            label = features['label'].str2int(class_name)
             for shot in range(images_a_class):
                 seed = hash((split, person, label, shot)) % 2**32
                 rows.append(

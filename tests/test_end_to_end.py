@@ -1,10 +1,12 @@
 """The commands as a user types them, on a data set that can be learned in seconds."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,6 +56,7 @@ def test_training_learns_and_leaves_every_promised_file(trained):
         'flags.txt', 'environment.json', 'labels.txt', 'history.csv', 'checkpoints/best.keras',
         'report/metrics.json', 'report/predictions.csv', 'report/confusion_matrix.csv',
         'report/confusion_matrix.png', 'report/recall.csv', 'report/history.png',
+        'report/report.html', 'report/report.md', 'report/report.json', 'report/duplicates.csv',
     ):  # fmt: skip
         assert (run_dir / name).stat().st_size > 0, name
     metrics = metrics_of(run_dir / 'report')
@@ -86,20 +89,57 @@ def test_a_run_is_not_overwritten(trained, data_dir):
     assert completed.returncode == 2 and 'already holds a run' in completed.stderr
 
 
+def test_the_report_stands_alone_and_shows_no_face_unless_told(trained):
+    folder = trained[0] / 'report'
+    page = (folder / 'report.html').read_text()
+    for heading in (
+        'Summary', 'Confusions', 'Classes', 'Calibration', 'Slices', 'Learning curves', 'Examples',
+        'Duplicates', 'Model card', 'Data and versions', 'Configuration',
+    ):  # fmt: skip
+        assert f'{heading}</h2>' in page, heading
+    assert not re.search(r'(src|href)="(?!data:|#)', page) and 'url(' not in page
+    assert 'data:image/jpeg' not in page and not (folder / 'examples').exists()
+    assert '--report_images' in page and '--<wbr>' not in page
+    split_hash = json.loads((trained[0] / 'environment.json').read_text())['data_sets'][0]
+    assert split_hash['split_hash'] in page
+    numbers = json.loads((folder / 'report.json').read_text())['numbers']
+    assert numbers == metrics_of(folder)
+    low, high = numbers['intervals']['macro_f1']
+    assert low <= numbers['macro_f1'] <= high
+    assert f'{numbers["macro_f1"]:.3f}' in page
+    assert f'{numbers["macro_f1"]:.3f}' in (folder / 'report.md').read_text()
+
+
 def test_evaluate_tests_another_set_and_masks_nothing_in_silence(trained):
-    completed = run('evaluate', f'--run_dir={trained[0]}', '--target=other', '--target_split=all')
+    completed = run(
+        'evaluate', f'--run_dir={trained[0]}', '--target=other', '--target_split=all',
+        '--report_images',
+    )  # fmt: skip
     assert completed.returncode == 0, completed.stderr[-3000:]
     metrics = metrics_of(trained[0] / 'report/other_all')
     assert metrics['images'] == 10 and set(metrics['per_class']) == {'happy', 'neutral'}
     assert metrics['classes_absent'] == [name for name in BASIC if name not in ('happy', 'neutral')]
     assert 'absent from this split' in completed.stdout
+    page = (trained[0] / 'report/other_all/report.html').read_text()
+    assert 'masks these' in page and 'among the classes of the images' in page
+    # Worst errors and a sample of all ten, each with the four pictures side by side.
+    errors = round(10 * (1 - metrics['accuracy']))
+    assert page.count('data:image/jpeg') == min(errors, 8) + 8
+    picture = next((trained[0] / 'report/other_all/examples').iterdir())
+    assert cv2.imread(str(picture)).shape == (128, 4 * 128, 3)
 
 
 def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
     run_dir = trained[0]
-    completed = run('export', f'--run_dir={run_dir}')
+    completed = run('export', f'--run_dir={run_dir}', '--formats=saved_model,onnx', '--check')
     assert completed.returncode == 0, completed.stderr[-3000:]
     assert (run_dir / 'saved_model/1/saved_model.pb').is_file()
+    forms = pd.read_csv(run_dir / 'parity.csv')
+    assert set(forms['form']) == {'.keras', 'SavedModel', 'SavedModel, C API', 'ONNX'}
+    assert forms['agrees'].all() and 'SavedModel, C API' in completed.stdout
+    accuracy = metrics_of(run_dir / 'report')['accuracy']
+    card = (run_dir / 'saved_model/1/model_card.md').read_text()
+    assert f'| accuracy | {accuracy:.1%} |' in card and '| trained on | fake |' in card
     serve = tf.saved_model.load(str(run_dir / 'saved_model/1')).signatures['serving_default']
     source = read_split([open_dataset('fake', str(data_dir))], 'test', BASIC)
     images = tf.stack([example['image'] for example in source.examples])
@@ -125,6 +165,11 @@ def test_run_file_and_saved_model_agree(kind, trained, data_dir, tmp_path):
         again, pd.read_csv(run_dir / 'report/predictions.csv'), atol=1e-5, rtol=0
     )
     assert metrics_of(tmp_path / 'report')['accuracy'] == metrics_of(run_dir / 'report')['accuracy']
+
+
+def test_an_unknown_format_is_told_the_known_ones(trained):
+    completed = run('export', f'--run_dir={trained[0]}', '--formats=caffe')
+    assert completed.returncode == 2 and "'saved_model', 'tflite', 'onnx'" in completed.stderr
 
 
 def test_a_model_outside_its_run_needs_a_folder_for_the_report(trained):

@@ -7,7 +7,7 @@ import pytest
 
 from fer_keras.config import FUSIONS
 from fer_keras.models.saliency import SALIENCY_KINDS
-from fer_keras.protocol import ProtocolConfig, list_jobs
+from fer_keras.protocol_config import ProtocolConfig, list_jobs
 
 FOLDER = Path(__file__).parents[1] / 'experiments'
 EXPERIMENTS = sorted(path for path in FOLDER.glob('*.flags') if path.stem != 'base')
@@ -48,20 +48,28 @@ def test_the_cross_experiments_test_on_the_other_set():
     assert cross['target_split'] == reverse['target_split'] == 'all'
 
 
-def test_the_ablation_crosses_every_fusion_with_every_map():
-    values = flags_of(FOLDER / 'saliency_ablation.flags')
+@pytest.mark.parametrize('name', ['saliency_ablation', 'saliency_ablation_short'])
+def test_the_ablation_crosses_every_fusion_with_every_map(name):
+    values = flags_of(FOLDER / f'{name}.flags')
     protocol = ProtocolConfig(
         experiments=tuple(values['experiments'].split(',')),
         variants=tuple(values['variants'].split(',')),
         seeds=tuple(int(seed) for seed in values['seeds'].split(',')),
     )
-    assert len(list_jobs(protocol)) == 2 * 3 * (1 + 3 * 4)
+    assert len(list_jobs(protocol)) == 2 * 3 * (1 + 3 * 5)
     none, *others = (variant.partition(':')[2].split() for variant in protocol.variants)
     assert not none
     parsed = [dict(flag[2:].split('=') for flag in flags) for flags in others]
     assert {(flags['fusion'], flags['saliency']) for flags in parsed} == {
         (fusion, kind)
         for fusion in FUSIONS
-        for kind in ('mlnet_light', 'spectral_residual', 'center', 'shuffled')
+        for kind in ('mlnet_light', 'spectral_residual', 'center', 'shuffled', 'attention')
     }
     assert {flags['saliency'] for flags in parsed} <= set(SALIENCY_KINDS)
+
+
+@pytest.mark.parametrize('name', ['cross', 'cross_reverse'])
+def test_the_short_form_differs_in_size_and_length_alone(name):
+    long, short = flags_of(FOLDER / f'{name}.flags'), flags_of(FOLDER / f'{name}_short.flags')
+    differing = {key for key in long | short if long.get(key) != short.get(key)}
+    assert differing == {'image_size_px', 'epochs'}

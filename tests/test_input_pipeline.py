@@ -12,7 +12,9 @@ from fer_keras.input_pipeline import (
     label_names,
     open_dataset,
     read_split,
+    require_canonical_order,
     to_model_input,
+    trained_label_names,
 )
 from fer_keras.training_batches import TrainingBatches
 from tests.fakes import BASIC, png_bytes, random_images, write_dataset
@@ -141,6 +143,22 @@ def test_labels_follow_names_and_not_numbers(tmp_path):
     for example in read_split(builders, 'test', BASIC).examples:
         name = example['file_name'].numpy().decode().split('_')[1]
         assert BASIC[example['label']] == name
+
+
+def test_a_class_without_training_images_is_none_of_the_model(tmp_path):
+    write_dataset(tmp_path, names=('happy', 'sad'), declared=BASIC)
+    write_dataset(tmp_path, name='one', names=('angry',), declared=BASIC)
+    two, one = (open_dataset(name, str(tmp_path)) for name in ('fake', 'one'))
+    assert trained_label_names([two]) == ['happy', 'sad']
+    assert trained_label_names([two, one]) == ['happy', 'sad', 'angry']
+    with pytest.raises(ValueError, match=r"at least two expressions.*\['angry'\] only"):
+        trained_label_names([one])
+
+
+def test_labels_of_another_order_are_refused():
+    require_canonical_order(['neutral', 'sad', 'fearful'], 'labels.txt')
+    with pytest.raises(ValueError, match="labels.txt must name.*expected: .'neutral', 'sad'"):
+        require_canonical_order(['sad', 'neutral'], 'labels.txt')
 
 
 def test_classes_that_the_model_lacks_are_left_out(builder):

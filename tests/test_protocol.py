@@ -1,4 +1,7 @@
+import json
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,8 +9,10 @@ import pytest
 
 from fer_keras import protocol
 from fer_keras.config import DataConfig
+from fer_keras.evaluation.protocol_summary import cross_matrix, summarize
 from fer_keras.input_pipeline import evaluation_batches, open_dataset, read_split
-from fer_keras.protocol import ProtocolConfig, list_jobs, run_job, summarize
+from fer_keras.protocol import run_job
+from fer_keras.protocol_config import ProtocolConfig, list_jobs, report_name
 from fer_keras.run_dir import RunDir
 from tests.fakes import BASIC, write_dataset
 from tests.test_end_to_end import TRAIN, run
@@ -26,22 +31,34 @@ def config(tmp_path):
     )
 
 
-def write_report(run_dir, name, share, seed):
+def write_report(run_dir, name, share, seed, *, absent=(), left_out=0):
     """What a finished test leaves: `share` of 40 images of 10 people recognised."""
     folder = RunDir(run_dir).report_dir(name)
     os.makedirs(folder, exist_ok=True)
     right = np.random.default_rng(seed).random(40) < share
+    labels = np.array(['happy', 'sad'])[np.arange(40) % 2]
+    wrong = absent or np.array(['sad', 'happy'])[np.arange(40) % 2]
     rows = pd.DataFrame(
         {
             'file_name': [f'{i}.png' for i in range(40)],
             'subject_id': [f's{i // 4}' for i in range(40)],
-            'label': 'happy',
-            'predicted': np.where(right, 'happy', 'sad'),
+            'label': labels,
+            'predicted': np.where(right, labels, wrong),
+            'gender': np.where(np.arange(40) < 20, 'female', 'male'),
         }
     )
+    for number, one in enumerate(('happy', 'sad', *absent)):
+        # Whatever is decided, the true class is the better of the two that the images have.
+        likely = np.where(rows['predicted'] == one, 0.6, np.where(labels == one, 0.3, 0.1))
+        rows.insert(5 + number, f'p_{one}', likely)
     rows.to_csv(os.path.join(folder, 'predictions.csv'), index=False)
+    metrics = {
+        'classes': ['happy', 'sad', *absent],
+        'classes_absent': list(absent),
+        'images_of_other_classes_left_out': left_out,
+    }
     with open(os.path.join(folder, 'metrics.json'), 'w', encoding='utf-8') as file:
-        file.write('{}')
+        json.dump(metrics, file)
     return right.mean()
 
 
@@ -69,19 +86,19 @@ def test_what_is_finished_is_not_run_again(config, monkeypatch):
 
     monkeypatch.setattr(protocol, '_run', pretend)
     job = list_jobs(config)[0]
-    run_job(job, config.targets)
+    run_job(job)
     assert ran == [('train', 'cross-plain-seed0'), ('evaluate', 'cross-plain-seed0')]
-    run_job(job, config.targets)
+    run_job(job)
     assert len(ran) == 2
     os.remove(os.path.join(RunDir(job.run_dir).report_dir('other_faces_all'), 'metrics.json'))
-    run_job(job, config.targets)
+    run_job(job)
     assert ran[2:] == [('evaluate', 'cross-plain-seed0')]
 
 
 def test_a_failed_run_says_how_to_go_on(config, monkeypatch):
     monkeypatch.setattr(protocol, 'sys', type('Sys', (), {'executable': 'false'}))
     with pytest.raises(ValueError, match='goes on from here'):
-        run_job(list_jobs(config)[0], ())
+        run_job(list_jobs(config)[0])
 
 
 def test_the_summary_is_over_seeds_and_people(config):
@@ -95,10 +112,83 @@ def test_the_summary_is_over_seeds_and_people(config):
     first = table.iloc[0]
     assert (first['experiment'], first['variant'], first['seeds']) == ('cross', 'plain', 2)
     assert first['accuracy'] == pytest.approx(np.mean(of_first))
-    assert first['deviation'] == pytest.approx(np.std(of_first, ddof=1))
-    assert first['low'] < first['accuracy'] < first['high']
+    assert first['accuracy_deviation'] == pytest.approx(np.std(of_first, ddof=1))
+    assert first['accuracy_low'] < first['accuracy'] < first['accuracy_high']
+    assert first['macro_f1_low'] < first['macro_f1'] < first['macro_f1_high']
     assert [one.second for one in comparisons] == ['cross center', 'reverse center']
     assert comparisons[0].difference > 0.2 and comparisons[0].p_permutation < 0.05
+
+
+@pytest.fixture
+def matrix(config):
+    """Three data sets, two variants, two seeds."""
+    values = {
+        'targets': (),
+        'data_sets': ('a/x', 'b/x', 'c/x'),
+        'experiments': config.experiments[:1],
+    }
+    return ProtocolConfig(**{**vars(config), **values})
+
+
+def test_each_data_set_all_but_one_and_all_are_sources(matrix):
+    jobs = list_jobs(matrix)
+    pools = list(dict.fromkeys('+'.join(one[0] for one in job.sources) for job in jobs))
+    assert pools == ['a', 'b', 'c', 'a+b', 'a+c', 'b+c', 'a+b+c']
+    assert len(jobs) == len({job.run_dir for job in jobs}) == 7 * 2 * 2
+    left_out = next(job for job in jobs if job.sources == ('b/x', 'c/x'))
+    assert {'--source=b/x,c/x', '--target=', '--target_split=test'} <= set(left_out.flags)
+    # Its first source is its own target; whom it was not trained on are tested all.
+    assert left_out.targets == ('a/x all', 'c/x test')
+
+
+def test_two_data_sets_are_each_the_other_left_out(matrix):
+    jobs = list_jobs(ProtocolConfig(**{**vars(matrix), 'data_sets': ('a/x', 'b/x')}))
+    assert list(dict.fromkeys(job.sources for job in jobs)) == [('a/x',), ('b/x',), ('a/x', 'b/x')]
+
+
+def fill(jobs, data_sets):
+    for number, job in enumerate(jobs):
+        for target in data_sets:
+            is_seen = target in job.sources
+            name = (
+                ''
+                if target == job.sources[0]
+                else report_name(f'{target} {"test" if is_seen else "all"}')
+            )
+            # Sources without `a` know a third expression, which no image has.
+            absent = () if 'a/x' in job.sources else ('fearful',)
+            write_report(job.run_dir, name, 0.8, number, absent=absent, left_out=7)
+
+
+def test_a_matrix_masks_what_the_target_lacks_and_says_so(matrix):
+    jobs = list_jobs(matrix)
+    fill(jobs, matrix.data_sets)
+    table, comparisons = cross_matrix(jobs, matrix.data_sets)
+    assert len(table) == 7 * 3 * 2 and len(comparisons) == 7 * 3
+    cells = table[table['variant'] == 'plain'].set_index(['source', 'target'])
+    other = cells.loc[('b/x', 'a/x')]
+    assert (other['split'], other['is_seen'], other['left_out']) == ('all', False, 7)
+    assert (other['classes'], other['masked']) == ('happy sad', 'fearful')
+    # Masked, it can only be right; not masked, it errs as it was made to.
+    assert other['accuracy_among_present'] == 1 and 0.6 < other['accuracy'] < 0.95
+    own = cells.loc[('a/x', 'a/x')]
+    assert (own['split'], own['masked'], own['seeds']) == ('test', '', 2)
+    assert own['accuracy_among_present'] == own['accuracy']
+
+
+def test_the_report_of_a_matrix_stands_alone(matrix, monkeypatch):
+    jobs = list_jobs(matrix)
+    fill(jobs, matrix.data_sets)
+    monkeypatch.setattr(protocol, '_run', lambda *_: pytest.fail('all is finished'))
+    monkeypatch.setattr(protocol.flags, 'read_protocol', lambda kind: matrix)
+    protocol.main()
+    out = Path(matrix.output)
+    page = (out / 'report.html').read_text()
+    assert 'masked out' in page and 'fearful' in page and 'leave-one' not in page
+    assert page.count('<img src="data:image/png;base64,') == page.count('<img ')
+    assert not re.search(r'(src|href)="(?!data:|#)', page) and 'url(' not in page
+    assert len(json.loads((out / 'report.json').read_text())['numbers']['summary']) == 42
+    assert '| b/x | a/x, all | plain |' in (out / 'report.md').read_text()
 
 
 def test_folds_are_joined_to_everyone(config):
@@ -116,6 +206,8 @@ def test_folds_are_joined_to_everyone(config):
         ({'variants': ('center',)}, '`name: flags`'),
         ({'targets': ('other/faces',)}, '`name/config split`'),
         ({'folds': 11}, '0 to 10'),
+        ({'targets': (), 'data_sets': ('cfee/faces',)}, 'at least two'),
+        ({'data_sets': ('cfee/faces', 'rafd/faces')}, 'without `folds` or `targets`'),
     ],
 )
 def test_impossible_protocols_are_refused(config, wrong, match):

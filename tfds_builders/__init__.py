@@ -4,6 +4,7 @@ from typing import Any
 
 from tfds_builders.cat2000 import cat2000_dataset_builder as _cat2000
 from tfds_builders.cfee import cfee_dataset_builder as _cfee
+from tfds_builders.drawn_faces import drawn_faces_dataset_builder as _drawn_faces
 from tfds_builders.expression_folders import expression_folders_dataset_builder as _folders
 from tfds_builders.fer2013 import fer2013_dataset_builder as _fer2013
 from tfds_builders.mit1003 import mit1003_dataset_builder as _mit1003
@@ -13,6 +14,7 @@ from tfds_builders.salicon import salicon_dataset_builder as _salicon
 BUILDERS: dict[str, Any] = {
     'cat2000': _cat2000.Builder,
     'cfee': _cfee.Builder,
+    'drawn_faces': _drawn_faces.Builder,
     'expression_folders': _folders.Builder,
     'fer2013': _fer2013.Builder,
     'mit1003': _mit1003.Builder,

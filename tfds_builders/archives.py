@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from etils import epath
 
@@ -19,19 +19,26 @@ _TYPICAL_NAMES = {
 }
 
 
+class Readable(Protocol):
+    """A file, or whatever else gives the bytes of an image."""
+
+    def read_bytes(self) -> bytes:
+        """The content of a JPEG or PNG file."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Photo:
     """A photo whose file name says what it shows.
 
     Attributes:
-        path: Where it is.
+        path: Where its bytes are.
         file_name: Its path inside the archive, with forward slashes.
         label: Canonical name of the expression.
         subject_id: The person; empty where the set does not know.
         extras: What else the set knows, a value for each of the set's own features.
     """
 
-    path: epath.Path
+    path: Readable
     file_name: str
     label: str
     subject_id: str

@@ -7,7 +7,7 @@ crop = crop_face(image, face) if face else center_crop(image)
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -19,12 +19,15 @@ CROP_SIZE_PX = 256
 # of its detector; ours is added to the size that the landmarks give.
 CROP_MARGIN = 0.3
 # Where the middle of the crop lies on the way from the eyes (0) to the mouth (1).
-_CENTER_TO_MOUTH = 0.55
+CENTER_TO_MOUTH = 0.55
 
 # Photos are searched on a square canvas of this side, and again on the larger one if nothing was
 # found. The detector's smallest face is 20 px, so 224 finds a face that fills a tenth of the photo.
-_SEARCH_SIDES_PX = (224, 512)
-_CANVAS_GREY = 127  # The detector's zero.
+SEARCH_SIDES_PX = (224, 512)
+CANVAS_GREY = 127  # The detector's zero.
+
+# From canvases to a row a face: image index, box, confidence, the landmarks' x, their y.
+Detect = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,26 +66,34 @@ def find_faces(images_rgb: Sequence[np.ndarray]) -> list[Face | None]:
         For each image its largest face, or None.
     """
     found: list[Face | None] = [None] * len(images_rgb)
-    for side_px in _SEARCH_SIDES_PX:
+    for side_px in SEARCH_SIDES_PX:
         missing = [i for i, face in enumerate(found) if face is None]
         if missing:
-            faces = _detect([images_rgb[i] for i in missing], side_px)
+            faces = _search([images_rgb[i] for i in missing], side_px)
             for i, ranked in zip(missing, faces, strict=True):
                 found[i] = ranked[0] if ranked else None
     return found
 
 
-def find_all_faces(images_rgb: Sequence[np.ndarray]) -> list[list[Face]]:
-    """Finds every face of each image, uint8 `[height, width, 3]`, the largest first.
+def find_all_faces(
+    images_rgb: Sequence[np.ndarray], detect: Detect | None = None
+) -> list[list[Face]]:
+    """Finds every face of each image, the largest first.
 
     A picture of one person gets the very face of `find_faces`, so that it is cropped as the data
     sets are; a crowd is searched on the larger canvas, down to a 25th of its longer side.
+
+    Args:
+        images_rgb: uint8 `[height, width, 3]` each, of any sizes.
+        detect: A faster detector than that of the package `mtcnn`, with its answers.
     """
-    crowds = _detect(images_rgb, _SEARCH_SIDES_PX[-1])
+    small_side, large_side = SEARCH_SIDES_PX
+    crowds = _search(images_rgb, large_side, detect)
     alone = [i for i, faces in enumerate(crowds) if len(faces) < 2]
     if alone:
-        for i, face in zip(alone, find_faces([images_rgb[i] for i in alone]), strict=True):
-            crowds[i] = [face] if face else crowds[i]
+        portraits = _search([images_rgb[i] for i in alone], small_side, detect)
+        for i, portrait in zip(alone, portraits, strict=True):
+            crowds[i] = portrait[:1] or crowds[i]
     return crowds
 
 
@@ -139,7 +150,7 @@ def face_square(landmarks: np.ndarray, margin: float) -> tuple[np.ndarray, float
     eyes, mouth = (left_eye + right_eye) / 2, (mouth_left + mouth_right) / 2
     across, down = right_eye - left_eye, mouth - eyes
     size = max(2.0 * math.hypot(*across), 1.8 * math.hypot(*down), 1.0)
-    return eyes + _CENTER_TO_MOUTH * down, size * (1 + margin), math.atan2(across[1], across[0])
+    return eyes + CENTER_TO_MOUTH * down, size * (1 + margin), math.atan2(across[1], across[0])
 
 
 def center_crop(image_rgb: np.ndarray, size_px: int = CROP_SIZE_PX) -> np.ndarray:
@@ -165,17 +176,23 @@ def center_box(width_px: int, height_px: int) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def _detect(images_rgb: Sequence[np.ndarray], side_px: int) -> list[list[Face]]:
+def _search(
+    images_rgb: Sequence[np.ndarray], side_px: int, detect: Detect | None = None
+) -> list[list[Face]]:
     """Searches every image on a canvas of `side_px`; faces come largest first."""
     canvases, scales = zip(*(_on_canvas(image, side_px) for image in images_rgb), strict=True)
-    # Rows of image index, box, confidence, the landmarks' x, the landmarks' y. The rounded values
-    # of the other output type would turn a face by a degree or two.
-    rows = _detector().detect_faces(list(canvases), box_format='xyxy', output_type='numpy')
+    rows = (detect or detect_with_package)(canvases)
     found: list[list[Face]] = [[] for _ in images_rgb]
     for row in rows:
         i = int(row[0])
         found[i].append(_to_face(row, scales[i], images_rgb[i].shape))
     return [sorted(faces, key=lambda face: -face.area) for faces in found]
+
+
+def detect_with_package(canvases: Sequence[np.ndarray]) -> np.ndarray:
+    """Finds the faces of canvases, uint8 `[side, side, 3]`: a `Detect` of the package `mtcnn`."""
+    # The rounded values of the other output type would turn a face by a degree or two.
+    return _detector().detect_faces(list(canvases), box_format='xyxy', output_type='numpy')
 
 
 @functools.cache
@@ -198,7 +215,7 @@ def _on_canvas(image_rgb: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndar
     scale = side_px / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas = np.full((side_px, side_px, 3), _CANVAS_GREY, np.uint8)
+    canvas = np.full((side_px, side_px, 3), CANVAS_GREY, np.uint8)
     canvas[: size[1], : size[0]] = cv2.resize(image_rgb, size, interpolation=method)
     return canvas, np.array([size[0] / width, size[1] / height])
 

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.stats
 
 from fer_keras.evaluation.metrics import people
+from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
 from fer_keras.run_dir import RunDir
 
 _RESAMPLES = 10_000
@@ -86,6 +87,7 @@ def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: There are none.
+        ValueError: The probabilities are not of the classes that their columns name.
     """
     is_file = os.path.isfile(run)
     path = run if is_file else os.path.join(RunDir(run).report_dir(evaluation), 'predictions.csv')
@@ -94,7 +96,9 @@ def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
             f'No predictions in {path}. Make them with: python -m fer_keras.evaluate '
             f'--run_dir={run} --target=NAME/CONFIG --target_split=test'
         )
-    return pd.read_csv(path, dtype={'subject_id': str}, keep_default_na=False)
+    rows = pd.read_csv(path, dtype={'subject_id': str}, keep_default_na=False)
+    _require_own_order(rows, path)
+    return rows
 
 
 def _compare_two(
@@ -141,6 +145,21 @@ def _correct(rows: pd.DataFrame) -> np.ndarray:
 
 def _by_image(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(['subject_id', 'file_name', 'label'], ignore_index=True)
+
+
+def _require_own_order(rows: pd.DataFrame, path: str) -> None:
+    names = label_names_of(rows)
+    if not names:
+        return
+    largest = rows[[PROBABILITY.format(name) for name in names]].to_numpy().argmax(axis=1)
+    differing = int((np.array(names)[largest] != rows['predicted'].to_numpy()).sum())
+    if differing:
+        raise ValueError(
+            f'In {path}, `predicted` must name the class of the largest probability. Received: '
+            f'another one in {differing} of {len(rows)} rows, so that the probabilities are of '
+            f'another order of labels than their columns, {names}. Predict again with: python -m '
+            'fer_keras.evaluate --run_dir=RUN'
+        )
 
 
 def _require_same_images(

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from fer_keras.evaluation.saliency_pictures import overlay
-from fer_keras.models.classifier import build_explainer
+from fer_keras.models.classifier import build_explainer, decision_kernel
 
 
 def build_grad_cam(model: keras.Model) -> keras.Model:
@@ -18,7 +18,8 @@ def build_grad_cam(model: keras.Model) -> keras.Model:
     keeps what is positive (Selvaraju et al. 2017, ICCV, equations 1 and 2). Our head is an average
     and a linear layer, so that mean is the kernel of the linear layer, up to the factor
     1 / (height * width) that a division by the maximum removes (there, section 3.1): no gradient
-    is needed, and every backbone will do.
+    is needed, and every backbone will do. Of a classifier with a shallow branch it explains the
+    backbone's decision alone.
 
     Args:
         model: From `models.classifier`.
@@ -29,7 +30,7 @@ def build_grad_cam(model: keras.Model) -> keras.Model:
     """
     explainer = build_explainer(model)
     feature_maps = ops.cast(model.get_layer('features').input, 'float32')
-    kernel = model.get_layer('probabilities').kernel
+    kernel = decision_kernel(model)
     grad_cam = ops.relu(ops.tensordot(feature_maps, ops.convert_to_tensor(kernel), axes=1))
     return keras.Model(model.input, {**explainer.output, 'grad_cam': grad_cam}, name='grad_cam')
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -18,7 +21,7 @@ def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
     """
     totals = counts.sum(axis=1).to_numpy()[:, None]
     shares = counts.to_numpy() / np.maximum(totals, 1)
-    side = 2.5 + 0.65 * len(counts)
+    side = 2.2 + 0.45 * len(counts)
     figure, axes = plt.subplots(figsize=(side + 0.8, side), layout='constrained')
     # Cividis reads the same to people who cannot tell red from green.
     picture = axes.imshow(shares, cmap='cividis', vmin=0, vmax=1)
@@ -32,12 +35,21 @@ def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def draw_recall(recall: dict[str, float], title: str) -> Figure:
-    """Draws a bar a class, in [0, 1]."""
+def draw_recall(
+    recall: Mapping[str, float], title: str, intervals: Mapping[str, Sequence[float]] | None = None
+) -> Figure:
+    """Draws a bar a class, in [0, 1], with its interval where there is one."""
     figure, axes = plt.subplots(figsize=(6, 1 + 0.4 * len(recall)), layout='constrained')
-    bars = axes.barh(list(recall), list(recall.values()), color='#0072b2')
+    ends = [(intervals or {}).get(name, (value, value)) for name, value in recall.items()]
+    errors = [
+        [max(0.0, value - low) for (low, _), value in zip(ends, recall.values(), strict=True)],
+        [max(0.0, high - value) for (_, high), value in zip(ends, recall.values(), strict=True)],
+    ]
+    bars = axes.barh(
+        list(recall), list(recall.values()), xerr=errors, color='#56b4e9', ecolor='0.2', capsize=3
+    )
     axes.bar_label(bars, fmt='%.2f', padding=3)
-    axes.set(xlim=(0, 1.1), xlabel='recall', title=title)
+    axes.set(xlim=(0, 1.15), xlabel='recall, 95 % over people', title=title)
     axes.invert_yaxis()
     return figure
 
@@ -75,4 +87,77 @@ def draw_reliability(bins: pd.DataFrame, title: str) -> Figure:
     axes.scatter(bins['confidence'], bins['accuracy'], sizes, color='#0072b2', label='classifier')
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='confidence', ylabel='accuracy', title=title)
     axes.legend(loc='upper left')
+    return figure
+
+
+def draw_slices(slices: pd.DataFrame, overall: float, title: str) -> Figure:
+    """Draws accuracy and interval of each slice; those of few people are hollow.
+
+    Args:
+        slices: From `metrics.slices`, with at least one row.
+        overall: Accuracy of all the images, a dashed line.
+        title: Title.
+    """
+    figure, axes = plt.subplots(figsize=(6, 1.2 + 0.3 * len(slices)), layout='constrained')
+    for position, row in enumerate(slices.to_dict('records')):
+        axes.plot([row['low'], row['high']], [position] * 2, color='#0072b2')
+        face = 'white' if row['is_small'] else '#0072b2'
+        axes.plot(row['accuracy'], position, 'o', color='#0072b2', markerfacecolor=face)
+    axes.axvline(overall, color='0.5', linestyle='--', label='all images')
+    labels = [f'{row["slice"]}: {row["value"]}' for row in slices.to_dict('records')]
+    axes.set_yticks(range(len(slices)), labels)
+    axes.set(xlim=(0, 1), xlabel='accuracy, 95 % over people', title=title)
+    axes.invert_yaxis()
+    axes.legend()
+    return figure
+
+
+def draw_cross_matrix(shares: pd.DataFrame, texts: pd.DataFrame, title: str) -> Figure:
+    """Draws the accuracy of every source (row) on every target (column) as a heat map.
+
+    Args:
+        shares: Accuracies in [0, 1], `[sources, targets]`; NaN is left white.
+        texts: What is written into each cell.
+        title: Title.
+    """
+    rows, columns = shares.shape
+    size = (2.6 + 1.3 * columns, 1.6 + 0.6 * rows)
+    figure, axes = plt.subplots(figsize=size, layout='constrained')
+    picture = axes.imshow(shares.to_numpy(float), cmap='cividis', vmin=0, vmax=1, aspect='auto')
+    for (row, column), share in np.ndenumerate(shares.to_numpy(float)):
+        if not np.isnan(share):
+            color = 'black' if share > 0.5 else 'white'
+            text = str(texts.iat[row, column])
+            axes.text(column, row, text, ha='center', va='center', color=color, fontsize=9)
+    axes.set_xticks(range(columns), shares.columns, rotation=20, ha='right')
+    axes.set_yticks(range(rows), shares.index)
+    axes.set(xlabel='tested on', ylabel='trained on', title=title)
+    figure.colorbar(picture, label='accuracy', shrink=0.8)
+    return figure
+
+
+def draw_histories(histories: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
+    """Draws validation loss and accuracy of many runs, those of one variant in one colour.
+
+    Args:
+        histories: Variant and history of each run.
+    """
+    variants = list(dict.fromkeys(variant for variant, _ in histories))
+    # Steps of one ramp, and dashes: to be told apart without telling red from green.
+    shades = plt.get_cmap('cividis')(np.linspace(0, 0.9, len(variants)))
+    dashes: tuple[Literal['-', '--', ':', '-.'], ...] = ('-', '--', ':', '-.')
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout='constrained')
+    for axis, name in zip(axes, ('loss', 'accuracy'), strict=True):
+        for variant, history in histories:
+            number = variants.index(variant)
+            color, dash = shades[number], dashes[number % len(dashes)]
+            epochs, values = history['epoch'] + 1, history[f'val_{name}']
+            axis.plot(epochs, values, color=color, linestyle=dash, linewidth=1.2)
+        axis.set(xlabel='epoch', ylabel=f'validation {name}')
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    lines = [
+        plt.Line2D([], [], color=shades[number], linestyle=dashes[number % len(dashes)])
+        for number in range(len(variants))
+    ]
+    figure.legend(lines, variants, loc='outside lower center', ncols=min(4, len(variants)))
     return figure

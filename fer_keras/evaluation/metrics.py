@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk_metrics
 
-from fer_keras.evaluation.predictions import PROBABILITY
+from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
 from fer_keras.evaluation.statistics import bootstrap_over_subjects
 
 SLICES = ('gender', 'group', 'camera', 'gaze', 'age', 'detected')
@@ -35,7 +35,7 @@ def summarize(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
     """
     present = [name for name in names if (rows['label'] == name).any()]
     correct = (rows['label'] == rows['predicted']).to_numpy()
-    among_present = _decide_among(rows, present)
+    among_present = decide_among(rows, present)
     probabilities = rows[[PROBABILITY.format(name) for name in names]].to_numpy()
     truth = np.array([names.index(label) for label in rows['label']])
     per_class = sk_metrics.precision_recall_fscore_support(
@@ -82,17 +82,22 @@ def reliability(rows: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
         A row for each bin that is not empty: `confidence` and `accuracy` (means, in [0, 1]) and
         `images`.
     """
-    columns = [column for column in rows if str(column).startswith(PROBABILITY.format(''))]
+    table = reliability_bins(rows, bins)
+    means = table.groupby('bin').mean()
+    return means.assign(images=table.groupby('bin').size()).reset_index(drop=True)
+
+
+def reliability_bins(rows: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
+    """A row an image: its `bin`, its `confidence`, and `accuracy`, 1 where it was recognised."""
+    columns = [PROBABILITY.format(name) for name in label_names_of(rows)]
     confidence = rows[columns].max(axis=1)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             'bin': np.minimum((confidence * bins).astype(int), bins - 1),
             'confidence': confidence,
             'accuracy': (rows['label'] == rows['predicted']).astype(float),
         }
     )
-    means = table.groupby('bin').mean()
-    return means.assign(images=table.groupby('bin').size()).reset_index(drop=True)
 
 
 def calibration_error(bins: pd.DataFrame) -> float:
@@ -163,7 +168,8 @@ def _mean_roc_auc(truth: np.ndarray, probabilities: np.ndarray) -> float | None:
     return float(np.mean(areas)) if areas else None
 
 
-def _decide_among(rows: pd.DataFrame, present: Sequence[str]) -> np.ndarray:
+def decide_among(rows: pd.DataFrame, present: Sequence[str]) -> np.ndarray:
+    """The most probable of the classes `present`, for each image, the others masked out."""
     columns = [PROBABILITY.format(name) for name in present]
     return np.array(present)[np.argmax(rows[columns].to_numpy(), axis=1)]
 

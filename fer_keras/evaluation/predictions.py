@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from fer_keras.config import DataConfig
+from fer_keras.decoding import decode_upright
 from fer_keras.input_pipeline import DESCRIPTIONS, Source, evaluation_batches
 from fer_keras.predictor import Predictor
 
@@ -42,12 +42,16 @@ def predict_split(
 
 def predict_split_with(predictor: Predictor, source: Source) -> pd.DataFrame:
     """As `predict_split`, for whatever `predictor.load` opens, such as a SavedModel."""
-    images = source.examples.map(
-        lambda e: tf.io.decode_image(e['image'], channels=3, expand_animations=False)
-    )
+    images = source.examples.map(lambda example: decode_upright(example['image']))
     answers = predictor.predict_crops(list(images.as_numpy_iterator()))
     columns = [PROBABILITY.format(name) for name in predictor.names]
     return _table(answers[columns].to_numpy(), source, predictor.names)
+
+
+def label_names_of(rows: pd.DataFrame) -> list[str]:
+    """The names of the classes of a table of predictions, in its order."""
+    prefix = PROBABILITY.format('')
+    return [str(name).removeprefix(prefix) for name in rows if str(name).startswith(prefix)]
 
 
 def _table(probabilities: np.ndarray, source: Source, names: Sequence[str]) -> pd.DataFrame:

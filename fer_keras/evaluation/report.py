@@ -13,20 +13,38 @@ import tensorflow_datasets as tfds
 from rich.console import Console
 from rich.table import Table
 
-from fer_keras.config import DataConfig, RunConfig
+from fer_keras.config import DataConfig, RunConfig, fields_of
 from fer_keras.evaluation import figures
+from fer_keras.evaluation.document import write_document
+from fer_keras.evaluation.duplicates import find_duplicates, hash_pictures
+from fer_keras.evaluation.examples import (
+    draw_examples,
+    random_sample,
+    remove_examples,
+    worst_errors,
+)
+from fer_keras.evaluation.intervals import intervals, resampled_metrics
 from fer_keras.evaluation.metrics import (
     confusion_matrix,
+    decide_among,
     reliability,
     slices,
     summarize,
     top_confusions,
 )
 from fer_keras.evaluation.predictions import predict_split, predict_split_with
-from fer_keras.input_pipeline import Source, open_dataset, read_split
+from fer_keras.evaluation.run_document import Findings, describe_run
+from fer_keras.input_pipeline import (
+    Source,
+    open_dataset,
+    open_sources,
+    read_split,
+    require_canonical_order,
+)
 from fer_keras.models.classifier import load_classifier
 from fer_keras.predictor import Predictor
 from fer_keras.run_dir import RunDir
+from fer_keras.training.environment import describe_environment
 
 
 def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]:
@@ -37,21 +55,56 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
 
     Raises:
         FileNotFoundError: The run has no model, or the target is not prepared.
-        ValueError: The target shares no class with the model.
+        ValueError: The target shares no class with the model, or the labels are of another order.
     """
     model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
+    require_canonical_order(names, run_dir.labels_file)
     target = open_dataset(run.data.target_name, run.data.data_dir)
     source = _read_target(target, run.data, names, run.model.maps_folder)
     rows = predict_split(model, source, run.data, names)
-    return _report(rows, names, target, run.data, report_dir)
+    os.makedirs(report_dir, exist_ok=True)
+    remove_examples(report_dir)
+    worst, sample = [], []
+    if run.data.report_images:
+        chosen = worst_errors(rows), random_sample(rows)
+        drawn = draw_examples(model, source, run.data, rows, [*chosen[0], *chosen[1]], report_dir)
+        worst, sample = drawn[: len(chosen[0])], drawn[len(chosen[0]) :]
+    with open(run_dir.environment_file, encoding='utf-8') as file:
+        environments = {'training': json.load(file), 'test': describe_environment([target])}
+    metrics = _summarize(rows, names, target, run.data) | {'parameters': model.count_params()}
+    findings = Findings(
+        metrics=metrics,
+        slices=slices(rows),
+        duplicates=_find_duplicates(run.data, names, source),
+        pictures=_draw(rows, metrics, report_dir, run_dir.history_file),
+        worst=worst,
+        sample=sample,
+        configuration=fields_of(run),
+        environments=environments,
+    )
+    write_report(report_dir, findings, rows)
+    return metrics
 
 
 def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> dict[str, Any]:
     """As `evaluate`, for whatever `predictor.load` opens: it knows its classes and image size."""
     target = open_dataset(data.target_name, data.data_dir)
     rows = predict_split_with(predictor, _read_target(target, data, predictor.names))
-    return _report(rows, predictor.names, target, data, report_dir)
+    os.makedirs(report_dir, exist_ok=True)
+    metrics = _summarize(rows, predictor.names, target, data)
+    findings = Findings(
+        metrics=metrics,
+        slices=slices(rows),
+        duplicates=None,
+        pictures=_draw(rows, metrics, report_dir),
+        worst=(),
+        sample=(),
+        configuration={},
+        environments={'test': describe_environment([target])},
+    )
+    write_report(report_dir, findings, rows)
+    return metrics
 
 
 def _fold(data: DataConfig) -> int:
@@ -65,55 +118,82 @@ def _read_target(
     return read_split([target], data.target_split, names, maps_folder, _fold(data))
 
 
-def _report(
-    rows: pd.DataFrame,
-    names: Sequence[str],
-    target: tfds.core.DatasetBuilder,
-    data: DataConfig,
-    report_dir: str,
+def _find_duplicates(data: DataConfig, names: Sequence[str], tested: Source) -> pd.DataFrame:
+    """Between the test and what trained and validated; nothing else could inflate a number."""
+    sources, found = open_sources(data), []
+    test = hash_pictures(f'{data.target_name} {data.target_split}', tested.examples)
+    for split in ('train', 'validation'):
+        known = read_split(sources, split, names, fold=data.fold)
+        place = f'{data.source} {split}'
+        found.append(find_duplicates([hash_pictures(place, known.examples), test]))
+    return pd.concat(found, ignore_index=True)
+
+
+def _summarize(
+    rows: pd.DataFrame, names: Sequence[str], target: tfds.core.DatasetBuilder, data: DataConfig
 ) -> dict[str, Any]:
     split = data.target_split
     left_out = _count(target, split) - len(rows) if _fold(data) < 0 else 0
-    metrics = summarize(rows, names) | {
+    return summarize(rows, names) | {
+        'classes': list(names),
+        'intervals': intervals(resampled_metrics(rows, names)),
         'target': target.info.full_name,
         'target_split': split,
         'images_of_other_classes_left_out': left_out,
+        'top_confusions': top_confusions(confusion_matrix(rows, names)),
     }
-    counts = confusion_matrix(rows, names)
-    metrics['top_confusions'] = top_confusions(counts)
-    write_report(report_dir, metrics, rows, counts)
-    return metrics
 
 
-def write_report(
-    report_dir: str, metrics: dict[str, Any], rows: pd.DataFrame, counts: pd.DataFrame
-) -> None:
-    """Writes the numbers, every prediction and the pictures."""
-    os.makedirs(report_dir, exist_ok=True)
-    rows.to_csv(os.path.join(report_dir, 'predictions.csv'), index=False)
-    counts.to_csv(os.path.join(report_dir, 'confusion_matrix.csv'))
+def _draw(
+    rows: pd.DataFrame, metrics: dict[str, Any], report_dir: str, history_file: str = ''
+) -> dict[str, str]:
+    """Draws the pictures of the report; returns their files by name."""
+    names, absent = metrics['classes'], metrics['classes_absent']
     title = f'{metrics["target"]}, {metrics["target_split"]}: {metrics["accuracy"]:.1%}'
     recall = {name: values['recall'] for name, values in metrics['per_class'].items()}
-    pd.Series(recall, name='recall').to_csv(
-        os.path.join(report_dir, 'recall.csv'), index_label='class'
-    )
-    _save(figures.draw_confusion_matrix(counts, title), report_dir, 'confusion_matrix.png')
-    _save(figures.draw_recall(recall, title), report_dir, 'recall.png')
-    bins = reliability(rows)
-    bins.to_csv(os.path.join(report_dir, 'reliability.csv'), index=False)
-    _save(figures.draw_reliability(bins, title), report_dir, 'reliability.png')
-    slices(rows).to_csv(os.path.join(report_dir, 'slices.csv'), index=False)
+    ends = {name: metrics['intervals'].get(f'recall {name}', (v, v)) for name, v in recall.items()}
+    drawn = {
+        'confusion_matrix': figures.draw_confusion_matrix(confusion_matrix(rows, names), title),
+        'recall': figures.draw_recall(recall, title, ends),
+        'reliability': figures.draw_reliability(reliability(rows), title),
+    }
+    if absent:
+        present = [name for name in names if name not in absent]
+        masked = confusion_matrix(rows.assign(predicted=decide_among(rows, present)), present)
+        title = f'among the classes of the images: {metrics["accuracy_among_present"]:.1%}'
+        drawn['confusion_among_present'] = figures.draw_confusion_matrix(masked, title)
+    found = slices(rows)
+    if len(found):
+        drawn['slices'] = figures.draw_slices(found, metrics['accuracy'], '')
+    if os.path.isfile(history_file):
+        drawn['history'] = figures.draw_history(pd.read_csv(history_file))
+    for name, figure in drawn.items():
+        figure.savefig(os.path.join(report_dir, f'{name}.png'), dpi=120)
+        plt.close(figure)
+    return {name: f'{name}.png' for name in drawn}
+
+
+def write_report(report_dir: str, findings: Findings, rows: pd.DataFrame) -> None:
+    """Writes every prediction, the tables and the report."""
+    metrics = dict(findings.metrics)
+    rows.to_csv(os.path.join(report_dir, 'predictions.csv'), index=False)
+    recall = {name: values['recall'] for name, values in metrics['per_class'].items()}
+    tables = {
+        'confusion_matrix': confusion_matrix(rows, metrics['classes']).reset_index(),
+        'recall': pd.Series(recall, name='recall').rename_axis('class').reset_index(),
+        'reliability': reliability(rows),
+        'slices': findings.slices,
+    }
+    if findings.duplicates is not None:
+        tables['duplicates'] = findings.duplicates
+    for name, table in tables.items():
+        table.to_csv(os.path.join(report_dir, f'{name}.csv'), index=False)
+    write_document(describe_run(findings), report_dir)
     # Last: whoever finds it may trust that the rest is there.
     path = os.path.join(report_dir, 'metrics.json')
     with open(f'{path}.unfinished', 'w', encoding='utf-8') as file:
         json.dump(metrics, file, indent=2)
     os.replace(f'{path}.unfinished', path)
-
-
-def write_history_figure(run_dir: RunDir) -> None:
-    """Draws the learning curves beside the report."""
-    history = pd.read_csv(run_dir.history_file)
-    _save(figures.draw_history(history), run_dir.report_dir(), 'history.png')
 
 
 def print_report(metrics: dict[str, Any], report_dir: str) -> None:
@@ -143,7 +223,7 @@ def print_report(metrics: dict[str, Any], report_dir: str) -> None:
             'not trained on were left out',
         )
     for name in sorted(os.listdir(report_dir)):
-        if name.endswith(('.png', '.json')):
+        if name.endswith(('.png', '.json', '.html')):
             console.print(os.path.join(report_dir, name))
 
 
@@ -151,8 +231,3 @@ def _count(builder: Any, split: str) -> int:
     splits = builder.info.splits
     chosen = splits.values() if split == 'all' else [splits[split]]
     return sum(part.num_examples for part in chosen)
-
-
-def _save(figure: Any, directory: str, name: str) -> None:
-    figure.savefig(os.path.join(directory, name), dpi=120)
-    plt.close(figure)

@@ -27,7 +27,7 @@ class Backbone:
 
 # Keras Applications keep 0.99 or 0.999, made for a million steps. Fine-tuning takes some hundred,
 # in which such averages never leave ImageNet's: validation would see another network than training.
-_BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_MOMENTUM = 0.9
 
 _apps = keras.applications
 
@@ -88,7 +88,7 @@ def build_backbone(name: str, *, image_size_px: int, weights: str) -> keras.Mode
     )
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = _BATCH_NORM_MOMENTUM
+            layer.momentum = BATCH_NORM_MOMENTUM
     # Renamed here: some constructors look their blocks up by the name they are given.
     model.name = 'backbone'
     return model

@@ -10,9 +10,14 @@ from keras import ops
 
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
+from fer_keras.models.branches import DecideTogether
 from fer_keras.models.fusion import build_fusion
+from fer_keras.models.gradients import LUMA, NormalizedGradients, OrientationHistograms
 from fer_keras.models.saliency import build_saliency_model
 from fer_keras.models.saliency_layers import MapChannel
+
+# Of thousands of histogram values, each of which alone says little.
+_SHALLOW_DROPOUT = 0.5
 
 
 def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: int) -> keras.Model:
@@ -29,7 +34,8 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         a fourth channel in [0, 255]. `config.crop` of its side, about the centre, is all that the
         network sees: the layer `face`, float32 `[batch, face_size, face_size, 3]`. Its layers
         `saliency_map` and `attended_image` (where there is a saliency model), `backbone` and
-        `features` are named for whoever looks inside.
+        `features` are named for whoever looks inside. With `config.shallow_branch` a linear
+        classifier of histograms of oriented gradients decides together with the backbone.
 
     Raises:
         ValueError: Fewer than two classes, or an unknown or impossible choice in `config`.
@@ -42,18 +48,19 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
     image = keras.Input((image_size_px, image_size_px, channels), name='image')
     face_size_px = round(image_size_px * config.crop)
     face = keras.layers.CenterCrop(face_size_px, face_size_px, dtype='float32', name='face')(image)
-    x = _attend(face, config, face_size_px)
-    x = _as_color(x, config.color)
-    x = get_backbone(config.backbone).preprocess(x)
+    attended = _attend(face, config, face_size_px)
+    x = get_backbone(config.backbone).preprocess(_as_color(attended, config.color))
     backbone = build_backbone(
         config.backbone, image_size_px=face_size_px, weights=config.backbone_weights
     )
     x = keras.layers.GlobalAveragePooling2D(name='features')(backbone(x))
     x = keras.layers.Dropout(config.dropout, name='dropout')(x)
-    # float32 whatever the precision: softmax and the loss need its range.
-    probabilities = keras.layers.Dense(
-        num_classes, activation='softmax', dtype='float32', name='probabilities'
-    )(x)
+    if config.shallow_branch:
+        deep = _decide(x, num_classes, name='deep')
+        shallow = _shallow_branch(attended, num_classes)
+        probabilities = DecideTogether(name='probabilities')([deep, shallow])
+    else:
+        probabilities = _decide(x, num_classes, name='probabilities')
     return keras.Model(image, probabilities, name='classifier')
 
 
@@ -72,10 +79,15 @@ def load_classifier(path: str) -> keras.Model:
 
 
 def freeze_for_stage(model: keras.Model, *, train_backbone: bool) -> None:
-    """Freezes or frees the backbone. The saliency model stays frozen in both stages."""
+    """Freezes or frees the backbone, and with it a saliency model that is trained along.
+
+    Any other saliency model stays frozen in both stages.
+    """
     model.get_layer('backbone').trainable = train_backbone
     if has_saliency(model):
-        model.get_layer('saliency_map').trainable = False
+        saliency_model = model.get_layer('saliency_map')
+        parts = {layer.name for layer in getattr(saliency_model, 'layers', ())}
+        saliency_model.trainable = train_backbone and 'attention' in parts
 
 
 def has_saliency(model: keras.Model) -> bool:
@@ -116,16 +128,46 @@ def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
     saliency_model = build_saliency_model(
         config.saliency,
         image_size_px=face_size_px,
-        weights=config.saliency_weights or None,
+        weights=_saliency_weights(config),
         name='saliency_map',
     )
     saliency_model.trainable = False
     return fusion([face, saliency_model(face)])
 
 
+def _decide(features: Any, num_classes: int, *, name: str) -> Any:
+    # float32 whatever the precision: softmax and the loss need its range.
+    return keras.layers.Dense(num_classes, activation='softmax', dtype='float32', name=name)(
+        features
+    )
+
+
+def _shallow_branch(image: Any, num_classes: int) -> Any:
+    """A linear decision on where which edges are, which a deep one with its average forgets."""
+    x = keras.layers.Flatten(name='histograms')(OrientationHistograms()(image))
+    x = keras.layers.Dropout(_SHALLOW_DROPOUT, name='shallow_dropout')(x)
+    return _decide(x, num_classes, name='shallow')
+
+
+def decision_kernel(model: keras.Model) -> keras.Variable:
+    """The kernel of the linear layer behind the backbone, `[channels, num_classes]`."""
+    names = {layer.name for layer in model.layers}
+    return model.get_layer('deep' if 'deep' in names else 'probabilities').kernel
+
+
+def _saliency_weights(config: ModelConfig) -> str | None:
+    """What the flags say; an attention map starts where a backbone of its kind does."""
+    starts_alike = config.saliency == 'attention' and config.backbone == 'mobilenet_v2'
+    if config.saliency_weights or not starts_alike or config.backbone_weights == 'none':
+        return config.saliency_weights or None
+    return config.backbone_weights
+
+
 def _as_color(image: Any, color: str) -> Any:
-    """Leaves RGB as it is, or repeats its luma (ITU-R BT.601) in three channels."""
+    """Leaves RGB as it is, repeats its luma in three channels, or takes the gradients."""
     if color == 'rgb':
         return image
-    luma = ops.sum(image * ops.array([0.299, 0.587, 0.114]), axis=-1, keepdims=True)
+    if color == 'gradients':
+        return NormalizedGradients(name='gradients')(image)
+    luma = ops.sum(image * ops.array(LUMA), axis=-1, keepdims=True)
     return ops.repeat(luma, 3, axis=-1)

@@ -7,8 +7,10 @@ which a learned 6x8 prior is added: exp(logit + W) is ML-Net's product with a pr
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
+from fer_keras.models.backbones import BATCH_NORM_MOMENTUM
 from fer_keras.models.mlnet import PRIOR_SIZE, interpolation_matrix
 from fer_keras.models.saliency_layers import ResizeMap, Size
 
@@ -81,6 +83,30 @@ def build_mlnet_light(size: Size = TRAINING_INPUT, *, name: str = 'mlnet_light')
         x = _fuse(x, encoder.get_layer(layer_name).output, channels, name=f'stride_{stride}')
     logits = layers.Conv2D(1, 1, dtype='float32', name='to_logit')(x)
     return keras.Model(image, LogPrior(name='prior')(logits), name=name)
+
+
+def build_attention(size: Size, encoder_weights: str | None) -> keras.Model:
+    """The same network, to be trained with a classifier instead of on fixations.
+
+    Its last convolution starts at zero, so that its map starts at one everywhere and training
+    begins with the image that the backbone knows.
+
+    Args:
+        size: As for `build_mlnet_light`.
+        encoder_weights: `imagenet`, a Keras MobileNetV2 file (alpha 1, no top), or None: random.
+
+    Returns:
+        A model named `attention`; shapes as `build_mlnet_light`.
+    """
+    network = build_mlnet_light(size, name='attention')
+    if encoder_weights:
+        load_imagenet_encoder(network, encoder_weights)
+    last = network.get_layer('to_logit')
+    last.set_weights([np.zeros(weight.shape) for weight in last.weights])
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = BATCH_NORM_MOMENTUM
+    return network
 
 
 def load_imagenet_encoder(network: keras.Model, weights_path: str) -> None:

@@ -13,7 +13,7 @@ import keras
 
 from fer_keras.models.external_saliency import PREFIX, external_saliency
 from fer_keras.models.mlnet import build_mlnet, direct_mlnet, letterboxed_mlnet
-from fer_keras.models.mlnet_light import build_mlnet_light, light_input_size
+from fer_keras.models.mlnet_light import build_attention, build_mlnet_light, light_input_size
 from fer_keras.models.saliency_layers import (
     CenterGaussian,
     DivideByMaximum,
@@ -38,12 +38,15 @@ class SaliencyKind:
         description: one line for people who choose.
         has_weights: whether `weights` means anything to it.
         shipped_weights: file inside the package, or None.
+        is_trained: whether it is trained with the classifier; its `weights` are then those that
+            its encoder starts from: `imagenet`, a MobileNetV2 file without the top, or none.
     """
 
     build: Callable[[Any, str | None], Any]
     description: str
     has_weights: bool = False
     shipped_weights: str | None = None
+    is_trained: bool = False
 
 
 def build_saliency_model(
@@ -96,8 +99,10 @@ def _weights_path(name: str, kind: SaliencyKind, weights: str | None) -> str | N
         if weights:
             raise ValueError(f'Saliency {name!r} has no weights. Received: weights={weights!r}.')
         return None
-    if weights == RANDOM_WEIGHTS:
+    if weights == RANDOM_WEIGHTS or (kind.is_trained and not weights):
         return None
+    if kind.is_trained and weights == 'imagenet':
+        return weights
     if not weights and not kind.shipped_weights:
         raise FileNotFoundError(
             f'Saliency {name!r} ships no weights: give a `.weights.h5` file. To convert the '
@@ -137,8 +142,17 @@ def _mlnet_crop(image: Any, weights: str | None) -> Any:
 
 
 def _mlnet_light(image: Any, weights: str | None) -> Any:
-    size = light_input_size(tuple(image.shape[1:3]))
-    network = _load(build_mlnet_light(size), weights)
+    network = _load(build_mlnet_light(light_input_size(tuple(image.shape[1:3]))), weights)
+    return _map_of_logits(image, network)
+
+
+def _attention(image: Any, weights: str | None) -> Any:
+    network = build_attention(light_input_size(tuple(image.shape[1:3])), weights)
+    return _map_of_logits(image, network)
+
+
+def _map_of_logits(image: Any, network: keras.Model) -> Any:
+    size = tuple(network.input_shape[1:3])
     logits = network(ResizeMap(size, antialias=True, name='shrink')(image))
     return ExpOfLogits(name='saliency_map')(
         ResizeMap(tuple(image.shape[1:3]), name='resize_map')(logits)
@@ -167,6 +181,12 @@ SALIENCY_KINDS: dict[str, SaliencyKind] = {
         'multi-level MobileNetV2, shipped',
         has_weights=True,
         shipped_weights='mlnet_light.weights.h5',
+    ),
+    'attention': SaliencyKind(
+        _attention,
+        'the network of mlnet_light, trained with the classifier; one everywhere before that',
+        has_weights=True,
+        is_trained=True,
     ),
     'shuffled': SaliencyKind(
         _shuffled,

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 Size = tuple[int, int]
@@ -31,19 +32,34 @@ class ResizeMap(keras.layers.Layer):
     def call(self, images: Any) -> Any:
         if tuple(images.shape[1:3]) == self.size:
             return images
+        if self.antialias:
+            return self._average(ops.cast(images, 'float32'))
         return ops.image.resize(
-            images,
-            self.size,
-            interpolation='bilinear',
-            antialias=self.antialias,
-            data_format='channels_last',
+            images, self.size, interpolation='bilinear', data_format='channels_last'
         )
+
+    def _average(self, images: Any) -> Any:
+        """`ops.image.resize(antialias=True)` by operations that TFLite and ONNX have."""
+        _, height, width, channels = images.shape
+        rows = ops.reshape(images, (-1, height, width * channels))
+        rows = ops.matmul(_triangle_weights(height, self.size[0]), rows)
+        images = ops.reshape(rows, (-1, self.size[0], width, channels))
+        return ops.matmul(_triangle_weights(width, self.size[1]), images)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], *self.size, input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), 'size': self.size, 'antialias': self.antialias}
+
+
+def _triangle_weights(old_size: int, new_size: int) -> np.ndarray:
+    """float32 `[new, old]`: how much each old pixel is in a new one; rows sum to 1."""
+    scale = old_size / new_size
+    centers = (np.arange(new_size)[:, None] + 0.5) * scale
+    distance = np.abs(np.arange(old_size) + 0.5 - centers) / max(scale, 1.0)
+    weights = np.maximum(0.0, 1.0 - distance)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @keras.saving.register_keras_serializable(package='fer_keras')

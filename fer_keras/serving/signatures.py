@@ -4,28 +4,55 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
 from fer_keras.input_pipeline import decode, to_model_input
+from fer_keras.models.classifier import build_explainer
 from fer_keras.models.saliency_layers import MapOfAnother
+from fer_keras.serving.model_card import describe_model
+from fer_keras.serving.requests import decode_each
+from fer_keras.serving.warmup import write_warmup_requests
+from fer_keras.serving.whole_photos import add_photo_endpoint
+
+# A server's settings, for all versions: about a core's worth of small batches, no added waiting.
+BATCHING_FILE = 'batching_parameters.txt'
+_BATCHING = """\
+max_batch_size { value: 32 }
+batch_timeout_micros { value: 1000 }
+num_batch_threads { value: 4 }
+max_enqueued_batches { value: 100 }
+"""
+Answer = dict[str, tf.Tensor]
 
 
-def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -> str:
+def export_classifier(
+    model: keras.Model, names: Sequence[str], base_dir: str, *, card: str | None = None
+) -> str:
     """Writes the next version of a SavedModel, under a temporary name first.
 
     Signatures, each giving `probabilities` float32 `[batch, classes]`, `label` string `[batch]`,
     `score` float32 `[batch]` (of that label) and `label_names` string `[batch, classes]`:
 
-    - `serving_default`: `image_bytes`, string `[batch]`: JPEG or PNG files of face crops.
+    - `serving_default`: `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of face crops.
+    - `explain`: as the first; gives besides what the network sees, uint8 `face` and
+      `attended_image` `[batch, size, size, 3]`, RGB, and `saliency_map`, float32
+      `[batch, size, size, 1]` in [0, 1] (one everywhere in a model without saliency).
     - `predict_images`: `images`, uint8 `[batch, height, width, 3]`, RGB.
+    - `predict_float_images`: the same as float32 in [0, 255].
+
+    And `predict_photos` for whole photos: see `fer_keras.serving.whole_photos`.
+
+    Beside the graph lie `labels.txt`, `model_card.md` and, with the extra `serving`, requests that
+    a server runs before it takes others; beside the versions, settings for its batches.
 
     Args:
         model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.
         names: Label names in the model's order.
         base_dir: Folder that holds the numbered versions.
+        card: Text of `model_card.md`; a short one where there is none.
 
     Returns:
         The folder of the new version.
@@ -34,6 +61,31 @@ def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -
         ValueError: Another number of names than outputs, a model that reads saliency maps from a
             folder (a new photo has none), or the control `shuffled`.
     """
+    check_can_be_served(model)
+    if model.output_shape[-1] != len(names):
+        raise ValueError(
+            f'`names` must have one name an output. Received: {len(names)} names for '
+            f'{model.output_shape[-1]} outputs.'
+        )
+    os.makedirs(base_dir, exist_ok=True)
+    # TF Serving loads whatever has a number for a name, so the unfinished one has none.
+    unfinished = os.path.join(base_dir, f'unfinished.{os.getpid()}')
+    shutil.rmtree(unfinished, ignore_errors=True)
+    archive = make_archive(model, names)
+    add_photo_endpoint(archive, model, names)
+    archive.write_out(unfinished, verbose=False)
+    _write(os.path.join(unfinished, 'labels.txt'), ''.join(f'{name}\n' for name in names))
+    _write(os.path.join(unfinished, 'model_card.md'), card or describe_model(names))
+    write_warmup_requests(unfinished)
+    batching_file = os.path.join(base_dir, BATCHING_FILE)
+    # What somebody has tuned stays.
+    if not os.path.exists(batching_file):
+        _write(batching_file, _BATCHING)
+    return _claim_next_version(base_dir, unfinished)
+
+
+def check_can_be_served(model: keras.Model) -> None:
+    """Raises `ValueError` where a photo alone is not all that the model needs."""
     if model.input_shape[-1] != 3:
         raise ValueError(
             'A classifier must make its saliency maps itself to be served: a new photo has no map '
@@ -45,26 +97,65 @@ def export_classifier(model: keras.Model, names: Sequence[str], base_dir: str) -
             'A classifier must not depend on what else is in its batch to be served. Received: one '
             'of `saliency=shuffled`, which is a control for experiments only.'
         )
-    if model.output_shape[-1] != len(names):
-        raise ValueError(
-            f'`names` must have one name an output. Received: {len(names)} names for '
-            f'{model.output_shape[-1]} outputs.'
-        )
-    path = os.path.join(base_dir, str(_next_version(base_dir)))
-    # TF Serving loads whatever has a number for a name, so the unfinished one has none.
-    unfinished = f'{path}.unfinished'
-    shutil.rmtree(unfinished, ignore_errors=True)
-    _make_archive(model, names).write_out(unfinished, verbose=False)
-    os.rename(unfinished, path)
-    return path
 
 
-def _make_archive(model: keras.Model, names: Sequence[str]) -> keras.export.ExportArchive:
-    image_size_px = model.input_shape[1]
+def make_archive(model: keras.Model, names: Sequence[str]) -> keras.export.ExportArchive:
+    """The signatures of `export_classifier`, to which others can be added, not yet written."""
+    size = model.input_shape[1]
+    answer = _make_answer(names)
+    look = _trace(build_explainer(model), model.input_shape)
+
+    files = tf.TensorSpec([None], tf.string, name='image_bytes')
+    pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, name='images')
+    floats = tf.TensorSpec(pixels.shape, tf.float32, name='images')
+
+    # Functions of their own, so that they are traced and stored once for all signatures.
+    @tf.function(input_signature=[files], autograph=False)
+    def decode_faces(image_bytes: tf.Tensor) -> tf.Tensor:
+        result = tf.TensorSpec((size, size, 3), tf.float32)
+        return decode_each(image_bytes, lambda one: decode(one, size), result)
+
+    def serve_bytes(image_bytes: tf.Tensor) -> Answer:
+        return answer(look(decode_faces(image_bytes)))
+
+    def explain(image_bytes: tf.Tensor) -> Answer:
+        found = look(decode_faces(image_bytes))
+        pictures = {name: _to_pixels(found[name]) for name in ('face', 'attended_image')}
+        return {**answer(found), **pictures, 'saliency_map': found['saliency_map']}
+
+    def serve_images(images: tf.Tensor) -> Answer:
+        return answer(look(to_model_input(images, size)))
+
+    def serve_float_images(images: tf.Tensor) -> Answer:
+        return serve_images(_check_range(images))
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint('serving_default', serve_bytes, [files])
+    archive.add_endpoint('explain', explain, [files])
+    archive.add_endpoint('predict_images', serve_images, [pixels])
+    archive.add_endpoint('predict_float_images', serve_float_images, [floats])
+    return archive
+
+
+def _trace(explainer: keras.Model, shape: tuple[int | None, ...]) -> Callable[..., Answer]:
+    """One function for all signatures, each of which keeps the outputs that it needs."""
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
+    def look(images: tf.Tensor) -> Answer:
+        message = 'A request must hold at least one image. Received: none.'
+        check = tf.debugging.Assert(tf.shape(images)[0] > 0, [message], summarize=1)
+        with tf.control_dependencies([check]):
+            return explainer(tf.identity(images), training=False)
+
+    return look
+
+
+def _make_answer(names: Sequence[str]) -> Callable[[Answer], Answer]:
     label_names = tf.constant(list(names))
 
-    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = model(images, training=False)
+    def answer(found: Answer) -> Answer:
+        probabilities = found['probabilities']
         return {
             'probabilities': probabilities,
             'label': tf.gather(label_names, tf.argmax(probabilities, axis=-1)),
@@ -72,31 +163,40 @@ def _make_archive(model: keras.Model, names: Sequence[str]) -> keras.export.Expo
             'label_names': tf.tile(label_names[None], [tf.shape(probabilities)[0], 1]),
         }
 
-    def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        size = (image_size_px, image_size_px, 3)
-        images = tf.map_fn(
-            lambda one: decode(one, image_size_px),
-            image_bytes,
-            fn_output_signature=tf.TensorSpec(size, tf.float32),
-        )
-        return answer(images)
+    return answer
 
-    def serve_images(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(to_model_input(images, image_size_px))
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        'serving_default', serve_bytes, [tf.TensorSpec([None], tf.string, name='image_bytes')]
+def _check_range(images: tf.Tensor) -> tf.Tensor:
+    """Refuses NaN, values outside [0, 255], and images that somebody has scaled to [0, 1]."""
+    low, high = tf.reduce_min(images), tf.reduce_max(images)
+    is_scaled = (high > 0) & (high <= 1)
+    is_right = (low >= 0) & (high <= 255) & ~is_scaled | (tf.size(images) == 0)
+    message = tf.strings.format(
+        'images must be in [0, 255]. Received: {} to {}. Multiply images in [0, 1] by 255.',
+        (low, high),
     )
-    archive.add_endpoint(
-        'predict_images',
-        serve_images,
-        [tf.TensorSpec([None, None, None, 3], tf.uint8, name='images')],
-    )
-    return archive
+    with tf.control_dependencies([tf.debugging.Assert(is_right, [message], summarize=1)]):
+        return tf.identity(images)
 
 
-def _next_version(base_dir: str) -> int:
-    os.makedirs(base_dir, exist_ok=True)
-    return 1 + max((int(name) for name in os.listdir(base_dir) if name.isdigit()), default=0)
+def _to_pixels(image: tf.Tensor) -> tf.Tensor:
+    return tf.saturate_cast(tf.round(tf.cast(image, tf.float32)), tf.uint8)
+
+
+def _claim_next_version(base_dir: str, unfinished: str) -> str:
+    number = 1 + max((int(name) for name in os.listdir(base_dir) if name.isdigit()), default=0)
+    while True:
+        path = os.path.join(base_dir, str(number))
+        try:
+            os.rename(unfinished, path)
+            return path
+        except OSError:
+            # Another export was faster.
+            if not os.path.isdir(path):
+                raise
+            number += 1
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text)

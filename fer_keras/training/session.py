@@ -14,9 +14,9 @@ from fer_keras.config import RunConfig, TrainingConfig, as_flags
 from fer_keras.input_pipeline import (
     Source,
     evaluation_batches,
-    label_names,
     open_sources,
     read_split,
+    trained_label_names,
 )
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
@@ -60,7 +60,7 @@ def train(
         run.training.strategy, batch_size=run.data.batch_size, parts=run.training.accumulate
     )
     sources = open_sources(run.data)
-    names = label_names(sources)
+    names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
     if chief:
         run_dir.claim(as_flags(run))

@@ -99,6 +99,17 @@ def test_a_run_without_predictions_says_what_to_type(tmp_path):
         read_predictions(str(tmp_path), 'rafd_frontal_faces_all')
 
 
+def test_probabilities_of_another_label_order_are_refused(tmp_path):
+    rows = predictions(random_right(0.7))
+    happy = np.where(rows['predicted'] == 'happy', 0.8, 0.2)
+    rows = rows.assign(p_neutral=1 - happy, p_happy=happy)
+    rows.to_csv(tmp_path / 'right.csv', index=False)
+    assert len(read_predictions(str(tmp_path / 'right.csv'))) == 240
+    rows.assign(p_neutral=happy, p_happy=1 - happy).to_csv(tmp_path / 'swapped.csv', index=False)
+    with pytest.raises(ValueError, match='240 of 240 rows.*another order of labels'):
+        read_predictions(str(tmp_path / 'swapped.csv'))
+
+
 def test_the_command_compares_files_and_writes_the_table(tmp_path):
     for name, share in (('a', 0.5), ('b', 0.9), ('c', 0.5)):
         rows = predictions(random_right(share, ord(name)))

@@ -40,10 +40,13 @@ def test_grad_cam_is_what_the_gradients_of_the_paper_give():
         np.testing.assert_allclose(found[..., label], expected, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize('backbone', ['convnext_tiny', 'mobilenet_v3_small', 'vgg16'])
-def test_families_of_backbones_are_explained(backbone):
+@pytest.mark.parametrize('backbone', ['convnext_tiny', 'densenet121', 'vgg16'])
+def test_each_way_of_preprocessing_is_explained(backbone):
     assert backbone in BACKBONES
     model = build(backbone=backbone)
+    # Random weights may have evidence against every class and for none.
+    head = model.get_layer('probabilities')
+    head.kernel.assign(np.abs(head.kernel))
     found = build_grad_cam(model).predict(IMAGES, verbose=0)
     assert found['grad_cam'].shape[-1] == 3 and found['grad_cam'].max() > 0
     np.testing.assert_allclose(found['probabilities'], model.predict(IMAGES, verbose=0), rtol=1e-5)

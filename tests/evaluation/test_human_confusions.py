@@ -63,7 +63,8 @@ def test_a_table_of_another_form_is_refused(text, message, tmp_path):
 def test_the_command_prints_the_correlation(tmp_path):
     pairs = [(t, p) for t in NAMES for p in NAMES for _ in range(COUNTS.loc[t, p])]
     rows = pd.DataFrame(pairs, columns=['label', 'predicted']).assign(subject_id='1')
-    rows.assign(**{f'p_{name}': 0 for name in NAMES}).to_csv(tmp_path / 'run.csv', index=False)
+    certain = {f'p_{name}': (rows['predicted'] == name).astype(float) for name in NAMES}
+    rows.assign(**certain).to_csv(tmp_path / 'run.csv', index=False)
     COUNTS.to_csv(tmp_path / 'human.csv', index_label='true')
     command = [sys.executable, '-m', 'fer_keras.human_confusions']
     files = [str(tmp_path / name) for name in ('run.csv', 'human.csv')]

@@ -86,6 +86,27 @@ def test_grey_classifiers_cannot_tell_colours_of_one_luma_apart():
     )
 
 
+def test_a_classifier_of_gradients_is_saved_with_them(tmp_path):
+    model = build(color='gradients', saliency='center')
+    assert model.get_layer('gradients').output.shape == (None, 64, 64, 3)
+    model.save(tmp_path / 'model.keras')
+    again = load_classifier(str(tmp_path / 'model.keras'))
+    np.testing.assert_array_equal(
+        again.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0)
+    )
+
+
+def test_the_branches_decide_together_and_are_saved(tmp_path):
+    model = build(shallow_branch=True)
+    parts = [model.get_layer(name).output for name in ('deep', 'shallow', 'probabilities')]
+    deep, shallow, together = keras.Model(model.input, parts).predict(IMAGES, verbose=0)
+    expected = np.sqrt(deep * shallow)
+    np.testing.assert_allclose(together, expected / expected.sum(1, keepdims=True), rtol=1e-4)
+    model.save(tmp_path / 'model.keras')
+    again = load_classifier(str(tmp_path / 'model.keras'))
+    np.testing.assert_array_equal(again.predict(IMAGES, verbose=0), together)
+
+
 def test_the_head_stage_trains_only_the_head():
     model = build(saliency='center')
     freeze_for_stage(model, train_backbone=False)
@@ -95,6 +116,66 @@ def test_the_head_stage_trains_only_the_head():
     ]
     freeze_for_stage(model, train_backbone=True)
     assert len(model.trainable_weights) > 50
+
+
+@pytest.fixture(scope='module')
+def learned():
+    return build(saliency='attention')
+
+
+@pytest.fixture(scope='module')
+def frozen():
+    return build(saliency='mlnet_light')
+
+
+def test_attention_is_trained_with_the_backbone_and_other_saliency_never(learned, frozen):
+    for model, is_learned in ((learned, True), (frozen, False)):
+        freeze_for_stage(model, train_backbone=False)
+        assert not model.get_layer('saliency_map').trainable_weights
+        freeze_for_stage(model, train_backbone=True)
+        assert (len(model.get_layer('saliency_map').trainable_weights) > 100) == is_learned
+
+
+def test_training_moves_the_attention_from_one_everywhere(tmp_path):
+    model = build(saliency='attention', fusion='multiply')
+    before = build_explainer(model)(IMAGES)
+    np.testing.assert_array_equal(before['saliency_map'], np.ones((3, 64, 64, 1)))
+    np.testing.assert_array_equal(before['attended_image'], IMAGES)
+    freeze_for_stage(model, train_backbone=True)
+    model.compile(keras.optimizers.SGD(1.0), 'sparse_categorical_crossentropy', run_eagerly=True)
+    model.train_on_batch(IMAGES, np.array([0, 1, 2]))
+    model.save(tmp_path / 'model.keras')
+    after = build_explainer(model)(IMAGES)
+    saliency_map = keras.ops.convert_to_numpy(after['saliency_map'])
+    assert np.isfinite(saliency_map).all() and saliency_map.min() < 0.99 and saliency_map.max() == 1
+    again = load_classifier(str(tmp_path / 'model.keras'))
+    np.testing.assert_array_equal(again(IMAGES), after['probabilities'])
+
+
+def test_attention_costs_what_mlnet_light_costs(learned, frozen):
+    assert learned.count_params() == frozen.count_params()
+    encoders = [
+        model.get_layer('saliency_map').get_layer(name)
+        for model, name in ((learned, 'attention'), (frozen, 'mlnet_light'))
+    ]
+    assert [type(layer) for layer in encoders[0].layers] == [type(x) for x in encoders[1].layers]
+    assert encoders[0].input_shape == encoders[1].input_shape
+
+
+def test_attention_starts_where_a_backbone_of_its_kind_does(learned, tmp_path):
+    pretrained = keras.applications.MobileNetV2(
+        input_shape=(64, 64, 3), include_top=False, weights=None
+    )
+    path = str(tmp_path / 'mobilenet_v2.weights.h5')
+    pretrained.save_weights(path)
+    model = build(saliency='attention', backbone_weights=path)
+    encoder = model.get_layer('saliency_map').get_layer('attention')
+    for name in ('Conv1', 'block_6_expand'):
+        np.testing.assert_array_equal(
+            encoder.get_layer(name).kernel, pretrained.get_layer(name).kernel
+        )
+    other = learned.get_layer('saliency_map').get_layer('attention')
+    assert np.abs(other.get_layer('Conv1').kernel - encoder.get_layer('Conv1').kernel).max() > 0.01
 
 
 def test_one_class_is_refused():

@@ -7,7 +7,12 @@ import pytest
 from fer_keras.models import saliency
 from fer_keras.models.mlnet_light import build_mlnet_light, light_input_size
 from fer_keras.models.saliency import SALIENCY_KINDS, build_saliency_model
-from fer_keras.models.saliency_layers import CenterGaussian, DivideByMaximum, ExpOfLogits
+from fer_keras.models.saliency_layers import (
+    CenterGaussian,
+    DivideByMaximum,
+    ExpOfLogits,
+    ResizeMap,
+)
 
 CHEAP_KINDS = ('center', 'spectral_residual', 'mlnet_light', 'shuffled')
 
@@ -179,3 +184,11 @@ def test_a_saved_model_out_of_range_is_refused(tmp_path):
 def test_a_missing_saved_model_is_named():
     with pytest.raises(FileNotFoundError, match='saved_model.pb'):
         build_saliency_model('saved_model:/nowhere', image_size_px=32)
+
+
+@pytest.mark.parametrize('size', [(64, 64), (30, 20), (120, 48)])
+def test_averaging_while_shrinking_is_that_of_the_library(size):
+    images = np.random.default_rng(0).uniform(0, 255, (2, 96, 131, 3)).astype(np.float32)
+    options = {'interpolation': 'bilinear', 'antialias': True, 'data_format': 'channels_last'}
+    expected = keras.ops.image.resize(images, size, **options)
+    np.testing.assert_allclose(ResizeMap(size, antialias=True)(images), expected, atol=0.01)

@@ -1,36 +1,39 @@
 import dataclasses
+import os
+from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
-from fer_keras.input_pipeline import to_model_input
-from fer_keras.models.classifier import build_classifier
-from fer_keras.serving.signatures import export_classifier
+from fer_keras.input_pipeline import decode, to_model_input
+from fer_keras.models.classifier import build_classifier, load_classifier
+from fer_keras.serving import signatures as signatures_module
+from fer_keras.serving.signatures import BATCHING_FILE, export_classifier
+from fer_keras.serving.warmup import WARMUP_FILE
 from tests.fakes import BASIC, TINY_MODEL, png_bytes, random_images
 
-
-@pytest.fixture(scope='module')
-def model():
-    keras.utils.set_random_seed(1)
-    return build_classifier(TINY_MODEL, num_classes=7, image_size_px=64)
+Invalid = tf.errors.InvalidArgumentError
 
 
-@pytest.fixture(scope='module')
-def signatures(model, tmp_path_factory):
-    path = export_classifier(model, BASIC, str(tmp_path_factory.mktemp('saved_model')))
-    return tf.saved_model.load(path).signatures
+def jpeg_bytes(image_rgb):
+    return cv2.imencode('.jpg', image_rgb[..., ::-1])[1].tobytes()
 
 
-def test_bytes_and_images_give_the_models_probabilities(model, signatures):
+def test_bytes_and_images_give_the_models_probabilities(served, signatures):
     images = random_images(3, 80)
-    expected = model.predict(to_model_input(images, 64), verbose=0)
+    expected = served.model.predict(to_model_input(images, 32), verbose=0)
     encoded = tf.constant([png_bytes(image) for image in images])
-    from_bytes = signatures['serving_default'](image_bytes=encoded)
-    from_images = signatures['predict_images'](images=tf.constant(images))
-    np.testing.assert_allclose(from_bytes['probabilities'], expected, atol=1e-5)
-    np.testing.assert_allclose(from_images['probabilities'], expected, atol=1e-5)
+    for answer in (
+        signatures['serving_default'](image_bytes=encoded),
+        signatures['explain'](image_bytes=encoded),
+        signatures['predict_images'](images=tf.constant(images)),
+        signatures['predict_float_images'](images=tf.constant(images, tf.float32)),
+    ):
+        np.testing.assert_allclose(answer['probabilities'], expected, atol=1e-5)
 
 
 def test_the_label_is_the_name_of_the_largest_probability(signatures):
@@ -41,17 +44,159 @@ def test_the_label_is_the_name_of_the_largest_probability(signatures):
     assert [name.decode() for name in answer['label_names'].numpy()[0]] == list(BASIC)
 
 
-def test_jpeg_and_png_of_several_sizes_share_a_batch(signatures):
-    small, large = random_images(1, 40)[0], random_images(1, 90)[0]
-    jpeg = tf.io.encode_jpeg(large).numpy()
-    answer = signatures['serving_default'](image_bytes=tf.constant([png_bytes(small), jpeg]))
-    assert answer['probabilities'].shape == (2, 7)
+def test_formats_and_sizes_share_a_batch(served, signatures):
+    images = [random_images(1, size)[0] for size in (40, 90, 33)]
+    webp = cv2.imencode('.webp', images[2])[1].tobytes()
+    files = [png_bytes(images[0]), jpeg_bytes(images[1]), webp]
+    expected = served.model.predict(np.stack([decode(file, 32) for file in files]), verbose=0)
+    answer = signatures['serving_default'](image_bytes=tf.constant(files))
+    np.testing.assert_allclose(answer['probabilities'], expected, atol=1e-5)
 
 
-def test_versions_count_up_and_leave_nothing_unfinished(model, tmp_path):
-    paths = [export_classifier(model, BASIC, str(tmp_path)) for _ in range(2)]
-    assert [path.rsplit('/', 1)[1] for path in paths] == ['1', '2']
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['1', '2']
+def test_an_explanation_holds_what_the_network_sees(signatures):
+    face = random_images(2, 32)
+    answer = signatures['explain'](image_bytes=tf.constant([png_bytes(image) for image in face]))
+    np.testing.assert_array_equal(answer['face'], face)
+    saliency_map = answer['saliency_map'].numpy()
+    # The saliency model of the fixture is a bump at the centre, the fusion a product.
+    assert saliency_map.shape == (2, 32, 32, 1) and saliency_map.max() == 1
+    attended = np.round(face * saliency_map)
+    assert answer['attended_image'].dtype == tf.uint8
+    assert np.abs(answer['attended_image'].numpy() - attended).max() <= 1
+
+
+@pytest.mark.parametrize(
+    'value, received', [(1.0, '1 to 1'), (np.nan, 'nan to nan'), (300.0, '300'), (-1.0, '-1')]
+)
+def test_float_images_of_another_range_are_refused(value, received, signatures):
+    images = tf.fill([1, 8, 8, 3], tf.constant(value, tf.float32))
+    with pytest.raises(Invalid, match=rf'must be in \[0, 255\]. Received: {received}'):
+        signatures['predict_float_images'](images=images)
+
+
+def test_a_broken_image_is_named_and_the_next_request_is_answered(signatures):
+    whole = png_bytes(random_images(1, 40)[0])
+    bomb = bytearray(whole)
+    bomb[16:24] = b'\0\0\x75\x30' * 2
+    files = [whole, b'no picture', whole, whole[:100], bytes(bomb), b'\xff\xd8\xff', b'']
+    with pytest.raises(Invalid) as caught:
+        signatures['serving_default'](image_bytes=tf.constant(files))
+    message = str(caught.value)
+    for expected in (
+        'image_bytes[1] must be a JPEG, PNG or WebP file.',
+        'image_bytes[3] must be a whole picture. Received: a damaged file.',
+        'image_bytes[4] must have at most 25000000 pixels. Received: 30000 x 30000.',
+        'image_bytes[5] must be a whole picture.',
+        'image_bytes[6] must be a JPEG, PNG or WebP file.',
+    ):
+        assert expected in message
+    assert 'image_bytes[0]' not in message and 'image_bytes[2]' not in message
+    answer = signatures['serving_default'](image_bytes=tf.constant([whole]))
+    assert answer['probabilities'].shape == (1, 7)
+
+
+def test_a_request_without_images_is_told_so(signatures):
+    with pytest.raises(Invalid, match='at least one image'):
+        signatures['serving_default'](image_bytes=tf.zeros([0], tf.string))
+    with pytest.raises(Invalid, match='at least one image'):
+        signatures['predict_images'](images=tf.zeros([0, 8, 8, 3], tf.uint8))
+
+
+def test_a_thousand_damaged_files_are_each_answered_or_refused(signatures):
+    rng = np.random.default_rng(0)
+    image = cv2.resize(random_images(1, 6)[0], (40, 36))
+    originals = [png_bytes(image), jpeg_bytes(image)]
+    answered = refused = 0
+    for number in range(1000):
+        data = bytearray(originals[number % 2])
+        for _ in range(rng.integers(1, 8)):
+            start = rng.integers(len(data))
+            kind = rng.integers(3)
+            if kind == 0:
+                data[start] = rng.integers(256)
+            elif kind == 1:
+                del data[start : start + rng.integers(1, 20)]
+            else:
+                data[start:start] = rng.bytes(rng.integers(1, 20))
+            data = data or bytearray(b'x')
+        try:
+            answer = signatures['serving_default'](image_bytes=tf.constant([bytes(data)]))
+        except Invalid as error:
+            assert 'image_bytes[0] must' in str(error)
+            refused += 1
+        else:
+            assert np.sum(answer['probabilities']) == pytest.approx(1, abs=1e-5)
+            answered += 1
+    assert answered + refused == 1000
+    # The damage is neither so slight nor so heavy that one of the two is never tried.
+    assert answered > 50 and refused > 50
+
+
+def test_every_signature_has_a_warm_up_request_that_runs(served, signatures):
+    records = tf.data.TFRecordDataset(os.path.join(served.version_dir, WARMUP_FILE))
+    warmed = set()
+    for record in records.as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.constant(tf.make_ndarray(p)) for name, p in request.inputs.items()}
+        answer = signatures[request.model_spec.signature_name](**inputs)
+        assert answer['probabilities'].shape == (1, 7)
+        warmed.add(request.model_spec.signature_name)
+    assert warmed == set(signatures)
+
+
+def test_labels_and_model_card_lie_beside_the_graph(served):
+    folder = Path(served.version_dir)
+    assert (folder / 'labels.txt').read_text().splitlines() == list(BASIC)
+    assert 'neutral, happy, sad' in (folder / 'model_card.md').read_text()
+
+
+class Archive:
+    """Writes in no time, for tests of what is around it."""
+
+    def write_out(self, path, verbose):
+        os.makedirs(path)
+
+
+@pytest.fixture
+def quick_archive(monkeypatch):
+    monkeypatch.setattr(signatures_module, 'make_archive', lambda model, names: Archive())
+
+
+def test_versions_count_up_and_leave_nothing_unfinished(served, tmp_path, quick_archive):
+    (tmp_path / '9').mkdir()
+    (tmp_path / 'notes').mkdir()
+    paths = [export_classifier(served.model, BASIC, str(tmp_path)) for _ in range(2)]
+    assert [path.rsplit('/', 1)[1] for path in paths] == ['10', '11']
+    assert {path.name for path in tmp_path.iterdir()} == {'9', '10', '11', 'notes', BATCHING_FILE}
+
+
+def test_a_number_that_another_export_takes_meanwhile_is_left_to_it(
+    served, tmp_path, quick_archive, monkeypatch
+):
+    (tmp_path / '1').mkdir()
+    (tmp_path / '1' / 'saved_model.pb').touch()
+    # As if `1` had appeared after the folder was listed.
+    monkeypatch.setattr(signatures_module.os, 'listdir', lambda path: [])
+    assert export_classifier(served.model, BASIC, str(tmp_path)).endswith('/2')
+    assert (tmp_path / '1' / 'saved_model.pb').exists()
+
+
+def test_an_export_that_fails_leaves_no_version(served, tmp_path, quick_archive, monkeypatch):
+    def fail(path):
+        raise OSError('No space left on device')
+
+    monkeypatch.setattr(signatures_module, 'write_warmup_requests', fail)
+    with pytest.raises(OSError, match='No space'):
+        export_classifier(served.model, BASIC, str(tmp_path))
+    assert not [path for path in tmp_path.iterdir() if path.name.isdigit()]
+
+
+def test_batching_parameters_that_somebody_tuned_stay(served, tmp_path, quick_archive):
+    export_classifier(served.model, BASIC, str(tmp_path))
+    assert 'max_batch_size { value: 32 }' in (tmp_path / BATCHING_FILE).read_text()
+    (tmp_path / BATCHING_FILE).write_text('max_batch_size { value: 8 }\n')
+    export_classifier(served.model, BASIC, str(tmp_path))
+    assert (tmp_path / BATCHING_FILE).read_text() == 'max_batch_size { value: 8 }\n'
 
 
 @pytest.mark.parametrize(
@@ -66,6 +211,13 @@ def test_a_classifier_that_a_new_photo_cannot_feed_is_not_served(saliency, match
         )
 
 
-def test_names_must_match_the_outputs(model, tmp_path):
+def test_names_must_match_the_outputs(served, tmp_path):
     with pytest.raises(ValueError, match='3 names for 7 outputs'):
-        export_classifier(model, BASIC[:3], str(tmp_path))
+        export_classifier(served.model, BASIC[:3], str(tmp_path))
+
+
+def test_a_model_file_with_code_in_it_is_not_run(tmp_path):
+    image = keras.Input((32, 32, 3))
+    keras.Model(image, keras.layers.Lambda(lambda x: 2 * x)(image)).save(tmp_path / 'code.keras')
+    with pytest.raises(ValueError, match='safe_mode=False'):
+        load_classifier(str(tmp_path / 'code.keras'))

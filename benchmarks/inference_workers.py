@@ -1,0 +1,176 @@
+"""One way to recognise expressions in a process of its own; `benchmarks/inference.py` starts it.
+
+`python benchmarks/inference_workers.py FORM MODEL_DIR` reads lines of JSON, `{"photos": [files]}`
+or `{"crops": [files], "batch": 32}`, and answers each with the seconds that it took, and the peak
+of its memory. The packages `fer` and `facex` are called as their own pages show it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
+
+import cv2
+import numpy as np
+
+# From a photo's file to an answer, and from crops, uint8 RGB of 256 px, to answers.
+Ways = tuple[Callable[[str], Any], Callable[[np.ndarray], Any]]
+
+
+def fer_package(model_dir: str) -> Ways:
+    """The package `fer`: a Haar cascade, and a network on grey 64 px."""
+    from fer.fer import FER
+
+    detector = FER()
+
+    def crops(images: np.ndarray) -> None:
+        for image in images:
+            height, width = image.shape[:2]
+            detector.detect_emotions(image[:, :, ::-1], face_rectangles=[(0, 0, width, height)])
+
+    return lambda file: detector.detect_emotions(cv2.imread(file)), crops
+
+
+def facex_package(model_dir: str) -> Ways:
+    """The package `facex`: a Haar cascade, and a network on grey 200 px."""
+    import facex
+
+    pool = facex.PoolManager(pool_size=1)
+    worker = pool.pool[0]
+
+    def crops(images: np.ndarray) -> None:
+        for image in images:
+            worker.detect_emotion(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+
+    return lambda file: pool.predict(cv2.imread(file)), crops
+
+
+def saved_model(model_dir: str) -> Ways:
+    """`fer_keras.load(SAVED_MODEL).predict`."""
+    import fer_keras
+
+    return _ways(fer_keras.load(f'{model_dir}/saved_model'))
+
+
+def served_graph(model_dir: str) -> Ways:
+    """The signatures `predict_photos` and `predict_images`, as TF Serving runs them."""
+    import tensorflow as tf
+
+    signatures = tf.saved_model.load(f'{model_dir}/saved_model/1').signatures
+
+    def photo(file: str) -> Any:
+        with open(file, 'rb') as opened:
+            return signatures['predict_photos'](image_bytes=tf.constant([opened.read()]))
+
+    return photo, lambda images: signatures['predict_images'](images=tf.constant(images))
+
+
+def tflite(model_dir: str) -> Ways:
+    """The float32 TFLite file behind our detector."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = f'{model_dir}/portable/classifier.tflite'
+    # As many threads as TensorFlow takes.
+    interpreter = Interpreter(path, num_threads=os.cpu_count())
+    predict = interpreter.get_signature_runner('predict')
+    return _portable(lambda images: predict(image=images)['probabilities'], model_dir)
+
+
+def onnx(model_dir: str) -> Ways:
+    """The ONNX file behind our detector."""
+    import onnxruntime
+
+    path = f'{model_dir}/portable/classifier.onnx'
+    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    return _portable(lambda images: session.run(None, {'image': images})[0], model_dir)
+
+
+def _portable(predict: Callable[[np.ndarray], np.ndarray], model_dir: str) -> Ways:
+    from fer_keras.input_pipeline import to_model_input
+    from fer_keras.predictor import Predictor
+
+    with open(f'{model_dir}/saved_model/1/labels.txt', encoding='utf-8') as file:
+        names = file.read().splitlines()
+    with open(f'{model_dir}/image_size_px', encoding='utf-8') as file:
+        size = int(file.read())
+    return _ways(Predictor(lambda images: predict(to_model_input(images, size).numpy()), names))
+
+
+def _ways(predictor: Any) -> Ways:
+    return lambda file: predictor.predict([file]), predictor.predict_crops
+
+
+FORMS = {
+    'fer': fer_package,
+    'facex': facex_package,
+    'SavedModel': saved_model,
+    'served graph': served_graph,
+    'TFLite': tflite,
+    'ONNX': onnx,
+}
+
+
+def stages(model_dir: str, files: list[str]) -> dict[str, float]:
+    """Milliseconds a photo in each part of `Predictor.predict`, one photo after the other."""
+    import fer_keras
+    from fer_keras.photos import read_photo
+    from fer_keras.serving.face_detector import detect_rows
+    from tfds_builders import faces
+
+    predictor = fer_keras.load(f'{model_dir}/saved_model')
+    seconds = {name: [] for name in ('read and decode', 'find faces', 'crop', 'classify')}
+    for file in [*files[:3], *files]:
+        times = [time.perf_counter()]
+        photo = read_photo(file)
+        times.append(time.perf_counter())
+        (people,) = faces.find_all_faces([photo], detect_rows)
+        times.append(time.perf_counter())
+        crops = [faces.crop_face(photo, face) for face in people]
+        times.append(time.perf_counter())
+        predictor.predict_crops(crops)
+        times.append(time.perf_counter())
+        for name, passed in zip(seconds, np.diff(times), strict=True):
+            seconds[name].append(1000 * passed)
+    return {name: float(np.median(values[3:])) for name, values in seconds.items()}
+
+
+def main() -> None:
+    """Answers until its input ends."""
+    form, model_dir = sys.argv[1:]
+    # Packages print; what they print must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), 'w')
+    os.dup2(2, 1)
+    photo, crops = FORMS[form](model_dir) if form != 'stages' else (None, None)
+    for line in sys.stdin:
+        answers.write(json.dumps(_answer(json.loads(line), photo, crops, model_dir)) + '\n')
+        answers.flush()
+
+
+def _answer(request: dict[str, Any], photo: Any, crops: Any, model_dir: str) -> dict[str, Any]:
+    if 'stages' in request:
+        return stages(model_dir, request['stages'])
+    times = []
+    if 'photos' in request:
+        for file in request['photos']:
+            start = time.perf_counter()
+            photo(file)
+            times.append(time.perf_counter() - start)
+    else:
+        images = np.stack([cv2.imread(file)[:, :, ::-1] for file in request['crops']])
+        for first in range(0, len(images), request['batch']):
+            start = time.perf_counter()
+            crops(images[first : first + request['batch']])
+            times.append(time.perf_counter() - start)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {'seconds': times, 'peak_mb': peak_mb}
+
+
+if __name__ == '__main__':
+    main()

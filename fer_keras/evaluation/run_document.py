@@ -1,0 +1,305 @@
+"""What the report of a run says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fer_keras.evaluation.document import (
+    Block,
+    Bullets,
+    Document,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+)
+from fer_keras.evaluation.metrics import FEWEST_PEOPLE
+
+MEASURES = {
+    'accuracy': 'accuracy',
+    'accuracy_among_present': 'accuracy among the classes of the images',
+    'unweighted_average_recall': 'unweighted average recall',
+    'macro_f1': 'macro-F1',
+    'top_2_accuracy': 'top-2 accuracy',
+    'cohen_kappa': "Cohen's kappa",
+    'roc_auc_one_vs_rest': 'ROC AUC, one against the rest',
+    'negative_log_likelihood': 'negative log-likelihood',
+    'expected_calibration_error': 'expected calibration error',
+}
+_DUPLICATES_SHOWN = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What the test of a classifier found and where it stands.
+
+    Attributes:
+        metrics: What `metrics.json` holds.
+        slices: From `metrics.slices`.
+        duplicates: From `duplicates.find_duplicates`, between what was trained on and the test.
+        pictures: Name of a picture to its file in the report: `confusion_matrix`, `recall`,
+            `reliability`, and where there are such `confusion_among_present`, `slices`, `history`.
+        worst: Pictures of the worst errors; empty where faces must not be shown.
+        sample: Pictures of images drawn blindly; empty likewise.
+        configuration: Flag to value; empty for a model outside a run.
+        environments: `training` (where known) and `test`, as `environment.describe_environment`.
+    """
+
+    metrics: Mapping[str, Any]
+    slices: pd.DataFrame
+    duplicates: pd.DataFrame | None
+    pictures: Mapping[str, str]
+    worst: Sequence[Picture]
+    sample: Sequence[Picture]
+    configuration: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, Any]]
+
+
+def describe_run(findings: Findings) -> Document:
+    """Writes the report, section by section."""
+    metrics = findings.metrics
+    source = findings.configuration.get('source', 'a model outside its run')
+    sections = [
+        Section('Summary', tuple(_summary(metrics))),
+        Section('Confusions', tuple(_confusions(findings))),
+        Section('Classes', tuple(_classes(findings))),
+        Section('Calibration', tuple(_calibration(findings))),
+        Section('Slices', tuple(slice_blocks(findings.slices, findings.pictures.get('slices')))),
+        Section('Learning curves', tuple(_learning(findings))),
+        Section('Examples', tuple(_examples(findings))),
+        Section('Duplicates', tuple(_duplicates(findings.duplicates))),
+        Section('Model card', tuple(_model_card(findings))),
+        Section('Data and versions', tuple(environment_blocks(findings.environments))),
+        Section('Configuration', tuple(_configuration(findings.configuration))),
+    ]
+    low, high = metrics['accuracy_interval']
+    return Document(
+        title=f'{source} to {metrics["target"]}, {metrics["target_split"]}',
+        lead=f'Accuracy {metrics["accuracy"]:.1%}, with 95 % confidence between {low:.1%} and '
+        f'{high:.1%}, on {metrics["images"]} images of {metrics["subjects"] or "unnamed"} people.',
+        sections=tuple(section for section in sections if section.blocks),
+        numbers=dict(metrics),
+    )
+
+
+def slice_blocks(slices: pd.DataFrame, picture: str | None) -> list[Block]:
+    """The table of slices, with a warning where some are of few people."""
+    if slices.empty:
+        return [Paragraph('The data set says nothing of its images by which to divide them.')]
+    found = slices.to_dict('records')
+    small = [f'{row["slice"]} {row["value"]}' for row in found if row['is_small']]
+    blocks: list[Block] = []
+    if small:
+        text = (
+            f'Of fewer than {FEWEST_PEOPLE} people, so that their intervals are too narrow and '
+            f'nothing can be concluded from them: {", ".join(small)}.'
+        )
+        blocks.append(Paragraph(text, is_warning=True))
+    if picture:
+        blocks.append(Picture(picture, 'Accuracy of each slice; of few people: hollow.'))
+    columns = ('slice', 'accuracy', '95 % over people', 'images', 'people', '')
+    rows = tuple(
+        (
+            f'{row["slice"]}: {row["value"]}',
+            f'{row["accuracy"]:.1%}',
+            f'{row["low"]:.1%} to {row["high"]:.1%}',
+            str(row['images']),
+            str(row['people']),
+            'few people' if row['is_small'] else '',
+        )
+        for row in found
+    )
+    return [*blocks, Table(columns, rows)]
+
+
+def environment_blocks(environments: Mapping[str, Mapping[str, Any]]) -> list[Block]:
+    """Data sets with their split hashes, and what the numbers were made with."""
+    sets = [
+        (data['name'], role, str(data['examples']).strip('{}').replace("'", ''), data['split_hash'])
+        for role, environment in environments.items()
+        for data in environment['data_sets']
+    ]
+    columns = ('data set', 'for', 'examples', 'hash of the splits')
+    rows = []
+    for key in ('fer_keras', 'commit', 'python', 'platform'):
+        rows.append((key, *(str(e.get(key) or '') for e in environments.values())))
+    packages = {name for e in environments.values() for name in e['packages']}
+    for name in sorted(packages):
+        rows.append((name, *(e['packages'].get(name, '') for e in environments.values())))
+    rows.append(('devices', *(', '.join(e['devices']) for e in environments.values())))
+    return [
+        Table(columns, tuple(sets), text_columns=4),
+        Table(('made with', *environments), tuple(rows), text_columns=3),
+    ]
+
+
+def _summary(metrics: Mapping[str, Any]) -> list[Block]:
+    found = metrics.get('intervals', {})
+    rows = []
+    for key, name in MEASURES.items():
+        is_repeated = key == 'accuracy_among_present' and not metrics['classes_absent']
+        if metrics[key] is None or is_repeated:
+            continue
+        low, high = found.get(key, (float('nan'),) * 2)
+        rows.append((name, f'{metrics[key]:.3f}', f'{low:.3f} to {high:.3f}'))
+    blocks: list[Block] = [
+        Table(('', 'value', '95 % over people'), tuple(rows)),
+        Paragraph(
+            'The intervals are percentiles of a bootstrap that draws people with all their images, '
+            'since images of one person are not independent. They say nothing of other seeds.'
+        ),
+    ]
+    if metrics['classes_absent']:
+        text = (
+            f'These images have no {", ".join(metrics["classes_absent"])}. The accuracy lets the '
+            'classifier answer so all the same; "among the classes of the images" masks these '
+            'answers out, a help that a user does not have.'
+        )
+        blocks.append(Paragraph(text, is_warning=True))
+    if metrics['images_of_other_classes_left_out']:
+        left_out = metrics['images_of_other_classes_left_out']
+        text = f'{left_out} images of classes that it was not trained on are left out.'
+        blocks.append(Paragraph(text, is_warning=True))
+    return blocks
+
+
+def _confusions(findings: Findings) -> list[Block]:
+    pictures = findings.pictures
+    blocks: list[Block] = [
+        Bullets(tuple(findings.metrics['top_confusions'])),
+        Picture(pictures['confusion_matrix'], 'Images of each true class by the class decided.'),
+    ]
+    if 'confusion_among_present' in pictures:
+        caption = 'The same, deciding among the classes of the images only.'
+        blocks.append(Picture(pictures['confusion_among_present'], caption))
+    return blocks
+
+
+def _classes(findings: Findings) -> list[Block]:
+    columns = ('class', 'recall', '95 % over people', 'precision', 'F1', 'images')
+    found = findings.metrics.get('intervals', {})
+    rows = []
+    for name, values in findings.metrics['per_class'].items():
+        low, high = found.get(f'recall {name}', (float('nan'),) * 2)
+        recall, precision, f1 = (f'{values[key]:.3f}' for key in ('recall', 'precision', 'f1'))
+        interval = f'{low:.3f} to {high:.3f}'
+        rows.append((name, recall, interval, precision, f1, str(values['images'])))
+    picture = Picture(findings.pictures['recall'], 'Recall of each class.')
+    return [picture, Table(columns, tuple(rows))]
+
+
+def _calibration(findings: Findings) -> list[Block]:
+    error = findings.metrics['expected_calibration_error']
+    caption = (
+        'How often it is right when it is so sure; the area of a point is its share of the images.'
+    )
+    return [
+        Paragraph(f'Confidence and accuracy are {error:.3f} apart in the mean (15 bins).'),
+        Picture(findings.pictures['reliability'], caption),
+    ]
+
+
+def _learning(findings: Findings) -> list[Block]:
+    if 'history' not in findings.pictures:
+        return []
+    text = (
+        "The epoch was chosen by {monitor} on the source's validation split: nothing was chosen "
+        'on the target.'
+    )
+    picture = Picture(findings.pictures['history'], 'Loss and accuracy over the epochs.', True)
+    monitor = findings.configuration.get('monitor', 'the monitor')
+    return [Paragraph(text.format(monitor=monitor)), picture]
+
+
+def _examples(findings: Findings) -> list[Block]:
+    if not findings.sample:
+        text = (
+            'Faces are shown only where --report_images says that the licence of the data set '
+            'allows it.'
+        )
+        return [Paragraph(text)]
+    return [
+        Paragraph(
+            'From left to right: the face that the network sees, its saliency map over it (all of '
+            'it where there is no saliency), the attended image that is passed on, and where the '
+            'evidence for the decision lies (Grad-CAM).'
+        ),
+        Paragraph('The errors made with the greatest confidence:' if findings.worst else ''),
+        *findings.worst,
+        Paragraph('Images drawn blindly:'),
+        *findings.sample,
+    ]
+
+
+def _duplicates(duplicates: pd.DataFrame | None) -> list[Block]:
+    if duplicates is None:
+        return [Paragraph('Not looked for: what this model was trained on is not known here.')]
+    if duplicates.empty:
+        text = (
+            'No image of the test looks like one of the training or validation (perceptual hash).'
+        )
+        return [Paragraph(text)]
+    text = (
+        f'{len(duplicates)} pairs of a tested image and one of training or validation look the '
+        'same (perceptual hash). The accuracy is too high by as much as they helped; '
+        'duplicates.csv has them all.'
+    )
+    columns = ('trained on', 'file', 'tested', 'file ', 'bits that differ of 255')
+    keys = ('place', 'file_name', 'other_place', 'other_file_name', 'distance')
+    shown = duplicates.head(_DUPLICATES_SHOWN).to_dict('records')
+    rows = tuple(tuple(str(row[key]) for key in keys) for row in shown)
+    return [Paragraph(text, is_warning=True), Table(columns, rows, text_columns=4)]
+
+
+def _model_card(findings: Findings) -> list[Block]:
+    metrics, flags = findings.metrics, findings.configuration
+    low, high = metrics['accuracy_interval']
+    saliency = flags.get('saliency', '')
+    attention = (
+        'no saliency' if saliency in ('', 'none') else f'saliency {saliency}, {flags["fusion"]}'
+    )
+    model = f'{flags["backbone"]}, {attention}, {flags["image_size_px"]} px' if flags else 'unknown'
+    worst = min(metrics['per_class'].items(), key=lambda item: item[1]['recall'])
+    rows = (
+        ('Model', f'{model}; {metrics.get("parameters", "unknown")} parameters'),
+        ('Classes', ', '.join(metrics['classes'])),
+        ('Trained on', flags.get('source', 'unknown')),
+        ('Chosen by', f'{flags["monitor"]} on the validation people' if flags else 'unknown'),
+        ('Tested on', f'{metrics["target"]}, {metrics["target_split"]}'),
+        ('Accuracy', f'{metrics["accuracy"]:.1%} ({low:.1%} to {high:.1%})'),
+        ('Weakest class', f'{worst[0]}, recall {worst[1]["recall"]:.1%}'),
+        (
+            'Meant for',
+            'research on how facial expressions of face crops are recognised, and on how this '
+            'carries over to other data sets',
+        ),
+        (
+            'Not meant for',
+            'inferring what somebody feels, or deciding about anybody: an expression is not an '
+            'emotion. The European AI Act (article 5) forbids inferring emotions at work and in '
+            'schools, but for medical reasons and safety',
+        ),
+        (
+            'Limits',
+            'only what its data sets show: their people, groups, ages and cameras (see the '
+            'slices), and posed expressions where theirs are posed; on other pictures expect the '
+            'accuracy to fall, as between any two data sets',
+        ),
+        (
+            'Data',
+            'the faces belong to people who agreed to the use that the licence of their data set '
+            'names; the weights carry traces of them',
+        ),
+    )
+    return [Table(('', 'model card'), rows, text_columns=2)]
+
+
+def _configuration(flags: Mapping[str, str]) -> list[Block]:
+    if not flags:
+        return []
+    rows = tuple((f'--{name}', value) for name, value in flags.items())
+    return [Table(('flag', 'value'), rows, text_columns=2)]

@@ -1,0 +1,83 @@
+"""Pictures with boxes and labels, and their files."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+BOX = ('left', 'top', 'right', 'bottom')
+_COLOUR = (255, 170, 0)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_faces(image: np.ndarray, rows: Sequence[dict[Any, Any]]) -> np.ndarray:
+    """Draws a box and a label for each face.
+
+    Args:
+        image: uint8 `[height, width, 3]`, RGB.
+        rows: For each face `label`, `score` and the box in pixels: `left`, `top`, `right`,
+            `bottom`; no numbers there where the picture is itself a crop.
+
+    Returns:
+        A copy of the image, drawn on.
+    """
+    canvas = np.ascontiguousarray(image.copy())
+    # Readable on a thumbnail and on a poster.
+    scale = max(0.45, max(image.shape[:2]) / 1100)
+    line = max(1, round(scale * 2))
+    for row in rows:
+        text = f'{row["label"]} {row["score"]:.0%}'
+        (width, height), below = cv2.getTextSize(text, _FONT, scale, line)
+        left, top = 0, height + below + line
+        if not pd.isna(row['left']):
+            left, top, right, bottom = (round(row[side]) for side in BOX)
+            cv2.rectangle(canvas, (left, top), (right, bottom), _COLOUR, line)
+        # Inside the picture, whatever the face.
+        left = min(max(left, 0), max(0, image.shape[1] - width))
+        top = max(top, height + below + line)
+        corner = (left, top - height - below - line)
+        cv2.rectangle(canvas, corner, (left + width, top), _COLOUR, -1)
+        place = (left, top - below)
+        cv2.putText(canvas, text, place, _FONT, scale, (0, 0, 0), line, cv2.LINE_AA)
+    return canvas
+
+
+class OverlayFolder:
+    """Writes pictures into one folder and nowhere else.
+
+    A file is named by its own folder and name, and each source has another name.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = pathlib.Path(folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._names: dict[str, str] = {}
+
+    def write(self, source: str, frame: int | None, image: np.ndarray) -> pathlib.Path:
+        """Writes a PNG file, replacing one of an earlier run.
+
+        Args:
+            source: The file that the picture comes from, or `camera:0`.
+            frame: Its number in a video.
+            image: uint8 `[height, width, 3]`, RGB.
+        """
+        name = self._name_of(source) + ('' if frame is None else f'_{frame:06d}')
+        path = self._folder / f'{name}.png'
+        path.write_bytes(cv2.imencode('.png', image[:, :, ::-1])[1].tobytes())
+        return path
+
+    def _name_of(self, source: str) -> str:
+        if source not in self._names:
+            flat = '_'.join(pathlib.Path(source).resolve().parts[-2:])
+            # No separator, no leading dot, and short enough for every file system.
+            flat = re.sub(r'[^\w.-]', '_', flat, flags=re.ASCII).lstrip('.')[-120:]
+            taken = set(self._names.values())
+            numbered = (f'{flat}_{number}' for number in range(2, len(taken) + 3))
+            self._names[source] = next(n for n in (flat, *numbered) if n not in taken)
+        return self._names[source]

@@ -1,0 +1,234 @@
+"""Do all forms of a classifier give the same probabilities? Each is asked as its users ask it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+from tensorflow.core.protobuf import saved_model_pb2
+
+from fer_keras.input_pipeline import decode
+from fer_keras.models.classifier import load_classifier
+from fer_keras.serving import c_api
+from fer_keras.serving.portable import ONNX_FILE, SIGNATURE, TFLITE_FILES
+
+# Files of each request -> probabilities of each, float32 `[batch, classes]`.
+Batches = Sequence[Sequence[bytes]]
+Form = Callable[[Batches], list[np.ndarray]]
+BATCHES = (1, 7, 64)
+# What is compared with a limit: the largest difference of a probability, or, where numbers are
+# rounded on purpose, the mean one. What runs in float32 agrees to rounding.
+TOLERANCES = {
+    '.keras': ('largest', 1e-5),
+    'SavedModel': ('largest', 1e-5),
+    'SavedModel, C API': ('largest', 1e-5),
+    'TFLite float32': ('largest', 1e-4),
+    'TFLite float16': ('mean', 0.02),
+    'TFLite int8': ('mean', 0.05),
+    'ONNX': ('largest', 1e-4),
+}
+_LIBRARIES = ('libtensorflow_cc.so.2', 'libtensorflow_cc.2.dylib')
+
+
+def compare_forms(
+    model: keras.Model, forms: dict[str, Form], files: Sequence[bytes]
+) -> pd.DataFrame:
+    """Compares every form with the graph that was trained, on batches of several sizes.
+
+    Args:
+        model: The classifier as it was trained.
+        forms: By a name in `TOLERANCES`.
+        files: At least as many pictures as the largest of `BATCHES`.
+
+    Returns:
+        A row a form and batch: `form`, `batch`, the `largest` and the `mean` difference of a
+        probability, `same_label` (a share), `compared` (which of the two), `limit`, `agrees`.
+    """
+    batches = [files[:size] for size in BATCHES]
+    expected = ask_model(model, batches)
+    rows: list[dict[str, Any]] = []
+    for name, form in forms.items():
+        for size, right, found in zip(BATCHES, expected, form(batches), strict=True):
+            differences = np.abs(found - right)
+            compared, limit = TOLERANCES[name]
+            row: dict[str, Any] = {
+                'form': name,
+                'batch': size,
+                'largest': float(differences.max()),
+                'mean': float(differences.mean()),
+                'same_label': float((found.argmax(axis=1) == right.argmax(axis=1)).mean()),
+            }
+            # Not `>`, which NaN would pass.
+            agrees = row[compared] <= limit
+            rows.append({**row, 'compared': compared, 'limit': limit, 'agrees': agrees})
+    return pd.DataFrame(rows)
+
+
+def open_forms(model_file: str, version_dir: str, portable_dir: str) -> dict[str, Form]:
+    """Opens whatever there is of a classifier: the `.keras` file, a SavedModel, and other files.
+
+    Args:
+        model_file: The `.keras` file.
+        version_dir: A version of `export_classifier`; empty: none.
+        portable_dir: Where `serving.portable` has written; files that are not there are left out.
+    """
+    model = load_classifier(model_file)
+    forms: dict[str, Form] = {'.keras': lambda batches: ask_model(model, batches)}
+    if version_dir:
+        forms['SavedModel'] = _open_saved_model(version_dir)
+        forms['SavedModel, C API'] = _open_with_c_api(version_dir)
+    size = model.input_shape[1]
+    for kind, file in TFLITE_FILES.items():
+        path = os.path.join(portable_dir, file)
+        if os.path.isfile(path):
+            forms[f'TFLite {kind}'] = _open_tflite(path, size)
+    path = os.path.join(portable_dir, ONNX_FILE)
+    if os.path.isfile(path):
+        forms['ONNX'] = _open_onnx(path, size)
+    return forms
+
+
+def ask_model(model: keras.Model, batches: Batches) -> list[np.ndarray]:
+    """What the graph that was trained says to the pixels that training sees."""
+    size = model.input_shape[1]
+    # Not `model(...)`: op by op, a batch normalisation is not fused into its convolution.
+    return [model.predict_on_batch(_decode_all(files, size)) for files in batches]
+
+
+def ask_c_api(
+    version_dir: str,
+    batches: Batches,
+    signature_name: str = 'serving_default',
+    output: str = 'probabilities',
+) -> list[dict]:
+    """Sends batches to a signature in a process without TensorFlow's Python code.
+
+    Args:
+        version_dir: A SavedModel.
+        batches: Files of images.
+        signature_name: One that takes `image_bytes`.
+        output: One of its outputs of two axes.
+
+    Returns:
+        For each batch `{'values': rows}` or `{'error': message}`.
+
+    Raises:
+        FileNotFoundError: TensorFlow has no C library on this platform.
+        RuntimeError: The process ended with an error.
+    """
+    folder = os.path.dirname(tf.__file__)
+    libraries = [p for name in _LIBRARIES if os.path.isfile(p := os.path.join(folder, name))]
+    if not libraries:
+        raise FileNotFoundError(f'TensorFlow must bring one of {_LIBRARIES}: none in {folder}.')
+    with open(os.path.join(version_dir, 'saved_model.pb'), 'rb') as file:
+        graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
+    signature = graph.signature_def[signature_name]
+    requests = {
+        'input': signature.inputs['image_bytes'].name,
+        'output': signature.outputs[output].name,
+        'batches': [[base64.b64encode(one).decode() for one in batch] for batch in batches],
+    }
+    completed = subprocess.run(
+        [sys.executable, '-I', c_api.__file__, libraries[0], version_dir],
+        input=json.dumps(requests),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if completed.returncode:
+        raise RuntimeError(f"TensorFlow's C API failed: {completed.stderr[-2000:]}")
+    return json.loads(completed.stdout)
+
+
+def vary(images: Sequence[np.ndarray], count: int) -> list[bytes]:
+    """Files of mixed sizes and formats, JPEG, PNG and WebP in turn, from uint8 RGB images."""
+    files = []
+    for position in range(count):
+        image = images[position % len(images)][:, :, ::-1]
+        scale = (1.0, 0.7, 1.6, 0.5)[position % 4]
+        resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+        files.append(cv2.imencode(('.jpg', '.png', '.webp')[position % 3], resized)[1].tobytes())
+    return files
+
+
+def print_comparison(table: pd.DataFrame) -> None:
+    """Prints the table."""
+    shown = Table(title='Probabilities against those of the graph that was trained')
+    for column in ('form', 'batch', 'largest', 'mean', 'allowed', 'same', ''):
+        shown.add_column(column, justify='left' if column == 'form' else 'right')
+    for row in table.to_dict('records'):
+        shown.add_row(
+            row['form'],
+            str(row['batch']),
+            f'{row["largest"]:.1e}',
+            f'{row["mean"]:.1e}',
+            f'{row["compared"]} {row["limit"]:g}',
+            f'{row["same_label"]:.0%}',
+            '' if row['agrees'] else '!',
+        )
+    Console(soft_wrap=True, highlight=False).print(shown)
+
+
+def _decode_all(files: Sequence[bytes], size_px: int) -> np.ndarray:
+    return np.stack([decode(tf.constant(one), size_px).numpy() for one in files])
+
+
+def _open_saved_model(version_dir: str) -> Form:
+    loaded = tf.saved_model.load(version_dir)
+
+    def ask(batches: Batches) -> list[np.ndarray]:
+        serve = loaded.signatures['serving_default']
+        answers = [serve(image_bytes=tf.constant(list(files))) for files in batches]
+        return [answer['probabilities'].numpy() for answer in answers]
+
+    return ask
+
+
+def _open_with_c_api(version_dir: str) -> Form:
+    def ask(batches: Batches) -> list[np.ndarray]:
+        answers = ask_c_api(version_dir, batches)
+        for answer in answers:
+            if 'error' in answer:
+                raise RuntimeError(answer['error'])
+        return [np.array(answer['values'], np.float32) for answer in answers]
+
+    return ask
+
+
+def _open_tflite(path: str, size_px: int) -> Form:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise ValueError('TFLite files run with: pip install "fer_keras[portable]"') from error
+    predict = Interpreter(path).get_signature_runner(SIGNATURE)
+
+    def ask(batches: Batches) -> list[np.ndarray]:
+        return [predict(image=_decode_all(files, size_px))['probabilities'] for files in batches]
+
+    return ask
+
+
+def _open_onnx(path: str, size_px: int) -> Form:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ValueError('ONNX files run with: pip install "fer_keras[portable]"') from error
+    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
+
+    def ask(batches: Batches) -> list[np.ndarray]:
+        images = [_decode_all(files, size_px) for files in batches]
+        return [session.run(['probabilities'], {'image': batch})[0] for batch in images]
+
+    return ask

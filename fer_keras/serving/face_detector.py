@@ -1,0 +1,301 @@
+"""MTCNN as a TensorFlow graph: from a photo to its faces without Python.
+
+The three networks are those of the package `mtcnn` with its weights, and so is every rule between
+them (Zhang et al. 2016, IEEE Signal Processing Letters). A server can run the graph, and it takes
+a fraction of the package's time, which goes back and forth between TensorFlow and NumPy.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from mtcnn.utils.tensorflow import load_weights
+
+from tfds_builders import faces
+
+# The package's defaults.
+_SMALLEST_FACE_PX = 20
+_CELL_PX, _STRIDE_PX = 12, 2
+_SCALE_FACTOR = 0.709
+_PROPOSAL_SCORE, _REFINED_SCORE, _FACE_SCORE = 0.6, 0.7, 0.8
+_SCALE_OVERLAP, _OVERLAP = 0.5, 0.7
+# The package compares every proposal with every other, however many a photo of gravel gives. A
+# server must be bounded: the best so many are kept. Photos of people have a few hundred.
+_MOST_PROPOSALS = 2048
+
+
+class Faces(NamedTuple):
+    """The faces of one image; positions are pixels from the top left corner.
+
+    Attributes:
+        boxes: float32 `[faces, 4]`: left, top, right and bottom.
+        landmarks: float32 `[faces, 5, 2]`, as in `tfds_builders.faces.Face`.
+        scores: float32 `[faces]`, in [0, 1].
+    """
+
+    boxes: tf.Tensor
+    landmarks: tf.Tensor
+    scores: tf.Tensor
+
+    def at(self, indices: tf.Tensor) -> Faces:
+        """The faces of these indices, int32 `[n]`."""
+        return Faces(*(tf.gather(values, indices) for values in self))
+
+
+class FaceDetector:
+    """Finds faces; its methods are traced into whatever function calls them."""
+
+    def __init__(self) -> None:
+        # NumPy arrays: each graph gets them as constants, whose layout the kernels can choose.
+        self._proposal_net = load_weights('pnet.lz4')
+        self._refinement_net = load_weights('rnet.lz4')
+        self._output_net = load_weights('onet.lz4')
+        # Traced once each, however often they are called: half the time and size of an export.
+        image, boxes = tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, 4))
+        level = [image, tf.TensorSpec((), tf.int32), tf.TensorSpec(())]
+        self._propose_in = tf.function(self._propose_at, level, autograph=False)
+        self._refine_in = tf.function(self._refine, [image, boxes], autograph=False)
+        self._finish_in = tf.function(self._finish, [image, boxes], autograph=False)
+
+    def find_all_faces(self, image: tf.Tensor) -> Faces:
+        """Finds every face, the largest first; see `tfds_builders.faces.find_all_faces`.
+
+        Args:
+            image: uint8 `[height, width, 3]`, RGB.
+        """
+        small_side, large_side = faces.SEARCH_SIDES_PX
+        crowd = self._search(image, large_side)
+
+        def look_for_one() -> Faces:
+            portrait = self._search(image, small_side)
+            found_one = tf.shape(portrait.scores)[0] > 0
+            first = portrait.at(tf.range(tf.minimum(tf.shape(portrait.scores)[0], 1)))
+            return Faces(*tf.cond(found_one, lambda: tuple(first), lambda: tuple(crowd)))
+
+        is_crowd = tf.shape(crowd.scores)[0] > 1
+        return Faces(*tf.cond(is_crowd, lambda: tuple(crowd), lambda: tuple(look_for_one())))
+
+    def _search(self, image: tf.Tensor, side_px: int) -> Faces:
+        """Searches the image on a canvas of `side_px`; positions are those of the image."""
+        canvas, scale = on_canvas(image, side_px)
+        found = self.detect(canvas)
+        size = tf.cast(tf.shape(image)[1::-1], tf.float32)
+        corners = tf.reshape(found.boxes, (-1, 2, 2)) / scale
+        boxes = tf.reshape(tf.clip_by_value(corners, 0.0, size), (-1, 4))
+        landmarks = (found.landmarks + 0.5) / scale - 0.5
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        by_area = tf.argsort(area, direction='DESCENDING', stable=True)
+        return Faces(boxes, landmarks, found.scores).at(by_area)
+
+    def detect(self, canvas: tf.Tensor) -> Faces:
+        """`mtcnn.MTCNN().detect_faces` with the rows of its output type `numpy`.
+
+        Args:
+            canvas: float32 `[side, side, 3]`, RGB in [0, 255]; the side is known when traced.
+
+        Returns:
+            The faces, the surest first; boxes lie inside the canvas.
+        """
+        side_px = canvas.shape[0]
+        normalized = (canvas - 127.5) / 128
+        boxes = self._propose(normalized)
+        boxes = self._refine_in(normalized, boxes)
+        boxes, landmarks, scores = self._finish_in(normalized, boxes)
+        return Faces(tf.clip_by_value(boxes, 0.0, side_px - 1.0), landmarks, scores)
+
+    def _propose(self, image: tf.Tensor) -> tf.Tensor:
+        """Square boxes, float32 `[n, 4]`, that may hold a face, from a pyramid of the image."""
+        side_px = image.shape[0]
+        parts = [self._propose_in(image, int(side_px * s), float(s)) for s in _scales(side_px)]
+        boxes, scores = (tf.concat(values, axis=0) for values in zip(*parts, strict=True))
+        level = tf.repeat(tf.range(len(parts)), [tf.shape(part[1])[0] for part in parts])
+        # Scores of exactly 1 are common. Of equals the last comes first, as a rule there too.
+        boxes, scores, level = (tf.reverse(values, [0]) for values in (boxes, scores, level))
+        best = tf.math.top_k(scores, tf.minimum(tf.size(scores), _MOST_PROPOSALS))
+        boxes, level = tf.gather(boxes, best.indices), tf.gather(level, best.indices)
+        # First each level of the pyramid by itself, then all together.
+        overlap = _overlap(boxes)
+        is_one_level = level[:, None] == level[None]
+        kept = _unsuppressed((overlap > _SCALE_OVERLAP) & is_one_level)
+        among = tf.gather(tf.gather(overlap, kept), kept, axis=1)
+        kept = tf.gather(kept, _unsuppressed(among > _OVERLAP))
+        return _squared(tf.gather(boxes, kept))
+
+    def _propose_at(
+        self, image: tf.Tensor, side_px: tf.Tensor, scale: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Boxes and scores, float32 `[n, 4]` and `[n]`, from the image at one scale."""
+        level = tf.image.resize(image, (side_px, side_px), tf.image.ResizeMethod.AREA)
+        shift, score = _run_proposal_net(self._proposal_net, level[None])
+        cells = tf.where(score[0] > _PROPOSAL_SCORE)
+        # The package counts as MATLAB does: the first of the twelve pixels of a cell is 1.
+        first = tf.cast(cells[:, ::-1] * _STRIDE_PX, tf.float32) + 1
+        last = first + (_CELL_PX - 1)
+        shift = (_CELL_PX - 1) * tf.gather_nd(shift[0], cells)
+        boxes = (tf.concat([first, last], axis=1) + shift) / scale
+        return boxes, tf.gather_nd(score[0], cells)
+
+    def _refine(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+        net = self._refinement_net
+        features = _run_trunk(net, _patches(image, boxes, 24), 'SAME', 'VALID')
+        shift, logits = _run_heads(net[-4:], features, tf.shape(boxes)[0])
+        boxes, scores = _shifted(boxes, shift), tf.nn.softmax(logits)[:, 1]
+        kept = _by_score(scores, _REFINED_SCORE)
+        boxes = tf.gather(boxes, kept)
+        return _squared(tf.gather(boxes, _unsuppressed(_overlap(boxes) > _OVERLAP)))
+
+    def _finish(self, image: tf.Tensor, boxes: tf.Tensor) -> Faces:
+        net = self._output_net
+        features = _run_trunk(net, _patches(image, boxes, 48), 'SAME', 'VALID', 'SAME')
+        shift, points, logits = _run_heads(net[-6:], features, tf.shape(boxes)[0])
+        # The package's landmarks lie one pixel up and left of where its boxes would put them.
+        size = boxes[:, None, 2:] - boxes[:, None, :2] + 1
+        points = tf.transpose(tf.reshape(points, (-1, 2, 5)), (0, 2, 1))
+        landmarks = points * size + boxes[:, None, :2] - 1
+        found = Faces(_shifted(boxes, shift), landmarks, tf.nn.softmax(logits)[:, 1])
+        found = found.at(_by_score(found.scores, _FACE_SCORE))
+        share = _overlap(found.boxes, of_smaller=True)
+        return found.at(_unsuppressed(share > _OVERLAP))
+
+
+def detect_rows(canvases: Sequence[np.ndarray]) -> np.ndarray:
+    """Finds the faces of canvases, uint8 `[side, side, 3]`: a `tfds_builders.faces.Detect`."""
+    rows = [np.zeros((0, 16))]
+    for number, canvas in enumerate(canvases):
+        boxes, landmarks, scores = (v.numpy() for v in _detect()(tf.constant(canvas, tf.float32)))
+        columns = [np.full(len(scores), number), *boxes.T, scores, *landmarks[..., 0].T]
+        rows.append(np.stack([*columns, *landmarks[..., 1].T], axis=1))
+    return np.concatenate(rows)
+
+
+@functools.cache
+def _detect() -> tf.types.experimental.GenericFunction:
+    # Traced once for each size of the canvas.
+    return tf.function(FaceDetector().detect)
+
+
+def on_canvas(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The image in the top left corner of a grey square, as `tfds_builders.faces` does it.
+
+    Args:
+        image: uint8 `[height, width, 3]`.
+        side_px: Side of the square.
+
+    Returns:
+        float32 `[side, side, 3]`, whole numbers, and the scale in x and y, float32 `[2]`.
+    """
+    shape = tf.cast(tf.shape(image)[:2], tf.float64)
+    scale = side_px / tf.reduce_max(shape)
+    size = tf.cast(tf.maximum(tf.round(shape * scale), 1), tf.int32)
+    resized = tf.cond(
+        scale < 1,
+        lambda: tf.image.resize(image, size, tf.image.ResizeMethod.AREA),
+        lambda: tf.image.resize(image, size),
+    )
+    padding = [[0, side_px - size[0]], [0, side_px - size[1]], [0, 0]]
+    canvas = tf.pad(tf.round(resized), padding, constant_values=faces.CANVAS_GREY)
+    exact_scale = tf.cast(tf.cast(size, tf.float64) / shape, tf.float32)
+    return tf.ensure_shape(canvas, (side_px, side_px, 3)), exact_scale[::-1]
+
+
+def _scales(side_px: int) -> np.ndarray:
+    """The scales of the pyramid, as the package counts them."""
+    levels = round(-(np.log(side_px / _CELL_PX) / np.log(_SCALE_FACTOR) + 1))
+    return _CELL_PX / _SMALLEST_FACE_PX * _SCALE_FACTOR ** np.arange(levels)
+
+
+def _run_proposal_net(net: Sequence[np.ndarray], images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The shift of each cell's box, `[batch, y, x, 4]`, and its score, `[batch, y, x]`."""
+    x = _convolve(images, *net[:3])
+    x = tf.nn.max_pool2d(x, 2, 2, 'SAME')
+    x = _convolve(_convolve(x, *net[3:6]), *net[6:9])
+    kernels = np.concatenate([net[9], net[11]], axis=-1)
+    both = tf.nn.conv2d(x, kernels, 1, 'VALID') + np.concatenate([net[10], net[12]])
+    return both[..., :4], tf.nn.softmax(both[..., 4:])[..., 1]
+
+
+def _run_trunk(net: Sequence[np.ndarray], patches: tf.Tensor, *paddings: str) -> tf.Tensor:
+    """Convolutions with pools of these paddings between them, then a dense layer."""
+    x = patches
+    for block, padding in enumerate(paddings):
+        x = _convolve(x, *net[3 * block : 3 * block + 3])
+        width = 3 if block < 2 else 2
+        x = tf.nn.max_pool2d(x, width, 2, padding)
+    first = 3 * len(paddings)
+    x = _convolve(x, *net[first : first + 3])
+    kernel, bias, slope = net[first + 3 : first + 6]
+    # The networks come from Caffe, whose maps are transposed: columns are flattened first.
+    x = tf.reshape(tf.transpose(x, (0, 2, 1, 3)), (-1, kernel.shape[0]))
+    return _prelu(tf.matmul(x, kernel) + bias, slope)
+
+
+def _run_heads(
+    weights: Sequence[np.ndarray], features: tf.Tensor, count: tf.Tensor
+) -> list[tf.Tensor]:
+    """What each pair of kernel and bias makes of the first `count` rows of features."""
+    pairs = zip(weights[::2], weights[1::2], strict=True)
+    return [(tf.matmul(features, kernel) + bias)[:count] for kernel, bias in pairs]
+
+
+def _convolve(x: tf.Tensor, kernel: np.ndarray, bias: np.ndarray, slope: np.ndarray) -> tf.Tensor:
+    return _prelu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, 'VALID'), bias), slope)
+
+
+def _prelu(x: tf.Tensor, slope: np.ndarray) -> tf.Tensor:
+    return tf.nn.relu(x) + slope * tf.minimum(x, 0.0)
+
+
+def _patches(image: tf.Tensor, boxes: tf.Tensor, size_px: int) -> tf.Tensor:
+    """The boxes of a square image, resized: float32 `[max(n, 1), size, size, 3]`.
+
+    Without boxes there is one patch of the corner: convolutions of nothing fail in TensorFlow 2.21.
+    """
+    is_empty = tf.cast(tf.equal(tf.shape(boxes)[0], 0), tf.int32)
+    boxes = tf.pad(boxes, [[0, is_empty], [0, 0]])
+    corners = tf.gather(boxes, [1, 0, 3, 2], axis=1) / tf.cast(tf.shape(image)[0], tf.float32)
+    zeros = tf.zeros(tf.shape(boxes)[:1], tf.int32)
+    return tf.image.crop_and_resize(image[None], corners, zeros, (size_px, size_px))
+
+
+def _shifted(boxes: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    return boxes + shift * tf.tile(size, (1, 2))
+
+
+def _squared(boxes: tf.Tensor) -> tf.Tensor:
+    size = boxes[:, 2:] - boxes[:, :2]
+    side = tf.reduce_max(size, axis=1, keepdims=True)
+    corner = boxes[:, :2] + 0.5 * (size - side)
+    return tf.concat([corner, corner + side], axis=1)
+
+
+def _by_score(scores: tf.Tensor, threshold: float) -> tf.Tensor:
+    """The indices of what scores higher than the threshold, the highest first."""
+    above = tf.reduce_sum(tf.cast(scores > threshold, tf.int32))
+    return tf.math.top_k(scores, above).indices
+
+
+def _overlap(boxes: tf.Tensor, *, of_smaller: bool = False) -> tf.Tensor:
+    """Intersection over union, or over the smaller area, of each pair: float32 `[n, n]`."""
+    left_top = tf.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    right_bottom = tf.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    inside = tf.reduce_prod(tf.maximum(right_bottom - left_top, 0.0), axis=-1)
+    area = tf.reduce_prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
+    if of_smaller:
+        return inside / tf.minimum(area[:, None], area[None])
+    return inside / (area[:, None] + area[None] - inside)
+
+
+def _unsuppressed(is_covered: tf.Tensor) -> tf.Tensor:
+    """The indices of the boxes that no surer one covers, bool `[n, n]`, the surest first.
+
+    Unlike the usual suppression, a box that is itself suppressed also suppresses: so the package.
+    """
+    by_surer = tf.linalg.set_diag(
+        tf.linalg.band_part(is_covered, 0, -1), tf.zeros(tf.shape(is_covered)[:1], tf.bool)
+    )
+    return tf.where(~tf.reduce_any(by_surer, axis=0))[:, 0]

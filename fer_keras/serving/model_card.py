@@ -1,0 +1,81 @@
+"""What whoever is handed a model should know of it: Mitchell et al. 2019, in short."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import fer_keras
+from fer_keras.config import RunConfig
+
+_LIMITS = """\
+## Limits
+
+A face's expression is not what a person feels, and people themselves agree on it only in part. The
+numbers hold for faces like those of the data: posed, frontal and cropped as by the builders of this
+package. Do not decide about people with it. Test it on the people and cameras that you will meet:
+`python -m fer_keras.evaluate --run_dir=... --target=...` also reports by gender, group and age.
+"""
+
+
+def describe_model(
+    names: Sequence[str], run: RunConfig | None = None, metrics: dict[str, Any] | None = None
+) -> str:
+    """The text of `model_card.md`.
+
+    Args:
+        names: Label names in the model's order.
+        run: What the model was trained with, if that is known.
+        metrics: What `report/metrics.json` of that run holds, if it was tested.
+    """
+    versions = ', '.join(
+        f'{name} {importlib.metadata.version(name)}' for name in ('tensorflow', 'keras')
+    )
+    sections = [
+        '# Facial-expression classifier\n',
+        f'Written by fer_keras {fer_keras.__version__}, Python {platform.python_version()}, '
+        f'{versions}.\n',
+        f'## Answers\n\nOne of {len(names)} expressions for a crop of one face, in this order: '
+        f'{", ".join(names)}.\n',
+        _describe_training(run),
+        _describe_test(metrics),
+        _LIMITS,
+    ]
+    return '\n'.join(sections)
+
+
+def _describe_training(run: RunConfig | None) -> str:
+    if run is None:
+        return '## Training\n\nNot recorded.\n'
+    data, model = run.data, run.model
+    rows = {
+        'trained on': ', '.join(data.source_names),
+        'input': f'{data.image_size_px} x {data.image_size_px} pixels',
+        'backbone': f'{model.backbone}, weights before training: {model.backbone_weights}',
+        'saliency': f'{model.saliency}, {model.fusion}' if model.saliency != 'none' else 'none',
+        'run': run.training.run_dir,
+        'seed': run.training.seed,
+    }
+    return '## Training\n\n' + _table(rows)
+
+
+def _describe_test(metrics: dict[str, Any] | None) -> str:
+    if metrics is None:
+        return '## Test\n\nNot tested.\n'
+    low, high = metrics['accuracy_interval']
+    rows = {
+        'tested on': f'{metrics["target"]}, {metrics["target_split"]}',
+        'images, people': f'{metrics["images"]}, {metrics["subjects"]}',
+        'accuracy': f'{metrics["accuracy"]:.1%}',
+        '95 % interval over people': f'{low:.1%} to {high:.1%}',
+        'unweighted average recall': f'{metrics["unweighted_average_recall"]:.1%}',
+        **{f'recall, {n}': f'{v["recall"]:.1%}' for n, v in metrics['per_class'].items()},
+    }
+    return '## Test\n\n' + _table(rows)
+
+
+def _table(rows: dict[str, Any]) -> str:
+    lines = [f'| {key} | {value} |' for key, value in rows.items()]
+    return '\n'.join(['| | |', '|---|---|', *lines, ''])

@@ -1,0 +1,88 @@
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from fer_keras.evaluation.duplicates import (
+    LARGEST_DISTANCE,
+    Pictures,
+    find_duplicates,
+    hash_pictures,
+    perceptual_hashes,
+)
+from tests.fakes import png_bytes, write_dataset
+from tests.test_end_to_end import run
+
+
+def smooth_picture(seed):
+    """A picture with structure at every scale, as photographs have it."""
+    random = np.random.default_rng(seed)
+    scales = [
+        cv2.resize(
+            random.uniform(0, 255, (side, side, 3)), (200, 200), interpolation=cv2.INTER_CUBIC
+        )
+        for side in (3, 6, 12, 24)
+    ]
+    return np.clip(np.mean(scales, axis=0), 0, 255).astype(np.uint8)
+
+
+def hashed(place, pictures):
+    files = pictures if isinstance(pictures[0], bytes) else [png_bytes(one) for one in pictures]
+    names = [f'{number}.png' for number in range(len(files))]
+    examples = {'image': files, 'file_name': names, 'subject_id': [''] * len(files)}
+    return hash_pictures(place, tf.data.Dataset.from_tensor_slices(examples))
+
+
+PICTURES = [smooth_picture(seed) for seed in range(6)]
+COPIES = {
+    'the same': lambda picture: png_bytes(picture),
+    'half the size': lambda picture: png_bytes(cv2.resize(picture, None, fx=0.5, fy=0.5)),
+    'JPEG': lambda picture: cv2.imencode('.jpg', picture[..., ::-1], [1, 40])[1].tobytes(),
+    'brighter': lambda picture: png_bytes(np.clip(picture * 1.1, 0, 255).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize('change', COPIES)
+def test_copies_are_found_and_others_are_not(change):
+    copies = [COPIES[change](picture) for picture in PICTURES[:3]]
+    found = find_duplicates([hashed('train', PICTURES), hashed('test', copies)])
+    pairs = set(zip(found['file_name'], found['other_file_name'], strict=True))
+    assert pairs == {(f'{number}.png', f'{number}.png') for number in range(3)}
+    assert (found['distance'] <= LARGEST_DISTANCE).all()
+    if change == 'the same':
+        assert (found['distance'] == 0).all()
+
+
+def test_distances_count_the_bits_that_differ():
+    bits = np.zeros((2, 255), bool)
+    bits[1, :5] = True
+    one = Pictures('a', ('0',), ('',), bits[:1])
+    other = Pictures('b', ('1',), ('',), bits[1:])
+    assert find_duplicates([one, other], 5)['distance'].tolist() == [5]
+    assert find_duplicates([one, other], 4).empty
+
+
+def test_the_brightness_is_no_part_of_a_hash():
+    thumbnails = np.random.default_rng(0).uniform(0, 200, (2, 32, 32))
+    hashes = perceptual_hashes(thumbnails)
+    assert hashes.shape == (2, 255)
+    np.testing.assert_array_equal(perceptual_hashes(thumbnails + 50), hashes)
+    np.testing.assert_array_equal(perceptual_hashes(thumbnails * 0.5), hashes)
+
+
+def test_the_command_names_both_places_of_a_pair(tmp_path):
+    for name in ('first', 'second'):
+        write_dataset(tmp_path, name=name, names=('happy', 'sad'), people={'train': 3, 'test': 2})
+    completed = run(
+        'find_duplicates', f'--data_dir={tmp_path}', f'--output={tmp_path / "pairs.csv"}',
+        'first', 'second',
+    )  # fmt: skip
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    assert '20 pictures in 4 splits: 10 pairs across splits.' in completed.stdout
+    pairs = pd.read_csv(tmp_path / 'pairs.csv')
+    assert set(zip(pairs['place'], pairs['other_place'], strict=True)) == {
+        ('first train', 'second train'),
+        ('first test', 'second test'),
+    }
+    assert (pairs['file_name'] == pairs['other_file_name']).all()

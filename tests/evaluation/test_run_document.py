@@ -1,0 +1,77 @@
+import pandas as pd
+import pytest
+
+from fer_keras.evaluation.document import Paragraph, Table, to_markdown
+from fer_keras.evaluation.duplicates import find_duplicates
+from fer_keras.evaluation.examples import random_sample, worst_errors
+from fer_keras.evaluation.intervals import intervals, resampled_metrics
+from fer_keras.evaluation.metrics import slices, summarize
+from fer_keras.evaluation.run_document import Findings, describe_run, slice_blocks
+from tests.evaluation.test_metrics import NAMES, ROWS, table
+
+ENVIRONMENT = {
+    'fer_keras': '0.1.0', 'commit': 'abc', 'python': '3.11', 'platform': 'Linux',
+    'packages': {'keras': '3'}, 'devices': ['CPU:0'],
+    'data_sets': [{'name': 'fake', 'examples': {'test': 4}, 'split_hash': 'f00d'}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def findings():
+    metrics = summarize(ROWS, NAMES) | {
+        'classes': NAMES,
+        'intervals': intervals(resampled_metrics(ROWS, NAMES)),
+        'target': 'fake/1.0.0',
+        'target_split': 'test',
+        'images_of_other_classes_left_out': 3,
+        'top_confusions': ['happy is taken for sad in 1 of 1 images (100.0%).'],
+    }
+    pictures = {name: f'{name}.png' for name in ('confusion_matrix', 'recall', 'reliability')}
+    return Findings(metrics, slices(ROWS), None, pictures, (), (), {}, {'test': ENVIRONMENT})
+
+
+def read(findings, title):
+    (section,) = (one for one in describe_run(findings).sections if one.title == title)
+    return section.blocks
+
+
+def test_the_summary_warns_of_masked_classes_and_of_images_left_out(findings):
+    warnings = [b.text for b in read(findings, 'Summary') if isinstance(b, Paragraph)]
+    assert any('have no sad' in text and 'masks these' in text for text in warnings)
+    assert any(text.startswith('3 images of classes') for text in warnings)
+    (numbers,) = (block for block in read(findings, 'Summary') if isinstance(block, Table))
+    values = {row[0]: row[1] for row in numbers.rows}
+    assert values['accuracy'] == '0.500'
+    assert values['accuracy among the classes of the images'] == '0.750'
+
+
+def test_pairs_that_look_alike_are_a_warning(findings):
+    assert 'is not known here' in read(findings, 'Duplicates')[0].text
+    pairs = find_duplicates([])
+    pairs.loc[0] = ['fake train', '1.png', 'a', 'fake test', '2.png', 'b', 3]
+    warning, found = read(Findings(**{**vars(findings), 'duplicates': pairs}), 'Duplicates')
+    assert warning.is_warning and warning.text.startswith('1 pairs')
+    assert found.rows == (('fake train', '1.png', 'fake test', '2.png', '3'),)
+
+
+def test_few_people_are_a_warning_and_many_are_none():
+    rows = table([(f's{i}', 'happy', [0.1, 0.8, 0.1]) for i in range(13)])
+    rows = rows.assign(gender=['f'] * 10 + ['m'] * 3)
+    warning, found = slice_blocks(slices(rows), None)
+    assert warning.is_warning and 'gender m.' in warning.text and 'gender f' not in warning.text
+    assert [row[-1] for row in found.rows] == ['', 'few people']
+    (note,) = slice_blocks(slices(rows.drop(columns='gender')), None)
+    assert 'says nothing' in note.text
+
+
+def test_the_worst_errors_are_the_surest_ones():
+    # Wrong are the second, sure by 0.6, and the fourth, sure by 0.7.
+    assert worst_errors(ROWS) == [3, 1] and worst_errors(ROWS, 1) == [3]
+    assert random_sample(ROWS, 9) == [0, 1, 2, 3]
+    many = pd.concat([ROWS] * 10, ignore_index=True)
+    assert random_sample(many, 5) == random_sample(many, 5) != random_sample(many, 5, seed=1)
+
+
+def test_versions_and_hashes_are_named(findings):
+    text = to_markdown(describe_run(findings))
+    assert 'f00d' in text and '| commit | abc |' in text

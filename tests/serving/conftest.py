@@ -1,0 +1,64 @@
+"""One classifier, exported once for all tests of serving."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fer_keras.models.classifier import build_classifier
+from fer_keras.serving.signatures import export_classifier
+from tests.fakes import BASIC, TINY_MODEL, class_image
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A classifier, and the first version of its SavedModel."""
+
+    model: keras.Model
+    version_dir: str
+
+    @property
+    def loaded(self):
+        return tf.saved_model.load(self.version_dir)
+
+
+def lively_classifier(saliency: str = 'center') -> keras.Model:
+    """An untrained classifier whose probabilities depend on the image, as a trained one's do."""
+    keras.utils.set_random_seed(1)
+    # VGG16 has few ops, which are soon converted, and no batch normalisation: weights at random
+    # and that would blow up what rounding leaves.
+    config = dataclasses.replace(TINY_MODEL, backbone='vgg16', saliency=saliency)
+    model = build_classifier(config, num_classes=len(BASIC), image_size_px=32)
+    head = model.get_layer('probabilities')
+    images = class_images(64)
+    logits = np.log(model.predict(images, verbose=0))
+    head.kernel.assign(head.kernel / np.std(logits, axis=0).mean())
+    logits = np.log(model.predict(images, verbose=0))
+    head.bias.assign(-logits.mean(axis=0))
+    assert np.std(model.predict(images, verbose=0), axis=0).mean() > 0.05
+    return model
+
+
+def class_images(count: int) -> np.ndarray:
+    """float32 `[count, 32, 32, 3]`, some of each class."""
+    images = [class_image(number % len(BASIC), number, 32) for number in range(count)]
+    return np.stack(images).astype(np.float32)
+
+
+@pytest.fixture(scope='session')
+def served(tmp_path_factory) -> Served:
+    model = lively_classifier()
+    base_dir = tmp_path_factory.mktemp('saved_model')
+    return Served(model, export_classifier(model, BASIC, str(base_dir)))
+
+
+@pytest.fixture(scope='session')
+def signatures(served):
+    loaded = served.loaded
+    # The signatures live as long as what they were loaded from.
+    yield loaded.signatures
+    del loaded

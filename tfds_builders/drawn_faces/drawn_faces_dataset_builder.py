@@ -1,0 +1,52 @@
+"""Drawn people, each in a laboratory of their own: a source to pool with real photos."""
+
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from tfds_builders import archives, demo_people, expressions
+from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
+
+NUM_PEOPLE = 160  # Whole blocks of twenty, so that the splits are 14:3:3 (`splits.subject_slot`).
+
+
+class Builder(ExpressionDatasetBuilder):
+    """Neutral and the six basic expressions of people who do not exist."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    BUILDER_CONFIGS = [
+        ExpressionConfig(
+            name='faces', description='Aligned face crops.', classes=expressions.BASIC
+        ),
+        ExpressionConfig(
+            name='originals',
+            description='Whole drawings, as PNG.',
+            classes=expressions.BASIC,
+            crops_faces=False,
+        ),
+    ]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=self._features(),
+            supervised_keys=('image', 'label'),
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        return self._split_photos(epath.Path())  # There is no archive: everything is drawn.
+
+    def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
+        photos = [
+            archives.Photo(
+                demo_people.Drawing(person, expression),
+                f'{expression}/{person:03d}.png',
+                expression,
+                f'{person:03d}',
+            )
+            for person in range(NUM_PEOPLE)
+            for expression in expressions.BASIC
+        ]
+        return archives.Archive(tuple(photos), {})
