@@ -215,7 +215,7 @@ def _read_one(
         label = tf.cast(tf.gather(to_model, example['label']), tf.int64)
         return {'image': example['image'], 'label': label, **described}
 
-    return examples.map(describe).filter(lambda example: example['label'] >= 0)
+    return examples.map(describe, tf.data.AUTOTUNE).filter(lambda example: example['label'] >= 0)
 
 
 def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:

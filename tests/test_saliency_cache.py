@@ -145,8 +145,11 @@ def test_other_weights_or_other_images_have_other_files(source, tmp_path):
     assert [len(names) for names in files] == [1, 2, 3]
 
 
-@pytest.mark.parametrize(('saliency', 'expected'), [('none', False), ('center', False)])
-def test_what_costs_nothing_is_not_kept(saliency, expected):
+@pytest.mark.parametrize(
+    ('saliency', 'expected'),
+    [('spectral_residual', True), ('none', False), ('center', False), ('attention', False)],
+)
+def test_what_costs_nothing_or_changes_with_every_step_is_not_kept(saliency, expected):
     assert has_maps_to_keep(build(saliency)) is expected
 
 

@@ -86,8 +86,15 @@ def freeze_for_stage(model: keras.Model, *, train_backbone: bool) -> None:
     model.get_layer('backbone').trainable = train_backbone
     if has_saliency(model):
         saliency_model = model.get_layer('saliency_map')
-        parts = {layer.name for layer in getattr(saliency_model, 'layers', ())}
-        saliency_model.trainable = train_backbone and 'attention' in parts
+        saliency_model.trainable = train_backbone and trains_saliency(model)
+
+
+def trains_saliency(model: keras.Model) -> bool:
+    """Whether the graph holds a saliency model that is trained along with the classifier."""
+    if not has_saliency(model):
+        return False
+    parts = getattr(model.get_layer('saliency_map'), 'layers', ())
+    return any(layer.name == 'attention' for layer in parts)
 
 
 def has_saliency(model: keras.Model) -> bool:

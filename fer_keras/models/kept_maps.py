@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from fer_keras.models.classifier import has_saliency, trains_saliency
 from fer_keras.models.saliency_layers import MapOfAnother
 
 # Made in no time, and the same for every image: it would otherwise move with its image.
@@ -12,13 +13,11 @@ _NOT_KEPT = ('CenterGaussian',)
 
 def has_maps_to_keep(model: keras.Model) -> bool:
     """Whether a classifier makes saliency maps that are worth keeping."""
-    if not any(layer.name == 'saliency_map' for layer in model.layers):
-        return False
+    if not has_saliency(model) or trains_saliency(model):
+        return False  # There are none, or they change with every step.
     maker = model.get_layer('saliency_map')
     if not isinstance(maker, keras.Model):
         return False  # The maps are read from a folder.
-    if maker.trainable_weights:
-        return False  # They change with every step.
     return not any(type(layer).__name__ in _NOT_KEPT for layer in maker.layers)
 
 

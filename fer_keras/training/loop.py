@@ -83,7 +83,7 @@ class Loop:
 
         Raises:
             KeyboardInterrupt: Somebody asked the run to end; its state is saved.
-            OSError: The disk is full.
+            OSError: The disk is full, or another worker is lost.
             ValueError: The loss is no number.
         """
         state = self._checkpoints.latest() or TrainingState()
@@ -97,6 +97,11 @@ class Loop:
                     if not state.is_finished and state.epoch < last:
                         stage = _Stage(self, index, first, last, batches.steps_per_epoch)
                         state = stage.run(state, batches, validation, stop)
+        except tf.errors.UnavailableError as error:
+            raise ConnectionError(
+                'Another worker is lost; its own output says why. Start the same command on all '
+                f'hosts again: the run goes on from its last state in {self._run_dir.state_dir}.'
+            ) from error
         except OSError as error:
             if error.errno not in _DISK_IS_FULL:
                 raise

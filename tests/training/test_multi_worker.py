@@ -106,6 +106,7 @@ def runs(tmp_path_factory):
         workers[1].send_signal(signal.SIGKILL)
         # It cannot go on alone, and says so by its exit status to whatever started it.
         assert workers[0].wait(120) != 0
+        assert 'Another worker is lost' in read_log(killed, 0)
     finally:
         for worker in workers:
             worker.kill()
