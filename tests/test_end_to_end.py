@@ -97,9 +97,15 @@ def test_evaluate_tests_another_set_and_masks_nothing_in_silence(trained):
 
 def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
     run_dir = trained[0]
-    completed = run('export', f'--run_dir={run_dir}')
+    completed = run('export', f'--run_dir={run_dir}', '--formats=saved_model,onnx', '--check')
     assert completed.returncode == 0, completed.stderr[-3000:]
     assert (run_dir / 'saved_model/1/saved_model.pb').is_file()
+    forms = pd.read_csv(run_dir / 'parity.csv')
+    assert set(forms['form']) == {'.keras', 'SavedModel', 'SavedModel, C API', 'ONNX'}
+    assert forms['agrees'].all() and 'SavedModel, C API' in completed.stdout
+    accuracy = metrics_of(run_dir / 'report')['accuracy']
+    card = (run_dir / 'saved_model/1/model_card.md').read_text()
+    assert f'| accuracy | {accuracy:.1%} |' in card and '| trained on | fake |' in card
     serve = tf.saved_model.load(str(run_dir / 'saved_model/1')).signatures['serving_default']
     source = read_split([open_dataset('fake', str(data_dir))], 'test', BASIC)
     images = tf.stack([example['image'] for example in source.examples])
@@ -125,6 +131,11 @@ def test_run_file_and_saved_model_agree(kind, trained, data_dir, tmp_path):
         again, pd.read_csv(run_dir / 'report/predictions.csv'), atol=1e-5, rtol=0
     )
     assert metrics_of(tmp_path / 'report')['accuracy'] == metrics_of(run_dir / 'report')['accuracy']
+
+
+def test_an_unknown_format_is_told_the_known_ones(trained):
+    completed = run('export', f'--run_dir={trained[0]}', '--formats=caffe')
+    assert completed.returncode == 2 and "'saved_model', 'tflite', 'onnx'" in completed.stderr
 
 
 def test_a_model_outside_its_run_needs_a_folder_for_the_report(trained):

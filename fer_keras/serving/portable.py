@@ -10,13 +10,15 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from fer_keras.models.saliency_layers import SpectralResidual
+from fer_keras.models.saliency_layers import ResizeMap, SpectralResidual
 from fer_keras.serving.signatures import check_can_be_served
 
 SIGNATURE = 'predict'
@@ -43,7 +45,7 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
     Raises:
         ValueError: Part of the model has no counterpart in TFLite.
     """
-    _check_has_counterpart(model)
+    model = _replace_resizing(_check_has_counterpart(model))
     with tempfile.TemporaryDirectory() as saved_model:
         archive = keras.export.ExportArchive()
         archive.track(model)
@@ -61,7 +63,7 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     Raises:
         ValueError: Part of the model has no counterpart in ONNX, or the extra is missing.
     """
-    _check_has_counterpart(model)
+    model = _replace_resizing(_check_has_counterpart(model))
     try:
         import onnx
         import tf2onnx
@@ -70,14 +72,59 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     logging.getLogger('tf2onnx').setLevel(logging.ERROR)
     # Not `model.export(format='onnx')`: Keras 3.15 traces batch normalisation as in training there.
     function, signature = _as_function(model)
-    graph, _ = tf2onnx.convert.from_function(
-        tf.function(function, input_signature=signature), input_signature=signature
-    )
+    traced = tf.function(function, input_signature=signature)
+    graph, _ = tf2onnx.convert.from_function(traced, input_signature=signature)
+    constants = {
+        inner.name: onnx.numpy_helper.from_array(outer.numpy(), inner.name)
+        for outer, inner in traced.get_concrete_function().graph.captures
+        if outer.dtype != tf.resource
+    }
+    # tf2onnx takes what the function captures, such as the mean of an image, for more inputs.
+    inputs = [one for one in graph.graph.input if one.name not in constants]
+    del graph.graph.input[:]
+    graph.graph.input.extend(inputs)
+    graph.graph.initializer.extend(constants.values())
     try:
         onnx.checker.check_model(graph)
     except onnx.checker.ValidationError as error:
         raise ValueError(f'The classifier cannot be written as ONNX: {error}') from error
     return _write(os.path.join(folder, ONNX_FILE), graph.SerializeToString())
+
+
+def triangle_weights(length: int, new_length: int) -> np.ndarray:
+    """Anti-aliased bilinear resizing of one axis as a matrix, float32 `[new_length, length]`."""
+    scale = length / new_length
+    centers = (np.arange(new_length) + 0.5) * scale
+    distances = np.abs(np.arange(length) + 0.5 - centers[:, None]) / max(scale, 1.0)
+    weights = np.maximum(0, 1 - distances)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+class _ResizeByProducts(keras.layers.Layer):
+    """`ResizeMap` with anti-aliasing as two products with matrices, which every format has."""
+
+    def __init__(self, size: tuple[int, int], **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
+        self.size = size
+
+    def call(self, images: Any) -> Any:
+        height, width, channels = images.shape[1:]
+        rows = ops.convert_to_tensor(triangle_weights(height, self.size[0]))
+        columns = ops.convert_to_tensor(triangle_weights(width, self.size[1]))
+        images = ops.matmul(rows, ops.reshape(images, (-1, height, width * channels)))
+        images = ops.reshape(images, (-1, self.size[0], width, channels))
+        return ops.matmul(columns, images)
+
+
+def _replace_resizing(model: keras.Model) -> keras.Model:
+    """The same layers, with the same weights, but for the one kind that no format can hold."""
+
+    def replace(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, ResizeMap) and layer.antialias:
+            return _ResizeByProducts(layer.size, name=layer.name)
+        return layer
+
+    return keras.models.clone_model(model, clone_function=replace, recursive=True)
 
 
 def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf.TensorSpec]]:
@@ -102,10 +149,12 @@ def _convert(saved_model: str, kind: str, calibration: np.ndarray) -> bytes:
     try:
         return converter.convert()
     except ConverterError as error:
-        raise ValueError(f'The classifier cannot be written as TFLite: {error}') from error
+        # The message goes on with the whole graph.
+        reason = str(error).split('\n', 1)[0][:500]
+        raise ValueError(f'The classifier cannot be written as TFLite: {reason}') from error
 
 
-def _check_has_counterpart(model: keras.Model) -> None:
+def _check_has_counterpart(model: keras.Model) -> keras.Model:
     check_can_be_served(model)
     if any(isinstance(layer, SpectralResidual) for layer in model._flatten_layers()):
         raise ValueError(
@@ -113,6 +162,7 @@ def _check_has_counterpart(model: keras.Model) -> None:
             'of `saliency=spectral_residual`. Export it with --formats=saved_model, or train with '
             'another `saliency`.'
         )
+    return model
 
 
 def _write(path: str, data: bytes) -> str:

@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fer_keras.decoding import decode_upright
+from fer_keras.models.classifier import build_classifier
+from fer_keras.serving import portable
+from fer_keras.serving.checks import (
+    TOLERANCES,
+    ask_c_api,
+    ask_model,
+    compare_forms,
+    open_forms,
+    print_comparison,
+    vary,
+)
+from tests.fakes import BASIC, TINY_MODEL, class_image, png_bytes, random_images
+from tests.serving.conftest import class_images
+
+
+@pytest.fixture(scope='module')
+def files():
+    return vary([class_image(number % 7, number, 40) for number in range(12)], 64)
+
+
+def test_varied_files_have_several_sizes_and_formats(files):
+    sizes = {tuple(decode_upright(file).shape[:2]) for file in files}
+    assert sizes == {(40, 40), (28, 28), (64, 64), (20, 20)}
+    assert {file[:3] for file in files} == {b'\xff\xd8\xff', b'\x89PN', b'RIF'}
+
+
+def test_every_form_gives_the_probabilities_of_the_trained_graph(served, files, tmp_path, capsys):
+    model_file = str(tmp_path / 'best.keras')
+    served.model.save(model_file)
+    portable.write_tflite(served.model, class_images(64), str(tmp_path / 'portable'))
+    portable.write_onnx(served.model, str(tmp_path / 'portable'))
+    forms = open_forms(model_file, served.version_dir, str(tmp_path / 'portable'))
+    assert set(forms) == set(TOLERANCES)
+    table = compare_forms(served.model, forms, files)
+    assert len(table) == 3 * len(TOLERANCES)
+    assert table['agrees'].all(), table.to_string()
+    print_comparison(table)
+    assert capsys.readouterr().out.count('SavedModel, C API') == 3
+
+
+def test_a_form_of_another_order_of_labels_is_found_out(served, files):
+    def swapped(batches):
+        return [answers[:, ::-1] for answers in ask_model(served.model, batches)]
+
+    table = compare_forms(served.model, {'ONNX': swapped}, files)
+    assert not table['agrees'].any()
+
+
+def test_the_process_of_the_c_api_lives_on_after_a_broken_image(served):
+    whole = png_bytes(random_images(1, 40)[0])
+    answers = ask_c_api(served.version_dir, [[whole, whole[:90]], [whole]])
+    assert 'image_bytes[1] must be a whole picture' in answers[0]['error']
+    assert sum(answers[1]['values'][0]) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize('length, new_length', [(96, 64), (7, 3), (5, 8)])
+def test_resizing_by_products_is_tensorflows_anti_aliased_resizing(length, new_length):
+    column = np.random.default_rng(0).uniform(0, 255, (length, 1, 1)).astype(np.float32)
+    expected = tf.image.resize(column, (new_length, 1), antialias=True)
+    product = portable.triangle_weights(length, new_length) @ column[:, :, 0]
+    np.testing.assert_allclose(product, expected[:, :, 0], rtol=1e-5)
+
+
+def test_saliency_that_shrinks_its_image_can_be_replaced_and_agrees():
+    config = dataclasses.replace(TINY_MODEL, saliency='mlnet_light')
+    model = build_classifier(config, num_classes=len(BASIC), image_size_px=80)
+    replaced = portable._replace_resizing(model)
+    assert not any(getattr(layer, 'antialias', False) for layer in replaced._flatten_layers())
+    images = random_images(2, 80).astype('float32')
+    maps = [one.get_layer('saliency_map')(images) for one in (model, replaced)]
+    assert np.std(maps[0]) > 0.05
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-4)
+
+
+def test_a_fourier_transform_is_refused_before_anything_is_converted(tmp_path):
+    config = dataclasses.replace(TINY_MODEL, saliency='spectral_residual')
+    model = build_classifier(config, num_classes=7, image_size_px=32)
+    for write in (
+        lambda: portable.write_onnx(model, str(tmp_path)),
+        lambda: portable.write_tflite(model, class_images(1), str(tmp_path)),
+    ):
+        with pytest.raises(ValueError, match='no Fourier transform.*spectral_residual'):
+            write()
+    assert not list(tmp_path.iterdir())
