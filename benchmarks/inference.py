@@ -75,11 +75,10 @@ def main() -> None:
         crops = write_crops(files, root)
         models = {
             kind: write_model(kind, options.image_size_px, crops, root / kind)
-            for kind in ('none', options.saliency)
+            for kind in dict.fromkeys(('none', options.saliency))
         }
-        workers = {(form, '', ''): options.rivals_python for form in RIVALS}
-        if not options.rivals_python:
-            workers = {}
+        rivals = RIVALS if options.rivals_python else ()
+        workers = {(form, '', ''): options.rivals_python for form in rivals}
         for kind in models:
             workers |= {(form, kind, models[kind]): sys.executable for form in OURS}
         started = {key: Worker(python, key[0], key[2]) for key, python in workers.items()}
