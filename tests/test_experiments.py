@@ -44,8 +44,18 @@ def test_the_twin_with_saliency_differs_in_saliency_alone(name):
 def test_the_cross_experiments_test_on_the_other_set():
     cross = flags_of(FOLDER / 'cross.flags')
     reverse = flags_of(FOLDER / 'cross_reverse.flags')
-    assert (cross['source'], cross['target']) == (reverse['target'], reverse['source'])
+    (own, *pooled), (other, *pooled_there) = (f['source'].split(',') for f in (cross, reverse))
+    assert (own, cross['target']) == (reverse['target'], other)
+    assert pooled == pooled_there == ['drawn_faces/faces']
     assert cross['target_split'] == reverse['target_split'] == 'all'
+
+
+@pytest.mark.parametrize('name', ['cfee', 'rafd', 'cross', 'cross_reverse'])
+def test_the_papers_recipe_has_none_of_our_additions(name):
+    paper = flags_of(FOLDER / f'paper_{name}.flags')
+    assert 'drawn' not in paper['source'] and paper['source'] == paper['source'].split(',')[0]
+    assert (paper['color'], paper['crop'], paper['shallow_branch']) == ('grey', '1', 'false')
+    assert (paper['saliency'], paper['fusion']) == ('mlnet_light', 'multiply')
 
 
 @pytest.mark.parametrize('name', ['saliency_ablation', 'saliency_ablation_short'])
