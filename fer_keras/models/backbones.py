@@ -68,7 +68,7 @@ def build_backbone(name: str, *, image_size_px: int, weights: str) -> keras.Mode
 
     Raises:
         ValueError: An unknown name, or an image too small for the network.
-        FileNotFoundError: `weights` is a path with no file.
+        FileNotFoundError: `weights` is a path with no file, or cannot be downloaded.
     """
     backbone = get_backbone(name)
     if image_size_px < backbone.minimum_size_px:
@@ -81,11 +81,20 @@ def build_backbone(name: str, *, image_size_px: int, weights: str) -> keras.Mode
             '`backbone_weights` must be `imagenet`, `none` or a file of weights without the top. '
             f'Received: {weights!r}, which does not exist.'
         )
-    model = backbone.build(
-        include_top=False,
-        weights=None if weights == 'none' else weights,
-        input_shape=(image_size_px, image_size_px, 3),
-    )
+    try:
+        model = backbone.build(
+            include_top=False,
+            weights=None if weights == 'none' else weights,
+            input_shape=(image_size_px, image_size_px, 3),
+        )
+    except Exception as error:  # Keras raises a bare one.
+        if 'URL fetch failure' not in str(error):
+            raise
+        raise FileNotFoundError(
+            f'The ImageNet weights of `{name}` could not be downloaded: {error}. Give a file of '
+            'weights without the top, --backbone_weights=FILE after any --flagfile, or '
+            '--backbone_weights=none to train from scratch.'
+        ) from error
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM

@@ -1,7 +1,9 @@
+import dataclasses
+
 import keras
 import pytest
 
-from fer_keras.models.backbones import build_backbone, get_backbone
+from fer_keras.models.backbones import BACKBONES, build_backbone, get_backbone
 
 
 def test_an_unknown_backbone_lists_the_known_ones():
@@ -17,6 +19,16 @@ def test_an_image_too_small_for_the_network_is_refused():
 def test_missing_weights_are_named():
     with pytest.raises(FileNotFoundError, match="'nowhere.h5'"):
         build_backbone('mobilenet_v2', image_size_px=64, weights='nowhere.h5')
+
+
+def test_a_download_that_fails_says_what_to_give_instead(monkeypatch):
+    def fail(**options):
+        raise Exception('URL fetch failure on ...: Name or service not known')
+
+    offline = dataclasses.replace(get_backbone('mobilenet_v2'), build=fail)
+    monkeypatch.setitem(BACKBONES, 'mobilenet_v2', offline)
+    with pytest.raises(FileNotFoundError, match='could not be downloaded.*backbone_weights=FILE'):
+        build_backbone('mobilenet_v2', image_size_px=64, weights='imagenet')
 
 
 @pytest.mark.parametrize('name', ['mobilenet_v2', 'mobilenet_v3_small', 'efficientnet_v2_b0'])
