@@ -44,17 +44,26 @@ def find_problem(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS) -
     height, width = tf.unstack(_size_of(image_bytes, head))
     # A quotient, because a product of two sizes could overflow.
     is_too_large = height > largest_pixels // tf.maximum(width, 1)
-    too_large = tf.strings.format(
-        'must have at most {} pixels. Received: {} x {}. Shrink it first.',
-        (largest_pixels, width, height),
+    return tf.case(
+        [
+            (
+                _format_of(head) == _UNKNOWN,
+                lambda: tf.constant('must be a JPEG, PNG or WebP file. Received: another one.'),
+            ),
+            (
+                _is_film(head),
+                lambda: tf.constant('must be one picture. Received: an animated WebP file.'),
+            ),
+            (
+                is_too_large,
+                lambda: tf.strings.format(
+                    'must have at most {} pixels. Received: {} x {}. Shrink it first.',
+                    (largest_pixels, width, height),
+                ),
+            ),
+        ],
+        default=lambda: tf.constant(''),
     )
-    checks = [
-        (_format_of(head) == _UNKNOWN, 'must be a JPEG, PNG or WebP file. Received: another one.'),
-        (_is_film(head), 'must be one picture. Received: an animated WebP file.'),
-        (is_too_large, too_large),
-    ]
-    failed = tf.stack([fails for fails, _ in checks] + [tf.constant(True)])
-    return tf.boolean_mask(tf.stack([text for _, text in checks] + ['']), failed)[0]
 
 
 def _size_of(image_bytes: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
@@ -93,7 +102,16 @@ def read_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
     marker = tf.gather(markers, _format_of(_head(image_bytes)))
     # Around the first marker: a picture inside the EXIF block, for a preview, comes after it.
     parts = tf.raw_ops.StringSplitV2(input=[image_bytes], sep=marker, maxsplit=1).values
-    block = tf.cond(tf.size(parts) > 1, lambda: parts[1], lambda: tf.constant(b''))
+    # Most files have none, and what follows costs as much as the decoding of a small picture.
+    return tf.cond(
+        tf.size(parts) > 1,
+        lambda: _orientation_in_exif(parts[1]),
+        lambda: tf.constant(1, tf.int64),
+    )
+
+
+def _orientation_in_exif(block: tf.Tensor) -> tf.Tensor:
+    """Reads what follows a marker of EXIF: string `[]` to int64 `[]`, 1 where that is no EXIF."""
     exif = tf.io.decode_raw(block, tf.uint8, fixed_length=_LONGEST_EXIF)
     # A chunk of WebP has its length first, and in some files JPEG's marker after it.
     starts = tf.constant([0, 4, 10], tf.int64)
