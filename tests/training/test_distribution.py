@@ -32,7 +32,7 @@ cpu = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fer_keras.run_dir import RunDir
-from fer_keras.training import distribution, loop
+from fer_keras.training import distribution, session
 
 two = lambda: tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
 distribution.STRATEGIES['mirrored'] = two
@@ -42,7 +42,7 @@ run = RunConfig(
     ModelConfig(backbone_weights='none'),
     TrainingConfig(run_dir=sys.argv[2], epochs=2, head_epochs=1, ema_momentum=0.9),
 )
-loop.train(run, RunDir(run.training.run_dir))
+session.train(run, RunDir(run.training.run_dir))
 try:
     distribution.make_strategy('mirrored', batch_size=7)
 except ValueError as error:
