@@ -45,7 +45,9 @@ def peak_of_an_epoch(options: argparse.Namespace, times: int) -> tuple[int, int]
     source = read_split([builder], 'train', names)
     times *= -(-FEWEST_IMAGES // source.size)
     source = dataclasses.replace(
-        source, examples=source.examples.repeat(times), size=times * source.size
+        source,
+        examples=source.examples.repeat(times),
+        counts=tuple(times * count for count in source.counts),
     )
     data = DataConfig(
         image_size_px=options.image_size_px, batch_size=options.batch_size, cache=False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -95,16 +95,28 @@ class Source:
         examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
             label names), `position` (from 0, in this order) and `DESCRIPTIONS`, all of one shape
             whatever set they come from.
-        size: Number of examples.
+        counts: Number of examples of each of the model's labels.
         maps_folder: Folder of a saliency map for each example, or empty.
         maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
             `position`; or None.
     """
 
     examples: tf.data.Dataset
-    size: int
+    counts: tuple[int, ...]
     maps_folder: str = ''
     maps: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of examples."""
+        return sum(self.counts)
+
+    def at(self, positions: Iterable[int]) -> Source:
+        """Only the examples of these positions, in the order of the data set."""
+        wanted = tf.constant(sorted(set(positions)), tf.int64)
+        part = self.examples.filter(lambda one: tf.reduce_any(wanted == one['position']))
+        counts = _count_labels(part, len(self.counts))
+        return dataclasses.replace(self, examples=part, counts=counts)
 
 
 def read_split(
@@ -137,8 +149,8 @@ def read_split(
         parts = [_read_one(builder, split, tuple(names)) for builder in holders]
     examples = functools.reduce(lambda a, b: a.concatenate(b), parts).enumerate()
     examples = examples.map(lambda position, example: {**example, 'position': position})
-    size = int(examples.reduce(0, lambda count, _: count + 1))
-    if not size:
+    counts = _count_labels(examples, len(names))
+    if not sum(counts):
         described = ', '.join(f'{b.info.full_name} {sorted(b.info.splits)}' for b in builders)
         raise ValueError(
             f'The split must hold images of {list(names)}. '
@@ -148,7 +160,7 @@ def read_split(
         # Before the first step: a bad map in the midst of an epoch would cost the run.
         for example in examples.as_numpy_iterator():
             read_map(maps_folder, example['file_name'].decode())
-    return Source(examples, size, maps_folder)
+    return Source(examples, counts, maps_folder)
 
 
 def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int = -1) -> list[str]:
@@ -158,15 +170,24 @@ def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int 
         ValueError: Fewer than two have.
     """
     names = label_names(builders)
-    labels = read_split(builders, 'train', names, fold=fold).examples.map(lambda e: e['label'])
-    present = sorted({int(label) for label in labels.as_numpy_iterator()})
+    counts = read_split(builders, 'train', names, fold=fold).counts
+    present = [name for name, count in zip(names, counts, strict=True) if count]
     if len(present) < 2:
         described = ', '.join(builder.info.full_name for builder in builders)
         raise ValueError(
             f'There must be training images of at least two expressions in {described}. '
-            f'Received: images of {[names[label] for label in present]} only.'
+            f'Received: images of {present} only.'
         )
-    return [names[label] for label in present]
+    return present
+
+
+def _count_labels(examples: tf.data.Dataset, num_classes: int) -> tuple[int, ...]:
+    """Examples of each label, in one pass."""
+    none = tf.zeros(num_classes, tf.int64)
+    counts = examples.reduce(
+        none, lambda sums, one: sums + tf.one_hot(one['label'], num_classes, dtype=tf.int64)
+    )
+    return tuple(counts.numpy().tolist())
 
 
 def _read_fold(

@@ -33,11 +33,10 @@ class TrainingBatches:
         # One part an epoch is drawn from, or one a class.
         self._sizes, self._examples = [source.size], [source.examples]
         if data.balanced_sampling:
-            counts = count_labels(source, num_classes)
-            self._sizes = [count for count in counts if count]
+            self._sizes = [count for count in source.counts if count]
             self._examples = [
                 source.examples.filter(lambda example, label=label: example['label'] == label)
-                for label, count in enumerate(counts)
+                for label, count in enumerate(source.counts)
                 if count
             ]
         # One cache for all epochs.
@@ -135,9 +134,3 @@ class TrainingBatches:
             cutmix_alpha=self._data.cutmix_alpha,
         )
         return augmented, label, draws
-
-
-def count_labels(source: Source, num_classes: int) -> list[int]:
-    """Images of each class."""
-    labels = [int(label) for label in source.examples.map(lambda example: example['label'])]
-    return np.bincount(labels, minlength=num_classes).tolist()

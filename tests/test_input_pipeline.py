@@ -165,6 +165,14 @@ def test_classes_that_the_model_lacks_are_left_out(builder):
     assert read_split([builder], 'test', ['happy', 'sad']).size == 6
 
 
+def test_a_split_knows_its_classes_and_gives_a_part_of_itself(builder):
+    source = read_split([builder], 'train', BASIC)
+    assert source.counts == (6,) * 7
+    part = source.at([40, 3, 3])
+    assert [int(one['position']) for one in part.examples] == [3, 40]
+    assert part.size == 2 and len(part.counts) == 7
+
+
 def test_all_is_every_split(builder):
     assert read_split([builder], 'all', BASIC).size == 77
 

@@ -139,7 +139,7 @@ def test_other_weights_or_other_images_have_other_files(source, tmp_path):
         if change == 'weights':
             network.set_weights([-weights for weights in network.get_weights()])
         if change == 'images':
-            source = dataclasses.replace(source, examples=source.examples.take(7), size=7)
+            source = dataclasses.replace(source, examples=source.examples.take(7), counts=(7,))
         keep_maps(network, source, str(tmp_path))
         files.append(set(os.listdir(tmp_path)))
     assert [len(names) for names in files] == [1, 2, 3]

@@ -10,6 +10,8 @@ import pandas as pd
 import scipy.fft
 import tensorflow as tf
 
+from fer_keras.decoding import decode_upright
+
 # 8x8, as is usual, takes two people in one laboratory's aligned crops for one picture.
 _HASH_SIDE = 16
 _THUMBNAIL_PX = 32
@@ -102,6 +104,5 @@ def _pairs(one: Pictures, other: Pictures, largest_distance: int) -> Iterable[tu
 
 
 def _thumbnail(image_bytes: tf.Tensor) -> tf.Tensor:
-    image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
-    grey = tf.image.rgb_to_grayscale(tf.cast(image, tf.float32))
+    grey = tf.image.rgb_to_grayscale(tf.cast(decode_upright(image_bytes), tf.float32))
     return tf.image.resize(grey, (_THUMBNAIL_PX, _THUMBNAIL_PX), method='area')[..., 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from fer_keras.config import DataConfig
 from fer_keras.evaluation.document import Picture
@@ -60,18 +58,12 @@ def draw_examples(
     Raises:
         OSError: A picture cannot be written.
     """
-    wanted = tf.constant(sorted(set(positions)), tf.int64)
-    chosen = (
-        source.examples.enumerate()
-        .filter(lambda position, _: tf.reduce_any(wanted == position))
-        .map(lambda _, example: example)
-    )
-    part = dataclasses.replace(source, examples=chosen, size=len(wanted))
-    batches = evaluation_batches(part, data, num_classes=len(label_names_of(rows)))
+    wanted = sorted(set(positions))
+    batches = evaluation_batches(source.at(wanted), data, num_classes=len(label_names_of(rows)))
     grad_cam = build_grad_cam(model)
     strips = np.concatenate([explain(grad_cam, images.numpy())[0] for images, _ in batches])
     os.makedirs(os.path.join(report_dir, FOLDER), exist_ok=True)
-    of_position = dict(zip(wanted.numpy().tolist(), strips, strict=True))
+    of_position = dict(zip(wanted, strips, strict=True))
     return [_write(of_position[one], rows.iloc[one], one, report_dir) for one in positions]
 
 

@@ -73,11 +73,12 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     with open(run_dir.environment_file, encoding='utf-8') as file:
         environments = {'training': json.load(file), 'test': describe_environment([target])}
     metrics = _summarize(rows, names, target, run.data) | {'parameters': model.count_params()}
+    found_slices = slices(rows)
     findings = Findings(
         metrics=metrics,
-        slices=slices(rows),
+        slices=found_slices,
         duplicates=_find_duplicates(run.data, names, source),
-        pictures=_draw(rows, metrics, report_dir, run_dir.history_file),
+        pictures=_draw(rows, metrics, found_slices, report_dir, run_dir.history_file),
         worst=worst,
         sample=sample,
         configuration=fields_of(run),
@@ -93,11 +94,12 @@ def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> d
     rows = predict_split_with(predictor, _read_target(target, data, predictor.names))
     os.makedirs(report_dir, exist_ok=True)
     metrics = _summarize(rows, predictor.names, target, data)
+    found_slices = slices(rows)
     findings = Findings(
         metrics=metrics,
-        slices=slices(rows),
+        slices=found_slices,
         duplicates=None,
-        pictures=_draw(rows, metrics, report_dir),
+        pictures=_draw(rows, metrics, found_slices, report_dir),
         worst=(),
         sample=(),
         configuration={},
@@ -145,7 +147,11 @@ def _summarize(
 
 
 def _draw(
-    rows: pd.DataFrame, metrics: dict[str, Any], report_dir: str, history_file: str = ''
+    rows: pd.DataFrame,
+    metrics: dict[str, Any],
+    found_slices: pd.DataFrame,
+    report_dir: str,
+    history_file: str = '',
 ) -> dict[str, str]:
     """Draws the pictures of the report; returns their files by name."""
     names, absent = metrics['classes'], metrics['classes_absent']
@@ -162,9 +168,8 @@ def _draw(
         masked = confusion_matrix(rows.assign(predicted=decide_among(rows, present)), present)
         title = f'among the classes of the images: {metrics["accuracy_among_present"]:.1%}'
         drawn['confusion_among_present'] = figures.draw_confusion_matrix(masked, title)
-    found = slices(rows)
-    if len(found):
-        drawn['slices'] = figures.draw_slices(found, metrics['accuracy'], '')
+    if len(found_slices):
+        drawn['slices'] = figures.draw_slices(found_slices, metrics['accuracy'], '')
     if os.path.isfile(history_file):
         drawn['history'] = figures.draw_history(pd.read_csv(history_file))
     for name, figure in drawn.items():

@@ -29,7 +29,7 @@ from fer_keras.training.pictures import Pictures
 from fer_keras.training.precision import choose_precision
 from fer_keras.training.progress import ProgressLine
 from fer_keras.training.recipe import balanced_weights
-from fer_keras.training_batches import TrainingBatches, count_labels
+from fer_keras.training_batches import TrainingBatches
 
 
 def train(
@@ -78,14 +78,13 @@ def train(
         forward, (training, validation) = make_maps(
             model, (training, validation), run.data.saliency_cache, is_told=chief
         )
-    counts = count_labels(training, len(names))
     progress = [ProgressLine(run.data.batch_size, run.training.epochs)] if chief else []
     loop = Loop(
         run.training,
         run_dir,
         model,
         strategy,
-        class_weights=balanced_weights(counts) if run.training.balance_classes else (),
+        class_weights=balanced_weights(training.counts) if run.training.balance_classes else (),
         forward=forward,
         pictures=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
         callbacks=[*progress, *callbacks],

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from fer_keras.config import TrainingConfig
-from fer_keras.input_pipeline import Source
 from fer_keras.models.classifier import build_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.training.engine import Engine
@@ -22,7 +21,6 @@ from fer_keras.training.recipe import (
     make_optimizer,
     stages,
 )
-from fer_keras.training_batches import count_labels
 from tests.fakes import TINY_MODEL
 
 
@@ -93,12 +91,9 @@ def test_frozen_batch_norm_neither_follows_the_batch_nor_learns():
 
 
 def test_balanced_classes_weigh_alike_and_an_absent_one_nothing():
-    labels = [0, 0, 0, 2]
-    source = Source(tf.data.Dataset.from_tensor_slices({'label': labels}), len(labels))
-    assert count_labels(source, 3) == [3, 0, 1]
     weights = balanced_weights([3, 0, 1])
     assert weights == pytest.approx([4 / (2 * 3), 0, 4 / (2 * 1)])
-    assert np.mean([weights[label] for label in labels]) == pytest.approx(1)
+    assert np.mean([weights[label] for label in (0, 0, 0, 2)]) == pytest.approx(1)
 
 
 def grouped_model(optimizer, rates):
