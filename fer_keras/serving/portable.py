@@ -10,15 +10,13 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from fer_keras.models.saliency_layers import ResizeMap, SpectralResidual
+from fer_keras.models.saliency_layers import SpectralResidual
 from fer_keras.serving.signatures import check_can_be_served
 
 SIGNATURE = 'predict'
@@ -45,7 +43,7 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
     Raises:
         ValueError: Part of the model has no counterpart in TFLite.
     """
-    model = _replace_resizing(_check_has_counterpart(model))
+    _check_has_counterpart(model)
     with tempfile.TemporaryDirectory() as saved_model:
         archive = keras.export.ExportArchive()
         archive.track(model)
@@ -63,7 +61,7 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     Raises:
         ValueError: Part of the model has no counterpart in ONNX, or the extra is missing.
     """
-    model = _replace_resizing(_check_has_counterpart(model))
+    _check_has_counterpart(model)
     try:
         import onnx
         import tf2onnx
@@ -89,42 +87,6 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     except onnx.checker.ValidationError as error:
         raise ValueError(f'The classifier cannot be written as ONNX: {error}') from error
     return _write(os.path.join(folder, ONNX_FILE), graph.SerializeToString())
-
-
-def triangle_weights(length: int, new_length: int) -> np.ndarray:
-    """Anti-aliased bilinear resizing of one axis as a matrix, float32 `[new_length, length]`."""
-    scale = length / new_length
-    centers = (np.arange(new_length) + 0.5) * scale
-    distances = np.abs(np.arange(length) + 0.5 - centers[:, None]) / max(scale, 1.0)
-    weights = np.maximum(0, 1 - distances)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-class _ResizeByProducts(keras.layers.Layer):
-    """`ResizeMap` with anti-aliasing as two products with matrices, which every format has."""
-
-    def __init__(self, size: tuple[int, int], **kwargs: Any) -> None:
-        super().__init__(**{'dtype': 'float32', **kwargs})
-        self.size = size
-
-    def call(self, images: Any) -> Any:
-        height, width, channels = images.shape[1:]
-        rows = ops.convert_to_tensor(triangle_weights(height, self.size[0]))
-        columns = ops.convert_to_tensor(triangle_weights(width, self.size[1]))
-        images = ops.matmul(rows, ops.reshape(images, (-1, height, width * channels)))
-        images = ops.reshape(images, (-1, self.size[0], width, channels))
-        return ops.matmul(columns, images)
-
-
-def _replace_resizing(model: keras.Model) -> keras.Model:
-    """The same layers, with the same weights, but for the one kind that no format can hold."""
-
-    def replace(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, ResizeMap) and layer.antialias:
-            return _ResizeByProducts(layer.size, name=layer.name)
-        return layer
-
-    return keras.models.clone_model(model, clone_function=replace, recursive=True)
 
 
 def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf.TensorSpec]]:
@@ -154,7 +116,7 @@ def _convert(saved_model: str, kind: str, calibration: np.ndarray) -> bytes:
         raise ValueError(f'The classifier cannot be written as TFLite: {reason}') from error
 
 
-def _check_has_counterpart(model: keras.Model) -> keras.Model:
+def _check_has_counterpart(model: keras.Model) -> None:
     check_can_be_served(model)
     if any(isinstance(layer, SpectralResidual) for layer in model._flatten_layers()):
         raise ValueError(
@@ -162,7 +124,6 @@ def _check_has_counterpart(model: keras.Model) -> keras.Model:
             'of `saliency=spectral_residual`. Export it with --formats=saved_model, or train with '
             'another `saliency`.'
         )
-    return model
 
 
 def _write(path: str, data: bytes) -> str:

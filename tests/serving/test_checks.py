@@ -1,8 +1,6 @@
 import dataclasses
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
 from fer_keras.decoding import decode_upright
 from fer_keras.models.classifier import build_classifier
@@ -60,23 +58,21 @@ def test_the_process_of_the_c_api_lives_on_after_a_broken_image(served):
     assert sum(answers[1]['values'][0]) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize('length, new_length', [(96, 64), (7, 3), (5, 8)])
-def test_resizing_by_products_is_tensorflows_anti_aliased_resizing(length, new_length):
-    column = np.random.default_rng(0).uniform(0, 255, (length, 1, 1)).astype(np.float32)
-    expected = tf.image.resize(column, (new_length, 1), antialias=True)
-    product = portable.triangle_weights(length, new_length) @ column[:, :, 0]
-    np.testing.assert_allclose(product, expected[:, :, 0], rtol=1e-5)
-
-
-def test_saliency_that_shrinks_its_image_can_be_replaced_and_agrees():
-    config = dataclasses.replace(TINY_MODEL, saliency='mlnet_light')
-    model = build_classifier(config, num_classes=len(BASIC), image_size_px=80)
-    replaced = portable._replace_resizing(model)
-    assert not any(getattr(layer, 'antialias', False) for layer in replaced._flatten_layers())
-    images = random_images(2, 80).astype('float32')
-    maps = [one.get_layer('saliency_map')(images) for one in (model, replaced)]
-    assert np.std(maps[0]) > 0.05
-    np.testing.assert_allclose(maps[1], maps[0], atol=1e-4)
+def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(files, tmp_path):
+    """Gradients, histograms, two branches, and a saliency model that shrinks its image."""
+    config = dataclasses.replace(
+        TINY_MODEL, color='gradients', shallow_branch=True, saliency='mlnet_light', crop=0.8
+    )
+    model = build_classifier(config, num_classes=len(BASIC), image_size_px=100)
+    model_file = str(tmp_path / 'best.keras')
+    model.save(model_file)
+    images = random_images(2, 100).astype('float32')
+    portable.write_tflite(model, images, str(tmp_path))
+    portable.write_onnx(model, str(tmp_path))
+    forms = open_forms(model_file, '', str(tmp_path))
+    exact = {name: forms[name] for name in ('TFLite float32', 'ONNX')}
+    table = compare_forms(model, exact, files[:8])
+    assert table['agrees'].all(), table.to_string()
 
 
 def test_a_fourier_transform_is_refused_before_anything_is_converted(tmp_path):
