@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 __version__ = '0.1.0'
 
+# Here, because it must be set before whatever module of the package loads TensorFlow first: what a
+# command prints is for the user, and not TensorFlow's notes on its own optimisations. Setting it to
+# 0 brings them back.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
 
 def load(path: str | os.PathLike[str]) -> Predictor:
     """Loads a trained classifier: see `fer_keras.predictor.load`."""

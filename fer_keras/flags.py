@@ -19,10 +19,6 @@ from fer_keras import config
 from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fer_keras.run_dir import RunDir
 
-# Set before TensorFlow is loaded: what a command prints is for the user, and not TensorFlow's notes
-# on its own optimisations. Setting it to 0 brings them back.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-
 FLAGS = flags.FLAGS
 # The exit status of a command that Ctrl-C ended, as shells have it.
 INTERRUPTED = 130

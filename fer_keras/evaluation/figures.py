@@ -84,7 +84,8 @@ def draw_reliability(bins: pd.DataFrame, title: str) -> Figure:
     axes.plot([0, 1], [0, 1], color='0.6', linestyle='--', label='calibrated')
     axes.plot(bins['confidence'], bins['accuracy'], color='#0072b2')
     sizes = 20 + 400 * bins['images'] / bins['images'].sum()
-    axes.scatter(bins['confidence'], bins['accuracy'], sizes, color='#0072b2', label='classifier')
+    points = axes.scatter(bins['confidence'], bins['accuracy'], sizes, color='#0072b2')
+    points.set(label='classifier', clip_on=False)  # Whole also where all are right.
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='confidence', ylabel='accuracy', title=title)
     axes.legend(loc='upper left')
     return figure
@@ -102,7 +103,8 @@ def draw_slices(slices: pd.DataFrame, overall: float, title: str) -> Figure:
     for position, row in enumerate(slices.to_dict('records')):
         axes.plot([row['low'], row['high']], [position] * 2, color='#0072b2')
         face = 'white' if row['is_small'] else '#0072b2'
-        axes.plot(row['accuracy'], position, 'o', color='#0072b2', markerfacecolor=face)
+        (point,) = axes.plot(row['accuracy'], position, 'o', color='#0072b2')
+        point.set(markerfacecolor=face, clip_on=False)  # Whole also where all are right.
     axes.axvline(overall, color='0.5', linestyle='--', label='all images')
     labels = [f'{row["slice"]}: {row["value"]}' for row in slices.to_dict('records')]
     axes.set_yticks(range(len(slices)), labels)
