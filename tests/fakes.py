@@ -13,6 +13,8 @@ import tensorflow_datasets as tfds
 
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import Backbone
+from fer_keras.models.classifier import build_classifier
+from fer_keras.run_dir import RunDir
 from tfds_builders import demo
 
 # The smallest thing that has every part: tests of the graph need no ImageNet weights.
@@ -31,6 +33,16 @@ def _tiny_network(**options: object) -> keras.Model:
 # For `BACKBONES`: `monkeypatch.setitem(BACKBONES, 'tiny', TINY_BACKBONE)`.
 TINY_BACKBONE = Backbone(_tiny_network, lambda image: image / 127.5 - 1)
 BASIC = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'disgusted', 'fearful')
+
+
+def write_untrained_run(folder: Path, config: ModelConfig = TINY_MODEL) -> RunDir:
+    """A run folder with a model that learned nothing, of 48 px and the seven basic classes."""
+    run_dir = RunDir(str(folder))
+    run_dir.claim('')
+    keras.utils.set_random_seed(0)
+    build_classifier(config, num_classes=len(BASIC), image_size_px=48).save(run_dir.model_file)
+    Path(run_dir.labels_file).write_text(''.join(f'{name}\n' for name in BASIC))
+    return run_dir
 
 
 def random_images(count: int, size_px: int, seed: int = 0) -> np.ndarray:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import cv2
-import keras
 import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
@@ -17,9 +16,7 @@ from werkzeug.test import Client
 
 import fer_keras
 from fer_keras.demo_page import DemoPage
-from fer_keras.models.classifier import build_classifier
-from fer_keras.run_dir import RunDir
-from tests.fakes import BASIC, TINY_MODEL, png_bytes, portraits
+from tests.fakes import BASIC, TINY_MODEL, png_bytes, portraits, write_untrained_run
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 CHROMIUM_FLAGS = [
@@ -31,14 +28,8 @@ CHROMIUM_FLAGS = [
 
 @pytest.fixture(scope='module')
 def run_dir(tmp_path_factory):
-    run_dir = RunDir(str(tmp_path_factory.mktemp('run')))
-    run_dir.claim('')
-    keras.utils.set_random_seed(0)
     config = dataclasses.replace(TINY_MODEL, saliency='center')
-    build_classifier(config, num_classes=7, image_size_px=48).save(run_dir.model_file)
-    with open(run_dir.labels_file, 'w', encoding='utf-8') as file:
-        file.write('\n'.join(BASIC))
-    return run_dir
+    return write_untrained_run(tmp_path_factory.mktemp('run'), config)
 
 
 @pytest.fixture(scope='module')

@@ -7,7 +7,6 @@ import tracemalloc
 import types
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,11 +15,10 @@ from PIL import Image
 
 import fer_keras
 from fer_keras import photos, predict
-from fer_keras.models.classifier import build_classifier
-from fer_keras.run_dir import RunDir
+from fer_keras.models.classifier import load_classifier
 from fer_keras.serving.checks import ask_c_api
 from fer_keras.serving.signatures import export_classifier
-from tests.fakes import BASIC, TINY_MODEL, portraits, random_images
+from tests.fakes import BASIC, portraits, random_images, write_untrained_run
 from tests.test_end_to_end import run
 from tests.test_photos import Camera
 from tfds_builders import faces
@@ -30,15 +28,9 @@ COLUMNS = [f'p_{name}' for name in BASIC]
 
 @pytest.fixture(scope='module')
 def run_dir(tmp_path_factory):
-    """A run folder with a model that learned nothing."""
-    run_dir = RunDir(str(tmp_path_factory.mktemp('run')))
-    run_dir.claim('')
-    keras.utils.set_random_seed(0)
-    model = build_classifier(TINY_MODEL, num_classes=7, image_size_px=48)
-    model.save(run_dir.model_file)
-    with open(run_dir.labels_file, 'w', encoding='utf-8') as file:
-        file.write(''.join(f'{name}\n' for name in BASIC))
-    export_classifier(model, BASIC, run_dir.saved_model_dir)
+    """A run folder with a model that learned nothing, and its SavedModel."""
+    run_dir = write_untrained_run(tmp_path_factory.mktemp('run'))
+    export_classifier(load_classifier(run_dir.model_file), BASIC, run_dir.saved_model_dir)
     return run_dir
 
 
