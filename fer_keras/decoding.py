@@ -29,9 +29,14 @@ def decode_upright(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS)
     Raises:
         tf.errors.InvalidArgumentError: Another format, a damaged file, too many pixels, or a film.
     """
-    problem = find_problem(image_bytes, largest_pixels)
+    head = _head(image_bytes)
+    kind = _format_of(head)
+    problem = _problem_of(image_bytes, head, kind, largest_pixels)
     with tf.control_dependencies([tf.debugging.Assert(problem == '', [problem])]):
-        return _decode_checked(tf.identity(image_bytes))
+        image_bytes = tf.identity(image_bytes)
+    image = _decode_as(kind, image_bytes)
+    orientation = _orientation_of(kind, image_bytes)
+    return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
 
 
 def find_problem(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS) -> tf.Tensor:
@@ -41,17 +46,23 @@ def find_problem(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS) -
         tf.errors.InvalidArgumentError: A JPEG without a readable header.
     """
     head = _head(image_bytes)
-    height, width = tf.unstack(_size_of(image_bytes, head))
+    return _problem_of(image_bytes, head, _format_of(head), largest_pixels)
+
+
+def _problem_of(
+    image_bytes: tf.Tensor, head: tf.Tensor, kind: tf.Tensor, largest_pixels: int
+) -> tf.Tensor:
+    height, width = tf.unstack(_size_of(kind, head, image_bytes))
     # A quotient, because a product of two sizes could overflow.
     is_too_large = height > largest_pixels // tf.maximum(width, 1)
     return tf.case(
         [
             (
-                _format_of(head) == _UNKNOWN,
+                kind == _UNKNOWN,
                 lambda: tf.constant('must be a JPEG, PNG or WebP file. Received: another one.'),
             ),
             (
-                _is_film(head),
+                (kind == _WEBP) & _is_film(head),
                 lambda: tf.constant('must be one picture. Received: an animated WebP file.'),
             ),
             (
@@ -66,11 +77,11 @@ def find_problem(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS) -
     )
 
 
-def _size_of(image_bytes: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
+def _size_of(kind: tf.Tensor, head: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:
     """int64 `[2]`, height and width as the header has them; zeros for an unknown format."""
     # libjpeg reads the size itself: a parser of our own could be led to another one.
     return tf.switch_case(
-        _format_of(head),
+        kind,
         [
             lambda: tf.zeros(2, tf.int64),
             lambda: tf.cast(tf.io.extract_jpeg_shape(image_bytes)[:2], tf.int64),
@@ -80,9 +91,9 @@ def _size_of(image_bytes: tf.Tensor, head: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _decode_checked(image_bytes: tf.Tensor) -> tf.Tensor:
+def _decode_as(kind: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:
     image = tf.switch_case(
-        _format_of(_head(image_bytes)) - 1,
+        kind - 1,
         [
             # libjpeg's faster transforms, TensorFlow's default, are up to 7 levels off.
             lambda: tf.io.decode_jpeg(image_bytes, channels=3, dct_method='INTEGER_ACCURATE'),
@@ -91,15 +102,17 @@ def _decode_checked(image_bytes: tf.Tensor) -> tf.Tensor:
             lambda: tf.io.decode_image(image_bytes, expand_animations=False)[..., :3],
         ],
     )
-    image = tf.ensure_shape(image, (None, None, 3))
-    orientation = read_orientation(image_bytes)
-    return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
+    return tf.ensure_shape(image, (None, None, 3))
 
 
 def read_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
     """The EXIF tag Orientation of a JPEG, PNG or WebP file, int64 `[]`, 1 to 8; 1 without one."""
+    return _orientation_of(_format_of(_head(image_bytes)), image_bytes)
+
+
+def _orientation_of(kind: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:
     markers = tf.constant([b'none', b'Exif\0\0', b'eXIf', b'EXIF'])
-    marker = tf.gather(markers, _format_of(_head(image_bytes)))
+    marker = tf.gather(markers, kind)
     # Around the first marker: a picture inside the EXIF block, for a preview, comes after it.
     parts = tf.raw_ops.StringSplitV2(input=[image_bytes], sep=marker, maxsplit=1).values
     # Most files have none, and what follows costs as much as the decoding of a small picture.
@@ -160,8 +173,9 @@ def _format_of(head: tf.Tensor) -> tf.Tensor:
 
 
 def _is_film(head: tf.Tensor) -> tf.Tensor:
+    """Whether a WebP file moves."""
     has_animation = tf.bitwise.bitwise_and(head[20], 2) > 0
-    return (_format_of(head) == _WEBP) & _starts(head[12:], b'VP8X') & has_animation
+    return _starts(head[12:], b'VP8X') & has_animation
 
 
 def _webp_size(head: tf.Tensor) -> tf.Tensor:

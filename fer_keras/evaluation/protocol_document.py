@@ -172,7 +172,9 @@ def _learning(jobs: Sequence[Job], draw: Gallery) -> list[Block]:
     histories = {job.run_dir: RunDir(job.run_dir).history_file for job in jobs}
     variant_of = {job.run_dir: job.variant for job in jobs}
     curves = [
-        (variant_of[run], pd.read_csv(file)) for run, file in histories.items() if _is_file(file)
+        (variant_of[run], pd.read_csv(file))
+        for run, file in histories.items()
+        if os.path.isfile(file)
     ]
     if not curves:
         return []
@@ -189,7 +191,7 @@ def _from_first_runs(jobs: Sequence[Job]) -> dict[str, tuple[Block, ...]]:
     for job in firsts.values():
         folder = RunDir(job.run_dir).report_dir()
         path = os.path.join(folder, 'report.json')
-        if not _is_file(path):
+        if not os.path.isfile(path):
             continue
         with open(path, encoding='utf-8') as file:
             known = {section['title']: section['blocks'] for section in json.load(file)['sections']}
@@ -215,7 +217,7 @@ def _environments(jobs: Sequence[Job]) -> list[Block]:
     found = {}
     for job in jobs:
         path = RunDir(job.run_dir).environment_file
-        if _is_file(path):
+        if os.path.isfile(path):
             with open(path, encoding='utf-8') as file:
                 found[job] = json.load(file)
     if not found:
@@ -265,7 +267,3 @@ def _cell(row: Mapping[Any, Any]) -> str:
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     return json.loads(table.to_json(orient='records'))
-
-
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)
