@@ -82,7 +82,11 @@ class Engine:
         return _to_floats(self._train(iterator, tf.constant(steps)))
 
     def evaluate(self, batches: tf.data.Dataset) -> tuple[dict[str, float], np.ndarray]:
-        """Mean `loss` and `accuracy` over all the images, and their counts `[true, predicted]`."""
+        """Mean `loss` and `accuracy` over all the images, and their counts `[true, predicted]`.
+
+        The loss is the cross-entropy of the labels as they are, whatever trains: smoothing asks
+        for answers that are less certain, and would prefer an epoch for giving them.
+        """
         total: Sums = {}
         confusion = np.zeros((), np.int64)
         for batch in self.share(batches):
@@ -215,11 +219,12 @@ class Engine:
 
     def _test_step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         def step(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-            probabilities = self._forward(images, training=False)
+            probabilities = tf.cast(self._forward(images, training=False), tf.float32)
             confusion = tf.math.confusion_matrix(
                 tf.argmax(labels, -1), tf.argmax(probabilities, -1), labels.shape[-1]
             )
-            sums = _sums(self._losses(labels, probabilities), labels, probabilities)
+            losses = keras.losses.categorical_crossentropy(labels, probabilities)
+            sums = _sums(losses, labels, probabilities)
             return {**sums, 'confusion': confusion}
 
         return self._reduce(self._strategy.run(step, batch))
