@@ -21,7 +21,8 @@ class DataConfig:
     """Which pictures are read, and how they reach the model.
 
     `source` and `target` name prepared data sets as `name/config`; several sources are pooled with
-    a comma between them. An empty `target` is the source itself. With a `fold` of 0 to 9 that
+    a comma between them. An empty `target` is the source itself. Everyone in `shallow_source`, one
+    or more data sets besides, teaches the shallow branch alone. With a `fold` of 0 to 9 that
     fold of the sources is tested, the next one validates, and the others train. The maps of a
     frozen saliency model are kept where `saliency_cache` says: in `memory`, in a folder, or, with
     `none`, nowhere: each step makes them of the augmented images.
@@ -29,6 +30,7 @@ class DataConfig:
 
     data_dir: str = '~/tensorflow_datasets'
     source: str = 'cfee/basic_faces'
+    shallow_source: str = ''
     target: str = ''
     target_split: str = 'test'
     image_size_px: int = 224
@@ -48,6 +50,13 @@ class DataConfig:
                 '`source` must name a data set, such as `cfee/basic_faces`. '
                 f'Received: source={self.source!r}.'
             )
+        known = {*self.source_names, self.target_name}
+        if known & set(self.shallow_source_names):
+            raise ValueError(
+                '`shallow_source` must name other data sets than `source` and `target`: everyone '
+                f'in them is learned from. Received: source={self.source!r}, '
+                f'target={self.target_name!r}, shallow_source={self.shallow_source!r}.'
+            )
         if self.target_split != 'test' and self.target_name in self.source_names:
             raise ValueError(
                 '`target_split` must be `test` when the target is also a source: its other people '
@@ -63,7 +72,12 @@ class DataConfig:
     @property
     def source_names(self) -> tuple[str, ...]:
         """The pooled data sets, in the order given."""
-        return tuple(name.strip() for name in self.source.split(',') if name.strip())
+        return _split_names(self.source)
+
+    @property
+    def shallow_source_names(self) -> tuple[str, ...]:
+        """The data sets that teach the shallow branch alone, in the order given."""
+        return _split_names(self.shallow_source)
 
     @property
     def target_name(self) -> str:
@@ -84,6 +98,7 @@ class ModelConfig:
     color: str = 'rgb'
     crop: float = 1.0
     dropout: float = 0.3
+    average_mirrored: bool = False
     shallow_branch: bool = False
 
     @property
@@ -176,6 +191,14 @@ class RunConfig:
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        if self.data.shallow_source and not self.model.shallow_branch:
+            raise ValueError(
+                '`shallow_source` teaches the shallow branch, which `shallow_branch` adds. '
+                f'Received: shallow_source={self.data.shallow_source!r}, shallow_branch=False. '
+                'Give --shallow_branch, or --shallow_source= for none.'
+            )
+
 
 def fields_of(run: RunConfig) -> dict[str, str]:
     """Every field of the run by its name, as a flag takes it."""
@@ -186,3 +209,7 @@ def fields_of(run: RunConfig) -> dict[str, str]:
 def as_flags(run: RunConfig) -> str:
     """One `--name=value` a line, for every field: a flag file that repeats the run."""
     return ''.join(f'--{name}={value}\n' for name, value in fields_of(run).items())
+
+
+def _split_names(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(',') if name.strip())

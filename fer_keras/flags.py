@@ -32,6 +32,11 @@ def define_data() -> None:
         'source', DataConfig.source, 'Data set to train on, `name/config`; a comma pools several.'
     )
     flags.DEFINE_string(
+        'shallow_source',
+        DataConfig.shallow_source,
+        'Data sets besides the source, all of whose images the shallow branch learns from.',
+    )
+    flags.DEFINE_string(
         'target', DataConfig.target, 'Data set to test on, `name/config`. Empty: the source.'
     )
     flags.DEFINE_enum(
@@ -118,9 +123,15 @@ def define_model() -> None:
     )
     flags.DEFINE_float('dropout', ModelConfig.dropout, 'Dropout before the head.', 0.0, 0.95)
     flags.DEFINE_bool(
+        'average_mirrored',
+        ModelConfig.average_mirrored,
+        'At test, let the backbone answer for the face and its mirror image: twice the cost.',
+    )
+    flags.DEFINE_bool(
         'shallow_branch',
         ModelConfig.shallow_branch,
-        'Decide together with a linear classifier of histograms of oriented gradients.',
+        'Decide together with a linear classifier of histograms of oriented gradients, which is '
+        'fitted before the first step.',
     )
 
 

@@ -71,6 +71,11 @@ def open_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
     return [open_dataset(name, data.data_dir) for name in data.source_names]
 
 
+def open_shallow_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
+    """Opens every data set that teaches the shallow branch alone."""
+    return [open_dataset(name, data.data_dir) for name in data.shallow_source_names]
+
+
 def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:
     """The classes of all the data sets, in the canonical order."""
     present = {name for builder in builders for name in builder.info.features['label'].names}

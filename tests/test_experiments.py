@@ -44,17 +44,17 @@ def test_the_twin_with_saliency_differs_in_saliency_alone(name):
 def test_the_cross_experiments_test_on_the_other_set():
     cross = flags_of(FOLDER / 'cross.flags')
     reverse = flags_of(FOLDER / 'cross_reverse.flags')
-    (own, *pooled), (other, *pooled_there) = (f['source'].split(',') for f in (cross, reverse))
-    assert (own, cross['target']) == (reverse['target'], other)
-    assert pooled == pooled_there == ['drawn_faces/faces']
+    assert (cross['source'], cross['target']) == (reverse['target'], reverse['source'])
+    assert cross['shallow_source'] == reverse['shallow_source'] == 'drawn_faces/faces'
     assert cross['target_split'] == reverse['target_split'] == 'all'
 
 
 @pytest.mark.parametrize('name', ['cfee', 'rafd', 'cross', 'cross_reverse'])
 def test_the_papers_recipe_has_none_of_our_additions(name):
     paper = flags_of(FOLDER / f'paper_{name}.flags')
-    assert 'drawn' not in paper['source'] and paper['source'] == paper['source'].split(',')[0]
-    assert (paper['color'], paper['crop'], paper['shallow_branch']) == ('grey', '1', 'false')
+    assert (paper['color'], paper['crop']) == ('grey', '1')
+    assert (paper['shallow_branch'], paper['shallow_source']) == ('false', '')
+    assert paper['average_mirrored'] == 'false'
     assert (paper['saliency'], paper['fusion']) == ('mlnet_light', 'multiply')
 
 
@@ -83,3 +83,6 @@ def test_the_short_form_differs_in_size_and_length_alone(name):
     long, short = flags_of(FOLDER / f'{name}.flags'), flags_of(FOLDER / f'{name}_short.flags')
     differing = {key for key in long | short if long.get(key) != short.get(key)}
     assert differing == {'image_size_px', 'epochs'}
+    alone = flags_of(FOLDER / f'{name.replace("cross", "backbone")}_short.flags')
+    differing = {key for key in short | alone if short.get(key) != alone.get(key)}
+    assert differing == {'shallow_branch', 'shallow_source'}

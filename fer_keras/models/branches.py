@@ -1,4 +1,4 @@
-"""Two classifiers in one graph: each learns by itself, and they decide together."""
+"""Several answers to one face, which decide together: of two branches, and of its two sides."""
 
 from __future__ import annotations
 
@@ -15,27 +15,56 @@ _SMALLEST_PROBABILITY = 1e-6
 class DecideTogether(keras.layers.Layer):
     """The geometric mean of the probabilities of several branches, normalised (Hinton 2002, eq. 1).
 
-    Takes a list of float32 `[batch, classes]` and gives float32 `[batch, classes]`. In training one
-    branch, drawn for each image, answers alone: so each learns to be right without the others,
-    which a loss of the mean would not ask of it.
+    Takes a list of float32 `[batch, classes]` and gives float32 `[batch, classes]`. In training the
+    first branch answers alone: it is the one that learns by steps, and so learns to be right
+    without the others, which a loss of the mean would not ask of it.
     """
 
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
-        self.seed = seed
-        self._seeds = keras.random.SeedGenerator(seed)
 
     def call(self, branches: list[Any], training: bool = False) -> Any:
-        stacked = ops.stack(branches, axis=1)
         if training:
-            count = len(branches)
-            drawn = keras.random.randint(ops.shape(stacked)[:1], 0, count, seed=self._seeds)
-            return ops.sum(stacked * ops.one_hot(drawn, count)[:, :, None], axis=1)
-        logarithms = ops.log(ops.maximum(stacked, _SMALLEST_PROBABILITY))
-        return ops.softmax(ops.mean(logarithms, axis=1), axis=-1)
+            return branches[0]
+        logarithms = [ops.log(ops.maximum(branch, _SMALLEST_PROBABILITY)) for branch in branches]
+        return ops.softmax(sum(logarithms) / len(branches), axis=-1)
 
     def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
         return input_shape[0]
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), 'seed': self.seed}
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class BothSides(keras.layers.Layer):
+    """Puts the mirror images of a batch behind it: `[batch, ...]` gives `[2 * batch, ...]`.
+
+    In training, where images are mirrored at random, it leaves the batch as it is.
+    """
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        return images if training else ops.concatenate([images, _mirror(images)], axis=0)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (None, *input_shape[1:])
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class MeanOfSides(keras.layers.Layer):
+    """Mirrors the feature maps of mirror images back, and takes the mean of both.
+
+    Takes what a network made of `BothSides`, `[2 * batch, height, width, channels]`, and gives
+    `[batch, height, width, channels]`. Behind an average over the maps and a linear layer the mean
+    is that of the scores, and so the geometric mean of both answers. In training there is one side.
+    """
+
+    def call(self, maps: Any, training: bool = False) -> Any:
+        if training:
+            return maps
+        one, other = ops.split(maps, 2, axis=0)
+        return (one + _mirror(other)) / 2
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (None, *input_shape[1:])
+
+
+def _mirror(images: Any) -> Any:
+    return ops.flip(images, axis=2)

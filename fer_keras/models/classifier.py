@@ -10,14 +10,11 @@ from keras import ops
 
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
-from fer_keras.models.branches import DecideTogether
+from fer_keras.models.branches import BothSides, DecideTogether, MeanOfSides
 from fer_keras.models.fusion import build_fusion
 from fer_keras.models.gradients import LUMA, NormalizedGradients, OrientationHistograms
 from fer_keras.models.saliency import build_saliency_model
 from fer_keras.models.saliency_layers import MapChannel
-
-# Of thousands of histogram values, each of which alone says little.
-_SHALLOW_DROPOUT = 0.5
 
 
 def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: int) -> keras.Model:
@@ -34,8 +31,11 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         a fourth channel in [0, 255]. `config.crop` of its side, about the centre, is all that the
         network sees: the layer `face`, float32 `[batch, face_size, face_size, 3]`. Its layers
         `saliency_map` and `attended_image` (where there is a saliency model), `backbone` and
-        `features` are named for whoever looks inside. With `config.shallow_branch` a linear
-        classifier of histograms of oriented gradients decides together with the backbone.
+        `features` are named for whoever looks inside. With `config.average_mirrored` the backbone
+        also sees the mirror image, except in training. With `config.shallow_branch` a linear
+        classifier of histograms of oriented gradients, `shallow`, decides together with the
+        backbone; it sees the face without saliency, does not learn by steps, and knows nothing
+        until `training.shallow` fits it.
 
     Raises:
         ValueError: Fewer than two classes, or an unknown or impossible choice in `config`.
@@ -49,15 +49,18 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
     face_size_px = round(image_size_px * config.crop)
     face = keras.layers.CenterCrop(face_size_px, face_size_px, dtype='float32', name='face')(image)
     attended = _attend(face, config, face_size_px)
-    x = get_backbone(config.backbone).preprocess(_as_color(attended, config.color))
-    backbone = build_backbone(
+    x = BothSides(name='both_sides')(attended) if config.average_mirrored else attended
+    x = get_backbone(config.backbone).preprocess(_as_color(x, config.color))
+    x = build_backbone(
         config.backbone, image_size_px=face_size_px, weights=config.backbone_weights
-    )
-    x = keras.layers.GlobalAveragePooling2D(name='features')(backbone(x))
+    )(x)
+    if config.average_mirrored:
+        x = MeanOfSides(name='mean_of_sides')(x)
+    x = keras.layers.GlobalAveragePooling2D(name='features')(x)
     x = keras.layers.Dropout(config.dropout, name='dropout')(x)
     if config.shallow_branch:
         deep = _decide(x, num_classes, name='deep')
-        shallow = _shallow_branch(attended, num_classes)
+        shallow = _shallow_branch(face if channels == 3 else face[..., :3], num_classes)
         probabilities = DecideTogether(name='probabilities')([deep, shallow])
     else:
         probabilities = _decide(x, num_classes, name='probabilities')
@@ -151,9 +154,27 @@ def _decide(features: Any, num_classes: int, *, name: str) -> Any:
 
 def _shallow_branch(image: Any, num_classes: int) -> Any:
     """A linear decision on where which edges are, which a deep one with its average forgets."""
-    x = keras.layers.Flatten(name='histograms')(OrientationHistograms()(image))
-    x = keras.layers.Dropout(_SHALLOW_DROPOUT, name='shallow_dropout')(x)
-    return _decide(x, num_classes, name='shallow')
+    x = keras.layers.Flatten()(OrientationHistograms(name='histograms')(image))
+    return keras.layers.Dense(
+        num_classes,
+        activation='softmax',
+        kernel_initializer='zeros',
+        trainable=False,
+        dtype='float32',
+        name='shallow',
+    )(x)
+
+
+def build_histogram_reader(model: keras.Model) -> keras.Model:
+    """What the shallow branch of a classifier decides on.
+
+    Returns:
+        A model from float32 `[batch, size, size, 3]`, RGB in [0, 255], to float32
+        `[batch, values]`, in the order of the kernel of `shallow`.
+    """
+    image = keras.Input((*model.input_shape[1:3], 3), name='image')
+    histograms = model.get_layer('histograms')(model.get_layer('face')(image))
+    return keras.Model(image, keras.layers.Flatten()(histograms), name='histogram_reader')
 
 
 def decision_kernel(model: keras.Model) -> keras.Variable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -51,6 +51,7 @@ class Loop:
         class_weights: Factor of the training loss of each class, or nothing.
         forward: Another graph over the model's variables that takes what `batches` give, or None.
         pictures: Draws for TensorBoard, or None.
+        prepare: Called before the first step of a run, and not where one goes on; or None.
         callbacks: Others than the run's own.
     """
 
@@ -64,6 +65,7 @@ class Loop:
         class_weights: Sequence[float] = (),
         forward: keras.Model | None = None,
         pictures: Pictures | None = None,
+        prepare: Callable[[], None] | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         self._config = config
@@ -73,6 +75,7 @@ class Loop:
         self._forward = forward
         self._strategy = strategy
         self._pictures = pictures
+        self._prepare = prepare
         self._others = callbacks
         self._is_chief = is_chief(strategy)
         self._checkpoints = Checkpoints(run_dir.state_dir)
@@ -89,6 +92,8 @@ class Loop:
         state = self._checkpoints.latest() or TrainingState()
         if state.model:
             assign(self._model.variables, state.model, 'model')
+        elif self._prepare:
+            self._prepare()
         try:
             if self._is_chief:
                 forget_epochs_after(self._run_dir.history_file, state.epoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fer_keras.config import RunConfig, TrainingConfig, as_flags
+from fer_keras.config import DataConfig, RunConfig, TrainingConfig, as_flags
 from fer_keras.input_pipeline import (
     Source,
     evaluation_batches,
+    open_shallow_sources,
     open_sources,
     read_split,
     trained_label_names,
@@ -29,6 +31,7 @@ from fer_keras.training.pictures import Pictures
 from fer_keras.training.precision import choose_precision
 from fer_keras.training.progress import ProgressLine
 from fer_keras.training.recipe import balanced_weights
+from fer_keras.training.shallow import fit_shallow_branch
 from fer_keras.training_batches import TrainingBatches
 
 
@@ -59,12 +62,12 @@ def train(
     strategy = make_strategy(
         run.training.strategy, batch_size=run.data.batch_size, parts=run.training.accumulate
     )
-    sources = open_sources(run.data)
+    sources, shallow_sources = open_sources(run.data), open_shallow_sources(run.data)
     names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
     if chief:
         run_dir.claim(as_flags(run))
-        write_beginning(run_dir, sources, names)
+        write_beginning(run_dir, [*sources, *shallow_sources], names)
     else:
         run_dir.refuse_others(as_flags(run))
     keras.config.set_dtype_policy(choose_precision(run, run_dir, num_classes=len(names)))
@@ -75,6 +78,12 @@ def train(
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
+        prepare = None
+        if run.model.shallow_branch:
+            others = [read_split([source], 'all', names) for source in shallow_sources]
+            prepare = functools.partial(
+                _fit_shallow_branch, model, strategy, [training, *others], run.data
+            )
         forward, (training, validation) = make_maps(
             model, (training, validation), run.data.saliency_cache, is_told=chief
         )
@@ -87,6 +96,7 @@ def train(
         class_weights=balanced_weights(training.counts) if run.training.balance_classes else (),
         forward=forward,
         pictures=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
+        prepare=prepare,
         callbacks=[*progress, *callbacks],
     )
     loop.run(
@@ -119,6 +129,20 @@ def make_maps(
         images = sum(split.size for split in splits)
         print(f'saliency maps of {images} images: {time.monotonic() - begun:.1f} s', flush=True)
     return build_map_reader(model), splits
+
+
+def _fit_shallow_branch(
+    model: keras.Model,
+    strategy: tf.distribute.Strategy,
+    sources: Sequence[Source],
+    data: DataConfig,
+) -> None:
+    """Fits it, and tells how long it took."""
+    begun = time.monotonic()
+    fit_shallow_branch(model, strategy, sources, data)
+    if is_chief(strategy):
+        images, seconds = sum(source.size for source in sources), time.monotonic() - begun
+        print(f'shallow branch, fitted to {images} images: {seconds:.1f} s', flush=True)
 
 
 def _draw_beginning(

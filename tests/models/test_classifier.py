@@ -7,6 +7,7 @@ import pytest
 from fer_keras.models.classifier import (
     build_classifier,
     build_explainer,
+    build_histogram_reader,
     freeze_for_stage,
     load_classifier,
 )
@@ -96,8 +97,40 @@ def test_a_classifier_of_gradients_is_saved_with_them(tmp_path):
     )
 
 
+@pytest.mark.parametrize('color', ['rgb', 'gradients'])
+def test_the_mirrored_face_is_averaged_as_the_geometric_mean_of_both_answers(tmp_path, color):
+    one_sided, model = build(color=color), build(color=color, average_mirrored=True)
+    features = keras.Model(one_sided.input, one_sided.get_layer('features').output)
+    kernel = one_sided.get_layer('probabilities').kernel
+    # Untrained answers hardly differ.
+    kernel.assign(kernel / np.abs(features.predict(IMAGES, verbose=0) @ kernel.numpy()).max())
+    model.set_weights(one_sided.get_weights())
+    answers = model.predict(IMAGES, verbose=0)
+    both = [one_sided.predict(images, verbose=0) for images in (IMAGES, IMAGES[:, :, ::-1])]
+    expected = np.sqrt(both[0] * both[1])
+    np.testing.assert_allclose(answers, expected / expected.sum(1, keepdims=True), atol=1e-4)
+    assert np.abs(both[0] - both[1]).max() > 0.01  # Otherwise there is nothing to average.
+    np.testing.assert_allclose(model.predict(IMAGES[:, :, ::-1], verbose=0), answers, atol=1e-4)
+    model.save(tmp_path / 'model.keras')
+    again = load_classifier(str(tmp_path / 'model.keras'))
+    np.testing.assert_array_equal(again.predict(IMAGES, verbose=0), answers)
+
+
+def test_the_shallow_branch_sees_the_face_without_saliency_and_does_not_learn_by_steps():
+    plain = build(shallow_branch=True)
+    model = build(shallow_branch=True, saliency='center')
+    reader, other = build_histogram_reader(plain), build_histogram_reader(model)
+    np.testing.assert_array_equal(
+        reader.predict(IMAGES, verbose=0), other.predict(IMAGES, verbose=0)
+    )
+    freeze_for_stage(model, train_backbone=True)
+    assert not [weight for weight in model.trainable_weights if 'shallow' in weight.path]
+
+
 def test_the_branches_decide_together_and_are_saved(tmp_path):
     model = build(shallow_branch=True)
+    kernel = model.get_layer('shallow').kernel
+    kernel.assign(np.random.default_rng(0).normal(0, 0.1, kernel.shape))
     parts = [model.get_layer(name).output for name in ('deep', 'shallow', 'probabilities')]
     deep, shallow, together = keras.Model(model.input, parts).predict(IMAGES, verbose=0)
     expected = np.sqrt(deep * shallow)

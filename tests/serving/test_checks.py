@@ -59,9 +59,14 @@ def test_the_process_of_the_c_api_lives_on_after_a_broken_image(served):
 
 
 def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(files, tmp_path):
-    """Gradients, histograms, two branches, and a saliency model that shrinks its image."""
+    """Gradients, both sides, two branches, and a saliency model that shrinks its image."""
     config = dataclasses.replace(
-        TINY_MODEL, color='gradients', shallow_branch=True, saliency='mlnet_light', crop=0.8
+        TINY_MODEL,
+        color='gradients',
+        average_mirrored=True,
+        shallow_branch=True,
+        saliency='mlnet_light',
+        crop=0.8,
     )
     model = build_classifier(config, num_classes=len(BASIC), image_size_px=100)
     model_file = str(tmp_path / 'best.keras')

@@ -59,6 +59,7 @@ def start(data_dir, run_dir, **environment):
         '--augmentation=strong', '--mixup_alpha=0.4', '--cutmix_alpha=1', '--balanced_sampling',
         f'--epochs={EPOCHS}', '--head_epochs=1', '--learning_rate=1e-3', '--ema_momentum=0.9',
         '--sam_radius=0.05', '--group_rates=0.1,0.5', '--deterministic', '--checkpoint_steps=1',
+        '--shallow_branch', '--average_mirrored',
     ]  # fmt: skip
     return subprocess.Popen(
         [sys.executable, '-c', TRAIN, *arguments],

@@ -1,0 +1,68 @@
+"""The shallow branch is fitted before the first step: a logistic regression has one optimum."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+
+from fer_keras.config import DataConfig
+from fer_keras.input_pipeline import Source, evaluation_batches
+from fer_keras.models.classifier import build_histogram_reader
+
+# The penalty on the squared weights is scikit-learn's own and was not tuned.
+_MOST_ITERATIONS = 500
+
+
+def fit_shallow_branch(
+    model: keras.Model,
+    strategy: tf.distribute.Strategy,
+    sources: Sequence[Source],
+    data: DataConfig,
+) -> None:
+    """Fits the shallow branch to the histograms of all images, and sets its weights.
+
+    Args:
+        model: A classifier with a shallow branch.
+        strategy: The strategy that it was built in. Every worker fits, and all have the chief's.
+        sources: What teaches; together they have images of each of the model's classes.
+        data: Size of the images, and of the batches in which they are read.
+    """
+    reader = build_histogram_reader(model)
+    read = [_read(reader, source, data) for source in sources]
+    kernel, bias = fit_softmax(*(np.concatenate(parts) for parts in zip(*read, strict=True)))
+    layer = model.get_layer('shallow')
+    with strategy.scope():
+        for weight, value in ((layer.kernel, kernel), (layer.bias, bias)):
+            # Variables begin on every worker as on the chief.
+            weight.assign(tf.Variable(value, trainable=False))
+
+
+def fit_softmax(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The logistic regression of labels on values, as the weights of a layer with a softmax.
+
+    Args:
+        values: float32 `[images, values]`.
+        labels: int `[images]`, from 0, of which each class has some.
+
+    Returns:
+        float32 `[values, classes]` and `[classes]`.
+    """
+    regression = LogisticRegression(max_iter=_MOST_ITERATIONS).fit(values, labels)
+    kernel, bias = regression.coef_.T, regression.intercept_
+    if len(regression.classes_) == 2:  # Then scikit-learn has one score, of the second class.
+        kernel, bias = np.hstack([-kernel / 2, kernel / 2]), np.hstack([-bias / 2, bias / 2])
+    return kernel.astype('float32'), bias.astype('float32')
+
+
+def _read(reader: keras.Model, source: Source, data: DataConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Histograms and labels, in the order of the data."""
+    once = dataclasses.replace(data, cache=False)
+    batches = evaluation_batches(source, once, num_classes=len(source.counts))
+    read = [(reader(images[..., :3]), labels) for images, labels in batches]
+    histograms, labels = (np.concatenate(parts) for parts in zip(*read, strict=True))
+    return histograms, labels.argmax(-1)

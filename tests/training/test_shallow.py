@@ -1,0 +1,55 @@
+"""The shallow branch is fitted to what it is given, before the first step."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+
+from fer_keras.config import DataConfig, ModelConfig
+from fer_keras.input_pipeline import open_sources, read_split
+from fer_keras.models.classifier import build_classifier
+from fer_keras.training.shallow import fit_shallow_branch, fit_softmax
+from tests.fakes import BASIC, write_dataset
+
+
+@pytest.mark.parametrize('classes', [2, 3])
+def test_the_weights_are_those_of_the_logistic_regression(classes):
+    draws = np.random.default_rng(0)
+    values = draws.normal(size=(60, 5)).astype('float32')
+    labels = (values[:, 0] > 0) + (classes - 2) * (values[:, 1] > 0)
+    kernel, bias = fit_softmax(values, labels)
+    assert (kernel.shape, bias.shape, kernel.dtype) == ((5, classes), (classes,), np.float32)
+    probabilities = tf.nn.softmax(values @ kernel + bias).numpy()
+    expected = LogisticRegression().fit(values, labels).predict_proba(values)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_it_learns_from_all_sources_and_leaves_the_backbone_alone(tmp_path):
+    # `own` alone does not hold all classes.
+    write_dataset(tmp_path, name='own', names=BASIC[:4], declared=BASIC, people={'train': 6})
+    write_dataset(tmp_path, name='other', people={'train': 6})
+    data = DataConfig(source='own,other', data_dir=str(tmp_path), image_size_px=48)
+    config = ModelConfig(backbone_weights='none', shallow_branch=True)
+    model = build_classifier(config, num_classes=len(BASIC), image_size_px=48)
+    backbone = model.get_layer('backbone').get_weights()
+    sources = [read_split([one], 'train', BASIC) for one in open_sources(data)]
+    strategy = tf.distribute.get_strategy()
+    fit_shallow_branch(model, strategy, sources, data)
+    layer = model.get_layer('shallow')
+    learned = layer.get_weights()
+    answers = keras.Model(model.input, layer.output).predict(_images(sources[1]), verbose=0)
+    assert np.mean(answers.argmax(-1) == _labels(sources[1])) > 0.9
+    for before, after in zip(backbone, model.get_layer('backbone').get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    fit_shallow_branch(model, strategy, sources, data)
+    for before, after in zip(learned, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def _images(source):
+    return np.stack([tf.io.decode_png(one['image']) for one in source.examples]).astype('float32')
+
+
+def _labels(source):
+    return np.array([int(one['label']) for one in source.examples])
