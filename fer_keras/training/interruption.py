@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STDOUT = 1
 
 
 class StopRequest:
@@ -41,4 +44,6 @@ class StopRequest:
                 'Ended at once. The same command goes on from the last saved state.'
             )
         self.is_made = True
-        print('\nSaving after this step; once more ends at once.', flush=True)
+        # Not `print`: the signal may come in the midst of one, which a second would break.
+        with contextlib.suppress(OSError):
+            os.write(_STDOUT, b'\nSaving after this step; once more ends at once.\n')

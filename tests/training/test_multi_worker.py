@@ -16,8 +16,10 @@ from fer_keras.training.distribution import make_strategy
 from tests.fakes import write_dataset
 from tests.training.test_resume import newest_state
 
-# The command itself; afterwards each process leaves the weights that it ended with.
+# The command itself; afterwards each process leaves the weights that it ended with. What hangs says
+# where, and ends.
 WORKER = """
+import faulthandler
 import os
 import sys
 import numpy as np
@@ -26,6 +28,7 @@ from fer_keras.models.backbones import BACKBONES
 from fer_keras.training import session
 from tests.fakes import TINY_BACKBONE
 
+faulthandler.dump_traceback_later(600, exit=True)
 BACKBONES['tiny'] = TINY_BACKBONE
 models, build = [], session.build_classifier
 session.build_classifier = lambda *args, **opts: models.append(build(*args, **opts)) or models[0]

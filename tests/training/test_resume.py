@@ -27,9 +27,10 @@ EPOCHS = 4
 STEPS = 10  # an epoch
 
 # The command itself with a backbone that is built in a second. Told so, it is killed in the midst
-# of writing a state, of which half is left.
+# of writing a state, of which half is left. What hangs says where, and ends.
 TRAIN = """
-import os, signal
+import faulthandler, os, signal
+faulthandler.dump_traceback_later(600, exit=True)
 from fer_keras import flags, train
 from fer_keras.models.backbones import BACKBONES
 from tests.fakes import TINY_BACKBONE
