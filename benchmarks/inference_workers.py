@@ -19,6 +19,8 @@ os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 import cv2
 import numpy as np
 
+# Behind the name of a form: with `small_faces=False`.
+LARGE_FACES = ', large faces'
 # From a photo's file to an answer, and from crops, uint8 RGB of 256 px, to answers.
 Ways = tuple[Callable[[str], Any], Callable[[np.ndarray], Any]]
 
@@ -103,7 +105,8 @@ def _portable(predict: Callable[[np.ndarray], np.ndarray], model_dir: str) -> Wa
 
 
 def _ways(predictor: Any) -> Ways:
-    return lambda file: predictor.predict([file]), predictor.predict_crops
+    finds = {'small_faces': not sys.argv[1].endswith(LARGE_FACES)}
+    return lambda file: predictor.predict([file], **finds), predictor.predict_crops
 
 
 FORMS = {
@@ -124,12 +127,17 @@ def stages(model_dir: str, files: list[str]) -> dict[str, float]:
     from tfds_builders import faces
 
     predictor = fer_keras.load(f'{model_dir}/saved_model')
-    seconds = {name: [] for name in ('read and decode', 'find faces', 'crop', 'classify')}
+    seconds = {
+        name: []
+        for name in ('read and decode', 'find faces', 'large faces alone', 'crop', 'classify')
+    }
     for file in [*files[:3], *files]:
         times = [time.perf_counter()]
         photo = read_photo(file)
         times.append(time.perf_counter())
         (people,) = faces.find_all_faces([photo], detect_rows)
+        times.append(time.perf_counter())
+        faces.find_all_faces([photo], detect_rows, small_faces=False)
         times.append(time.perf_counter())
         crops = [faces.crop_face(photo, face) for face in people]
         times.append(time.perf_counter())
@@ -146,7 +154,9 @@ def main() -> None:
     # Packages print; what they print must not be taken for an answer.
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
-    photo, crops = FORMS[form](model_dir) if form != 'stages' else (None, None)
+    photo, crops = (
+        FORMS[form.removesuffix(LARGE_FACES)](model_dir) if form != 'stages' else (None, None)
+    )
     for line in sys.stdin:
         answers.write(json.dumps(_answer(json.loads(line), photo, crops, model_dir)) + '\n')
         answers.flush()

@@ -64,7 +64,7 @@ def _write_table(
     with tqdm(read_pictures(sources, **limits), total=total, disable=is_quiet) as pictures:
         try:
             for batch in _batches(pictures, options.batch_size):
-                table = _answer(predictor, batch, are_crops=options.crops)
+                table = _answer(predictor, batch, options.crops, options.small_faces)
                 _write(file, table, is_first=not num_rows)
                 num_rows += len(table)
                 unreadable += [picture.problem for picture in batch if picture.image is None]
@@ -97,7 +97,9 @@ def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
         yield batch
 
 
-def _answer(predictor: Predictor, batch: list[Picture], *, are_crops: bool) -> pd.DataFrame:
+def _answer(
+    predictor: Predictor, batch: list[Picture], are_crops: bool, small_faces: bool
+) -> pd.DataFrame:
     """The rows of a batch, in its order."""
     readable = [i for i, picture in enumerate(batch) if picture.image is not None]
     images = [picture.image for picture in batch if picture.image is not None]
@@ -108,7 +110,7 @@ def _answer(predictor: Predictor, batch: list[Picture], *, are_crops: bool) -> p
             table.insert(position, column, np.nan)
         table.index = pd.Index(readable)
     else:
-        table = predictor.predict(images)
+        table = predictor.predict(images, small_faces=small_faces)
         table.index = pd.Index([readable[photo] for photo in table.pop('photo')])
     table.insert(0, 'status', np.where(table['face'] >= 0, 'ok', 'no face'))
     rest = {

@@ -72,7 +72,7 @@ def command(predictor, monkeypatch, tmp_path):
     def call(*sources, **options):
         defaults = {
             'model': 'model', 'input': [], 'output': str(tmp_path / 'out.csv'), 'overlay_dir': '',
-            'crops': False, 'every': 1, 'max_frames': 0, 'batch_size': 8,
+            'crops': False, 'small_faces': True, 'every': 1, 'max_frames': 0, 'batch_size': 8,
         }  # fmt: skip
         given = types.SimpleNamespace(**defaults | options)
         monkeypatch.setattr(predict.flags, 'FLAGS', given)

@@ -89,3 +89,18 @@ def test_without_a_face_the_largest_centred_square_stands_in():
     described = describe_face(image, None)
     assert not described['detected'] and described['confidence'] == 0
     assert described['box'] == (0.0, 0.2, 1.0, 0.8)
+
+
+def test_small_faces_are_looked_for_unless_they_are_not_wanted(drawn_photos):
+    person, portrait = drawn_photos[0], faces.find_face(drawn_photos[0])
+    bystander = cv2.resize(person, None, fx=0.1, fy=0.1, interpolation=cv2.INTER_AREA)
+    photo = np.full((person.shape[0], 2 * person.shape[1], 3), person[0, 0], np.uint8)
+    photo[:, : person.shape[1]] = person
+    corner = np.array([person.shape[1] + 60, 100])
+    height, width = bystander.shape[:2]
+    photo[corner[1] : corner[1] + height, corner[0] : corner[0] + width] = bystander
+    both = faces.find_all_faces([photo])[0]
+    (large,) = faces.find_all_faces([photo], small_faces=False)[0]
+    assert len(both) == 2
+    np.testing.assert_allclose(both[1].landmarks, 0.1 * portrait.landmarks + corner, atol=3)
+    np.testing.assert_allclose(large.landmarks, portrait.landmarks, atol=5)
