@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
@@ -26,10 +27,12 @@ TFLITE_FILES = {
     'int8': 'classifier_int8.tflite',
 }
 ONNX_FILE = 'classifier.onnx'
+# The name that TFLite gives to what a layer of the backbone computes.
+_IN_BACKBONE = re.compile(r'classifier[^/;]*/backbone[^/;]*/')
 
 
 def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> list[str]:
-    """Writes the classifier in float32, with float16 weights, and in int8.
+    """Writes the classifier in float32, with float16 weights, and with a backbone in int8.
 
     Args:
         model: From `models.classifier`.
@@ -97,23 +100,48 @@ def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf
 
 
 def _convert(saved_model: str, kind: str, calibration: np.ndarray) -> bytes:
-    def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        for image in calibration:
-            yield SIGNATURE, {'image': image[None]}
-
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=[SIGNATURE])
     if kind != 'float32':
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == 'float16':
         converter.target_spec.supported_types = [tf.float16]
-    if kind == 'int8':
-        converter.representative_dataset = examples
     try:
+        if kind == 'int8':
+            exact = _convert(saved_model, 'float32', calibration)
+            return _quantize_backbone(converter, exact, calibration)
         return converter.convert()
     except ConverterError as error:
         # The message goes on with the whole graph.
         reason = str(error).split('\n', 1)[0][:500]
         raise ValueError(f'The classifier cannot be written as TFLite: {reason}') from error
+
+
+def _quantize_backbone(
+    converter: tf.lite.TFLiteConverter, exact: bytes, calibration: np.ndarray
+) -> bytes:
+    """Rounds the backbone alone.
+
+    What makes its input and what reads its features stays in float32: contrasts, histograms and
+    saliency maps have ranges of which 256 steps leave little, and some divisors would become 0.
+
+    Args:
+        converter: Of the classifier.
+        exact: What it gives in float32.
+        calibration: As for `write_tflite`.
+    """
+
+    def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        for image in calibration:
+            yield SIGNATURE, {'image': image[None]}
+
+    converter.representative_dataset = examples
+    tensors = tf.lite.Interpreter(model_content=exact).get_tensor_details()
+    kept = [one['name'] for one in tensors if not _IN_BACKBONE.match(one['name'])]
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=kept)
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=examples, debug_options=options
+    )
+    return debugger.get_nondebug_quantized_model()
 
 
 def _check_has_counterpart(model: keras.Model) -> None:

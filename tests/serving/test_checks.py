@@ -75,8 +75,8 @@ def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(files, 
     portable.write_tflite(model, images, str(tmp_path))
     portable.write_onnx(model, str(tmp_path))
     forms = open_forms(model_file, '', str(tmp_path))
-    exact = {name: forms[name] for name in ('TFLite float32', 'ONNX')}
-    table = compare_forms(model, exact, files[:8])
+    compared = {name: forms[name] for name in ('TFLite float32', 'TFLite int8', 'ONNX')}
+    table = compare_forms(model, compared, files[:8])
     assert table['agrees'].all(), table.to_string()
 
 
