@@ -37,6 +37,7 @@ from fer_keras.evaluation.run_document import Findings, describe_run
 from fer_keras.input_pipeline import (
     Source,
     open_dataset,
+    open_shallow_sources,
     open_sources,
     read_split,
     require_canonical_order,
@@ -122,12 +123,18 @@ def _read_target(
 
 def _find_duplicates(data: DataConfig, names: Sequence[str], tested: Source) -> pd.DataFrame:
     """Between the test and what trained and validated; nothing else could inflate a number."""
-    sources, found = open_sources(data), []
+    sources, shallow_sources = open_sources(data), open_shallow_sources(data)
+    known = {
+        f'{data.source} {split}': read_split(sources, split, names, fold=data.fold)
+        for split in ('train', 'validation')
+    }
+    if shallow_sources:
+        known[f'{data.shallow_source} all'] = read_split(shallow_sources, 'all', names)
     test = hash_pictures(f'{data.target_name} {data.target_split}', tested.examples)
-    for split in ('train', 'validation'):
-        known = read_split(sources, split, names, fold=data.fold)
-        place = f'{data.source} {split}'
-        found.append(find_duplicates([hash_pictures(place, known.examples), test]))
+    found = [
+        find_duplicates([hash_pictures(place, split.examples), test])
+        for place, split in known.items()
+    ]
     return pd.concat(found, ignore_index=True)
 
 

@@ -52,6 +52,7 @@ def _describe_training(run: RunConfig | None) -> str:
     data, model = run.data, run.model
     rows = {
         'trained on': ', '.join(data.source_names),
+        'the shallow branch also on': ', '.join(data.shallow_source_names) or '-',
         'input': f'{data.image_size_px} x {data.image_size_px} pixels',
         'backbone': f'{model.backbone}, weights before training: {model.backbone_weights}',
         'saliency': f'{model.saliency}, {model.fusion}' if model.saliency != 'none' else 'none',

@@ -1,9 +1,13 @@
+import dataclasses
+
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 
+from fer_keras.config import DataConfig
+from fer_keras.evaluation import report
 from fer_keras.evaluation.duplicates import (
     LARGEST_DISTANCE,
     Pictures,
@@ -11,7 +15,8 @@ from fer_keras.evaluation.duplicates import (
     hash_pictures,
     perceptual_hashes,
 )
-from tests.fakes import png_bytes, write_dataset
+from fer_keras.input_pipeline import open_sources, read_split
+from tests.fakes import BASIC, png_bytes, write_dataset
 from tests.test_end_to_end import run
 
 
@@ -86,3 +91,14 @@ def test_the_command_names_both_places_of_a_pair(tmp_path):
         ('first test', 'second test'),
     }
     assert (pairs['file_name'] == pairs['other_file_name']).all()
+
+
+def test_the_report_also_looks_among_what_taught_the_shallow_branch(tmp_path):
+    write_dataset(tmp_path, name='own', people={'train': 1, 'validation': 1, 'test': 1})
+    write_dataset(tmp_path, name='more', people={'test': 1})  # The same pictures once more.
+    data = DataConfig(source='own', shallow_source='more', data_dir=str(tmp_path))
+    tested = read_split(open_sources(data), 'test', BASIC)
+    found = report._find_duplicates(data, BASIC, tested)
+    assert (found['place'] == 'more all').sum() >= len(BASIC)
+    alone = report._find_duplicates(dataclasses.replace(data, shallow_source=''), BASIC, tested)
+    assert 'more all' not in set(alone['place'])
