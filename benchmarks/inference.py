@@ -10,10 +10,10 @@ The two packages need OpenCV 4, so they have an environment of their own:
     RIVALS/bin/pip install --no-deps fer facex
 
 Each form runs in a process of its own (see `inference_workers.py`). `large faces` is
-`small_faces=False`: down to an 11th of a photo's longer side, where the two packages go to about a
-ninth of these. The processes take turns, round
-by round, so that all see the same machine; the numbers are medians over the rounds. Weights are
-random: they cost what trained ones cost.
+`small_faces=False`: down to an 11th of a photo's longer side, about as far as the packages look.
+The processes take turns, round by round, so that all see the same machine; the numbers are medians
+over the rounds. Weights are random: they cost what trained ones cost. The network is the plain
+one: `--average_mirrored` has its backbone run twice, and the shallow branch costs next to nothing.
 """
 
 import argparse

@@ -50,8 +50,9 @@ class DataConfig:
                 '`source` must name a data set, such as `cfee/basic_faces`. '
                 f'Received: source={self.source!r}.'
             )
-        known = {*self.source_names, self.target_name}
-        if known & set(self.shallow_source_names):
+        # Other configs of a set hold the same people.
+        known = {name.partition('/')[0] for name in (*self.source_names, self.target_name)}
+        if known & {name.partition('/')[0] for name in self.shallow_source_names}:
             raise ValueError(
                 '`shallow_source` must name other data sets than `source` and `target`: everyone '
                 f'in them is learned from. Received: source={self.source!r}, '

@@ -173,12 +173,16 @@ def define_training() -> None:
         'clip_norm', TrainingConfig.clip_norm, 'Largest norm of the gradient; 0 is off.', 0.0
     )
     flags.DEFINE_float(
-        'label_smoothing', TrainingConfig.label_smoothing, 'Mass spread over all classes.', 0.0, 0.9
+        'label_smoothing',
+        TrainingConfig.label_smoothing,
+        'Mass spread over all classes in the training loss.',
+        0.0,
+        0.9,
     )
     flags.DEFINE_float(
         'focal_gamma',
         TrainingConfig.focal_gamma,
-        'Focus of the loss on images that are still wrong (Lin 2017); 0 is cross-entropy.',
+        'Focus of the training loss on images that are still wrong (Lin 2017); 0 is cross-entropy.',
         0.0,
     )
     flags.DEFINE_bool(

@@ -23,9 +23,13 @@ def test_people_that_were_trained_on_are_no_target():
 def test_a_source_of_the_shallow_branch_is_neither_target_nor_without_the_branch():
     data = DataConfig(source='cfee', shallow_source='drawn, more,')
     assert data.shallow_source_names == ('drawn', 'more')
-    for target in ('cfee', 'drawn'):
+    for clash in (
+        {'source': 'cfee', 'shallow_source': 'more,cfee'},
+        {'source': 'cfee', 'target': 'drawn', 'shallow_source': 'drawn'},
+        {'source': 'cfee/basic_faces', 'shallow_source': 'cfee/all_faces'},  # The same people.
+    ):
         with pytest.raises(ValueError, match='other data sets than.*Received'):
-            DataConfig(source='cfee', target=target, shallow_source='drawn,cfee')
+            DataConfig(**clash)
     RunConfig(data, ModelConfig(shallow_branch=True))
     with pytest.raises(ValueError, match='shallow_branch=False. Give --shallow_branch'):
         RunConfig(data)

@@ -293,3 +293,18 @@ def test_wrong_flags_are_refused(sources, options, message, command):
 def test_wrong_flags_end_with_two():
     completed = run('predict', '--model=x')
     assert completed.returncode == 2 and 'Nothing to look at' in completed.stderr
+
+
+def test_small_faces_are_left_out_where_they_are_not_wanted(
+    command, predictor, photo_dir, monkeypatch
+):
+    asked, find = [], faces.find_all_faces
+
+    def note(images, detect, *, small_faces):
+        asked.append(small_faces)
+        return find(images, detect, small_faces=small_faces)
+
+    monkeypatch.setattr(faces, 'find_all_faces', note)
+    for wanted in (True, False):
+        assert len(command(photo_dir / 'one.png', small_faces=wanted)[1]) == 1
+    assert asked == [True, False]

@@ -1,8 +1,8 @@
 """Drawn people who each sit in a laboratory of their own: other lamps, wall, camera and display.
 
 The two demo laboratories (see `demo`) differ as two archives do. Here everything that may differ
-between archives is drawn at random for each person, so that a classifier that also trains on these
-photos cannot rely on any of it (domain randomisation, Tobin et al. 2017, IROS).
+between archives is drawn at random for each person, so that what also learns from these photos
+cannot rely on any of it (domain randomisation, Tobin et al. 2017, IROS).
 """
 
 import dataclasses

@@ -208,7 +208,9 @@ def _learning(findings: Findings) -> list[Block]:
         return []
     text = (
         "The epoch was chosen by {monitor} on the source's validation split: nothing was chosen "
-        'on the target.'
+        'on the target. The training loss has what the recipe adds, such as smoothing, and is of '
+        'the backbone alone where a shallow branch decides with it; the validation loss is the '
+        'cross-entropy of the whole classifier.'
     )
     picture = Picture(findings.pictures['history'], 'Loss and accuracy over the epochs.', True)
     monitor = findings.configuration.get('monitor', 'the monitor')
@@ -258,7 +260,7 @@ def _duplicates(duplicates: pd.DataFrame | None) -> list[Block]:
 def _model_card(findings: Findings) -> list[Block]:
     metrics, flags = findings.metrics, findings.configuration
     low, high = metrics['accuracy_interval']
-    saliency = flags.get('saliency', '')
+    saliency, also = flags.get('saliency', ''), flags.get('shallow_source', '')
     attention = (
         'no saliency' if saliency in ('', 'none') else f'saliency {saliency}, {flags["fusion"]}'
     )
@@ -268,6 +270,7 @@ def _model_card(findings: Findings) -> list[Block]:
         ('Model', f'{model}; {metrics.get("parameters", "unknown")} parameters'),
         ('Classes', ', '.join(metrics['classes'])),
         ('Trained on', flags.get('source', 'unknown')),
+        *([('The shallow branch also on', also)] if also else []),
         ('Chosen by', f'{flags["monitor"]} on the validation people' if flags else 'unknown'),
         ('Tested on', f'{metrics["target"]}, {metrics["target_split"]}'),
         ('Accuracy', f'{metrics["accuracy"]:.1%} ({low:.1%} to {high:.1%})'),

@@ -37,8 +37,12 @@ class DecideTogether(keras.layers.Layer):
 class BothSides(keras.layers.Layer):
     """Puts the mirror images of a batch behind it: `[batch, ...]` gives `[2 * batch, ...]`.
 
-    In training, where images are mirrored at random, it leaves the batch as it is.
+    In training, where images are mirrored at random, it leaves the batch as it is. It is float32
+    whatever the precision: bfloat16 would round the 256 levels of an image.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
 
     def call(self, images: Any, training: bool = False) -> Any:
         return images if training else ops.concatenate([images, _mirror(images)], axis=0)
@@ -55,6 +59,9 @@ class MeanOfSides(keras.layers.Layer):
     `[batch, height, width, channels]`. Behind an average over the maps and a linear layer the mean
     is that of the scores, and so the geometric mean of both answers. In training there is one side.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{'dtype': 'float32', **kwargs})
 
     def call(self, maps: Any, training: bool = False) -> Any:
         if training:

@@ -154,7 +154,8 @@ def _decide(features: Any, num_classes: int, *, name: str) -> Any:
 
 def _shallow_branch(image: Any, num_classes: int) -> Any:
     """A linear decision on where which edges are, which a deep one with its average forgets."""
-    x = keras.layers.Flatten()(OrientationHistograms(name='histograms')(image))
+    x = OrientationHistograms(name='histograms')(image)
+    x = keras.layers.Flatten(dtype='float32')(x)
     return keras.layers.Dense(
         num_classes,
         activation='softmax',
@@ -174,7 +175,8 @@ def build_histogram_reader(model: keras.Model) -> keras.Model:
     """
     image = keras.Input((*model.input_shape[1:3], 3), name='image')
     histograms = model.get_layer('histograms')(model.get_layer('face')(image))
-    return keras.Model(image, keras.layers.Flatten()(histograms), name='histogram_reader')
+    values = keras.layers.Flatten(dtype='float32')(histograms)
+    return keras.Model(image, values, name='histogram_reader')
 
 
 def decision_kernel(model: keras.Model) -> keras.Variable:

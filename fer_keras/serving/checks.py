@@ -36,7 +36,7 @@ TOLERANCES = {
     'SavedModel, C API': ('largest', 1e-5),
     'TFLite float32': ('largest', 1e-4),
     'TFLite float16': ('mean', 0.02),
-    'TFLite int8': ('mean', 0.02),
+    'TFLite int8': ('mean', 0.03),
     'ONNX': ('largest', 1e-4),
 }
 _LIBRARIES = ('libtensorflow_cc.so.2', 'libtensorflow_cc.2.dylib')

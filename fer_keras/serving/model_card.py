@@ -50,9 +50,10 @@ def _describe_training(run: RunConfig | None) -> str:
     if run is None:
         return '## Training\n\nNot recorded.\n'
     data, model = run.data, run.model
+    also = ', '.join(data.shallow_source_names)
     rows = {
         'trained on': ', '.join(data.source_names),
-        'the shallow branch also on': ', '.join(data.shallow_source_names) or '-',
+        **({'the shallow branch also on': also} if also else {}),
         'input': f'{data.image_size_px} x {data.image_size_px} pixels',
         'backbone': f'{model.backbone}, weights before training: {model.backbone_weights}',
         'saliency': f'{model.saliency}, {model.fusion}' if model.saliency != 'none' else 'none',

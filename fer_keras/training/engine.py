@@ -219,7 +219,11 @@ class Engine:
 
     def _test_step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         def step(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-            probabilities = tf.cast(self._forward(images, training=False), tf.float32)
+            # A replica's share of the last batch may be empty, which some operations refuse.
+            count = tf.shape(images)[0]
+            is_empty = tf.cast(tf.equal(count, 0), tf.int32)
+            images = tf.pad(images, [[0, is_empty], *[[0, 0]] * (images.shape.rank - 1)])
+            probabilities = tf.cast(self._forward(images, training=False), tf.float32)[:count]
             confusion = tf.math.confusion_matrix(
                 tf.argmax(labels, -1), tf.argmax(probabilities, -1), labels.shape[-1]
             )

@@ -92,9 +92,9 @@ class Loop:
         state = self._checkpoints.latest() or TrainingState()
         if state.model:
             assign(self._model.variables, state.model, 'model')
-        elif self._prepare:
-            self._prepare()
         try:
+            if self._prepare and not state.model:
+                self._prepare()
             if self._is_chief:
                 forget_epochs_after(self._run_dir.history_file, state.epoch)
             with StopRequest() as stop:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fer_keras.config import DataConfig, RunConfig, TrainingConfig, as_flags
+from fer_keras.config import RunConfig, TrainingConfig, as_flags
 from fer_keras.input_pipeline import (
     Source,
     evaluation_batches,
@@ -82,7 +82,7 @@ def train(
         if run.model.shallow_branch:
             others = [read_split([source], 'all', names) for source in shallow_sources]
             prepare = functools.partial(
-                _fit_shallow_branch, model, strategy, [training, *others], run.data
+                _prepare_shallow_branch, run, model, strategy, [training, *others]
             )
         forward, (training, validation) = make_maps(
             model, (training, validation), run.data.saliency_cache, is_told=chief
@@ -131,15 +131,16 @@ def make_maps(
     return build_map_reader(model), splits
 
 
-def _fit_shallow_branch(
+def _prepare_shallow_branch(
+    run: RunConfig,
     model: keras.Model,
     strategy: tf.distribute.Strategy,
     sources: Sequence[Source],
-    data: DataConfig,
 ) -> None:
     """Fits it, and tells how long it took."""
     begun = time.monotonic()
-    fit_shallow_branch(model, strategy, sources, data)
+    is_balanced = run.training.balance_classes or run.data.balanced_sampling
+    fit_shallow_branch(model, strategy, sources, run.data, is_balanced=is_balanced)
     if is_chief(strategy):
         images, seconds = sum(source.size for source in sources), time.monotonic() - begun
         print(f'shallow branch, fitted to {images} images: {seconds:.1f} s', flush=True)

@@ -116,12 +116,15 @@ def test_the_mirrored_face_is_averaged_as_the_geometric_mean_of_both_answers(tmp
     np.testing.assert_array_equal(again.predict(IMAGES, verbose=0), answers)
 
 
-def test_the_shallow_branch_sees_the_face_without_saliency_and_does_not_learn_by_steps():
-    plain = build(shallow_branch=True)
-    model = build(shallow_branch=True, saliency='center')
-    reader, other = build_histogram_reader(plain), build_histogram_reader(model)
-    np.testing.assert_array_equal(
-        reader.predict(IMAGES, verbose=0), other.predict(IMAGES, verbose=0)
+@pytest.mark.parametrize('saliency', ['none', 'center', 'folder:/maps'])
+def test_the_shallow_branch_sees_the_face_without_saliency_and_does_not_learn_by_steps(saliency):
+    model = build(shallow_branch=True, saliency=saliency, crop=0.75)
+    images = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:]))
+    seen = keras.Model(model.input, model.get_layer('shallow').input)
+    np.testing.assert_allclose(
+        seen.predict(images, verbose=0),
+        build_histogram_reader(model).predict(images[..., :3], verbose=0),
+        atol=1e-6,
     )
     freeze_for_stage(model, train_backbone=True)
     assert not [weight for weight in model.trainable_weights if 'shallow' in weight.path]
@@ -214,3 +217,14 @@ def test_attention_starts_where_a_backbone_of_its_kind_does(learned, tmp_path):
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match='at least two classes.*num_classes=1'):
         build_classifier(TINY_MODEL, num_classes=1, image_size_px=64)
+
+
+def test_images_are_not_rounded_before_the_backbone_in_low_precision():
+    keras.config.set_dtype_policy('mixed_bfloat16')
+    try:
+        model = build(color='gradients', average_mirrored=True, shallow_branch=True)
+    finally:
+        keras.config.set_dtype_policy('float32')
+    for name in ('both_sides', 'gradients', 'mean_of_sides'):
+        assert model.get_layer(name).output.dtype == 'float32'
+    assert model.get_layer('shallow').input.dtype == 'float32'

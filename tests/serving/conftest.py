@@ -33,14 +33,20 @@ def lively_classifier(saliency: str = 'center') -> keras.Model:
     # and that would blow up what rounding leaves.
     config = dataclasses.replace(TINY_MODEL, backbone='vgg16', saliency=saliency)
     model = build_classifier(config, num_classes=len(BASIC), image_size_px=32)
-    head = model.get_layer('probabilities')
     images = class_images(64)
-    logits = np.log(model.predict(images, verbose=0))
-    head.kernel.assign(head.kernel / np.std(logits, axis=0).mean())
-    logits = np.log(model.predict(images, verbose=0))
-    head.bias.assign(-logits.mean(axis=0))
+    enliven(model, 'probabilities', images)
     assert np.std(model.predict(images, verbose=0), axis=0).mean() > 0.05
     return model
+
+
+def enliven(model: keras.Model, name: str, images: np.ndarray) -> None:
+    """Scales a linear layer with a softmax so that what it says of these images differs."""
+    head = model.get_layer(name)
+    answers = keras.Model(model.input, head.output)
+    logits = np.log(answers.predict(images, verbose=0))
+    head.kernel.assign(head.kernel / np.std(logits, axis=0).mean())
+    logits = np.log(answers.predict(images, verbose=0))
+    head.bias.assign(-logits.mean(axis=0))
 
 
 def class_images(count: int) -> np.ndarray:

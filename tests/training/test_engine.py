@@ -198,11 +198,13 @@ def test_float16_scales_its_loss_and_skips_a_step_that_overflows():
 
 
 TWO_REPLICAS = """
+import keras
 import numpy as np
 import tensorflow as tf
 
 cpu = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from fer_keras.models.gradients import NormalizedGradients
 from fer_keras.training.engine import Engine
 from tests.training.test_engine import batches, build, largest_difference
 
@@ -220,6 +222,14 @@ measured, counts = engine.evaluate(batches(32))
 alone, alone_counts = Engine(one, tf.distribute.get_strategy()).evaluate(batches(32))
 assert abs(measured['loss'] - alone['loss']) < 1e-4
 assert np.array_equal(counts, alone_counts) and counts.sum() == 100
+
+# The last batch is of one image, and the padding of the gradients takes no empty share.
+with strategy.scope():
+    layers = [NormalizedGradients(), keras.layers.Flatten(), keras.layers.Dense(7, 'softmax')]
+    padded = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    padded.compile(keras.optimizers.SGD(), 'categorical_crossentropy')
+measured, counts = Engine(padded, strategy).evaluate(batches(33))
+assert counts.sum() == 100 and np.isfinite(measured['loss'])
 
 with strategy.scope():
     clipped = build()

@@ -25,10 +25,18 @@ def test_the_weights_are_those_of_the_logistic_regression(classes):
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
+def test_balanced_classes_count_alike():
+    values = np.zeros((100, 1), np.float32)  # They tell nothing: what is left is how often.
+    labels = (np.arange(100) < 10).astype(int)
+    for is_balanced, expected in ((False, 0.1), (True, 0.5)):
+        _, bias = fit_softmax(values, labels, is_balanced=is_balanced)
+        assert tf.nn.softmax(bias).numpy()[1] == pytest.approx(expected, abs=1e-3)
+
+
 def test_it_learns_from_all_sources_and_leaves_the_backbone_alone(tmp_path):
-    # `own` alone does not hold all classes.
+    # Neither holds all classes.
     write_dataset(tmp_path, name='own', names=BASIC[:4], declared=BASIC, people={'train': 6})
-    write_dataset(tmp_path, name='other', people={'train': 6})
+    write_dataset(tmp_path, name='other', names=BASIC[4:], declared=BASIC, people={'train': 6})
     data = DataConfig(source='own,other', data_dir=str(tmp_path), image_size_px=48)
     config = ModelConfig(backbone_weights='none', shallow_branch=True)
     model = build_classifier(config, num_classes=len(BASIC), image_size_px=48)
@@ -38,8 +46,9 @@ def test_it_learns_from_all_sources_and_leaves_the_backbone_alone(tmp_path):
     fit_shallow_branch(model, strategy, sources, data)
     layer = model.get_layer('shallow')
     learned = layer.get_weights()
-    answers = keras.Model(model.input, layer.output).predict(_images(sources[1]), verbose=0)
-    assert np.mean(answers.argmax(-1) == _labels(sources[1])) > 0.9
+    for source in sources:
+        answers = keras.Model(model.input, layer.output).predict(_images(source), verbose=0)
+        assert np.mean(answers.argmax(-1) == _labels(source)) > 0.9
     for before, after in zip(backbone, model.get_layer('backbone').get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     fit_shallow_branch(model, strategy, sources, data)

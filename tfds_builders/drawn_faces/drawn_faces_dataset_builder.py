@@ -1,4 +1,4 @@
-"""Drawn people, each in a laboratory of their own: a source to pool with real photos."""
+"""Drawn people, each in a laboratory of their own: they teach the shallow branch beside photos."""
 
 from typing import Any
 
