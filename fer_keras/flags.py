@@ -278,7 +278,7 @@ def define_prediction() -> None:
     flags.DEFINE_bool(
         'small_faces',
         True,
-        'Look for faces down to a 25th of the longer side; without, to an 11th, in a quarter of '
+        'Look for faces down to a 25th of the longer side; without, to an 11th, in a third of '
         'the time.',
     )
     flags.DEFINE_integer('every', 1, 'Use every so manyth frame of a video.', 1)

@@ -62,8 +62,7 @@ def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
         raise FileNotFoundError(
             f'{name} is not prepared in {directory}. Build it with: '
             f'python -m tfds_builders.build {set_name}{with_config} '
-            f'--manual_dir=FOLDER_OF_THE_ARCHIVES --data_dir={directory} (drawn_faces needs no '
-            'archives)'
+            f'--data_dir={directory} --manual_dir=FOLDER_OF_THE_ARCHIVES (where it has archives)'
         ) from error
 
 

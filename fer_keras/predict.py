@@ -64,7 +64,9 @@ def _write_table(
     with tqdm(read_pictures(sources, **limits), total=total, disable=is_quiet) as pictures:
         try:
             for batch in _batches(pictures, options.batch_size):
-                table = _answer(predictor, batch, options.crops, options.small_faces)
+                table = _answer(
+                    predictor, batch, are_crops=options.crops, small_faces=options.small_faces
+                )
                 _write(file, table, is_first=not num_rows)
                 num_rows += len(table)
                 unreadable += [picture.problem for picture in batch if picture.image is None]
@@ -98,7 +100,7 @@ def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
 
 
 def _answer(
-    predictor: Predictor, batch: list[Picture], are_crops: bool, small_faces: bool
+    predictor: Predictor, batch: list[Picture], *, are_crops: bool, small_faces: bool
 ) -> pd.DataFrame:
     """The rows of a batch, in its order."""
     readable = [i for i, picture in enumerate(batch) if picture.image is not None]

@@ -64,7 +64,7 @@ class Predictor:
             photos: As for `predict_crops`, but whole.
             small_faces: Whether to look for faces down to a 25th of a photo's longer side. Without,
                 down to an 11th, which is what portraits and web cameras need: finding them takes a
-                quarter of the time.
+                third of the time.
 
         Returns:
             A row a face, the largest of a photo first: `photo` (position in `photos`), `face` (from

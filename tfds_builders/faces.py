@@ -87,7 +87,7 @@ def find_all_faces(
         images_rgb: uint8 `[height, width, 3]` each, of any sizes.
         detect: A faster detector than that of the package `mtcnn`, with its answers.
         small_faces: Whether to look for faces below an 11th of the longer side, too: that takes
-            three quarters of the time.
+            two thirds of the time.
     """
     small_side, large_side = SEARCH_SIDES_PX
     if not small_faces:

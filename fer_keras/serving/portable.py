@@ -52,9 +52,14 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
         archive.track(model)
         archive.add_endpoint(SIGNATURE, *_as_function(model))
         archive.write_out(saved_model, verbose=False)
+        exact = _convert(saved_model, 'float32')
+        written = {
+            'float32': exact,
+            'float16': _convert(saved_model, 'float16'),
+            'int8': _convert(saved_model, 'int8', exact, calibration),
+        }
         return [
-            _write(os.path.join(folder, file), _convert(saved_model, kind, calibration))
-            for kind, file in TFLITE_FILES.items()
+            _write(os.path.join(folder, file), written[kind]) for kind, file in TFLITE_FILES.items()
         ]
 
 
@@ -99,7 +104,9 @@ def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf
     return predict, [tf.TensorSpec(model.input_shape, tf.float32, name='image')]
 
 
-def _convert(saved_model: str, kind: str, calibration: np.ndarray) -> bytes:
+def _convert(
+    saved_model: str, kind: str, exact: bytes = b'', calibration: Sequence[np.ndarray] = ()
+) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=[SIGNATURE])
     if kind != 'float32':
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -107,7 +114,6 @@ def _convert(saved_model: str, kind: str, calibration: np.ndarray) -> bytes:
         converter.target_spec.supported_types = [tf.float16]
     try:
         if kind == 'int8':
-            exact = _convert(saved_model, 'float32', calibration)
             return _quantize_backbone(converter, exact, calibration)
         return converter.convert()
     except ConverterError as error:
@@ -117,7 +123,7 @@ def _convert(saved_model: str, kind: str, calibration: np.ndarray) -> bytes:
 
 
 def _quantize_backbone(
-    converter: tf.lite.TFLiteConverter, exact: bytes, calibration: np.ndarray
+    converter: tf.lite.TFLiteConverter, exact: bytes, calibration: Sequence[np.ndarray]
 ) -> bytes:
     """Rounds the backbone alone.
 

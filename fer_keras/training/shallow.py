@@ -14,7 +14,7 @@ from fer_keras.config import DataConfig
 from fer_keras.input_pipeline import Source, evaluation_batches
 from fer_keras.models.classifier import build_histogram_reader
 
-# The penalty on the squared weights is scikit-learn's own and was not tuned.
+# The penalty on the squared weights is scikit-learn's own.
 _MOST_ITERATIONS = 500
 
 
