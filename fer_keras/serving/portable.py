@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -105,7 +105,7 @@ def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf
 
 
 def _convert(
-    saved_model: str, kind: str, exact: bytes = b'', calibration: Sequence[np.ndarray] = ()
+    saved_model: str, kind: str, exact: bytes = b'', calibration: Iterable[np.ndarray] = ()
 ) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=[SIGNATURE])
     if kind != 'float32':
@@ -123,7 +123,7 @@ def _convert(
 
 
 def _quantize_backbone(
-    converter: tf.lite.TFLiteConverter, exact: bytes, calibration: Sequence[np.ndarray]
+    converter: tf.lite.TFLiteConverter, exact: bytes, calibration: Iterable[np.ndarray]
 ) -> bytes:
     """Rounds the backbone alone.
 

@@ -42,11 +42,12 @@ def lively_classifier(saliency: str = 'center') -> keras.Model:
 def enliven(model: keras.Model, name: str, images: np.ndarray) -> None:
     """Scales a linear layer with a softmax so that what it says of these images differs."""
     head = model.get_layer(name)
-    answers = keras.Model(model.input, head.output)
-    logits = np.log(answers.predict(images, verbose=0))
-    head.kernel.assign(head.kernel / np.std(logits, axis=0).mean())
-    logits = np.log(answers.predict(images, verbose=0))
-    head.bias.assign(-logits.mean(axis=0))
+    features = keras.Model(model.input, head.input).predict(images, verbose=0)
+    # Not the logarithm of its answers, which may be 0.
+    scores = features @ head.kernel.numpy()
+    scale = 1 / np.std(scores, axis=0).mean()
+    head.kernel.assign(head.kernel * scale)
+    head.bias.assign(-scale * scores.mean(axis=0))
 
 
 def class_images(count: int) -> np.ndarray:

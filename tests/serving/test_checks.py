@@ -1,5 +1,6 @@
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -70,8 +71,11 @@ def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_pat
         saliency='mlnet_light',
         crop=0.8,
     )
+    keras.utils.set_random_seed(0)
     model = build_classifier(config, num_classes=len(BASIC), image_size_px=100)
-    images = random_images(16, 100).astype('float32')
+    # Of noise alone, features hardly differ, and what is rounded would count for all of it.
+    pictures = [class_image(number % 7, number, 100) for number in range(16)]
+    images = np.stack(pictures).astype('float32')
     enliven(model, 'deep', images)
     shallow = model.get_layer('shallow').kernel
     shallow.assign(np.random.default_rng(0).normal(0, 0.3, shallow.shape))
@@ -82,7 +86,7 @@ def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_pat
     portable.write_onnx(model, str(tmp_path))
     forms = open_forms(model_file, '', str(tmp_path))
     compared = {name: forms[name] for name in ('TFLite float32', 'TFLite int8', 'ONNX')}
-    table = compare_forms(model, compared, vary(list(random_images(16, 100)), 64))
+    table = compare_forms(model, compared, vary(pictures, 64))
     assert table['agrees'].all(), table.to_string()
 
 
