@@ -21,7 +21,8 @@ from tfds_builders import faces
 _SMALLEST_FACE_PX = 20
 _CELL_PX, _STRIDE_PX = 12, 2
 _SCALE_FACTOR = 0.709
-_PROPOSAL_SCORE, _REFINED_SCORE, _FACE_SCORE = 0.6, 0.7, 0.8
+_REFINED_SCORE, _FACE_SCORE = 0.7, 0.8
+_PROPOSAL_LOGIT = float(np.log(0.6 / 0.4))  # A score of 0.6.
 _SCALE_OVERLAP, _OVERLAP = 0.5, 0.7
 # The package compares every proposal with every other, however many a photo of gravel gives. A
 # server must be bounded: the best so many are kept. Photos of people have a few hundred.
@@ -56,18 +57,21 @@ class FaceDetector:
         self._output_net = load_weights('onet.lz4')
         # Traced once each, however often they are called: half the time and size of an export.
         image, boxes = tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, 4))
-        level = [image, tf.TensorSpec((), tf.int32), tf.TensorSpec(())]
+        level = [image, tf.TensorSpec((), tf.int32)]
         self._propose_in = tf.function(self._propose_at, level, autograph=False)
         self._refine_in = tf.function(self._refine, [image, boxes], autograph=False)
         self._finish_in = tf.function(self._finish, [image, boxes], autograph=False)
 
-    def find_all_faces(self, image: tf.Tensor) -> Faces:
+    def find_all_faces(self, image: tf.Tensor, *, small_faces: bool = True) -> Faces:
         """Finds every face, the largest first; see `tfds_builders.faces.find_all_faces`.
 
         Args:
             image: uint8 `[height, width, 3]`, RGB.
+            small_faces: As there.
         """
         small_side, large_side = faces.SEARCH_SIDES_PX
+        if not small_faces:
+            return self._search(image, small_side)
         crowd = self._search(image, large_side)
 
         def look_for_one() -> Faces:
@@ -109,10 +113,17 @@ class FaceDetector:
 
     def _propose(self, image: tf.Tensor) -> tf.Tensor:
         """Square boxes, float32 `[n, 4]`, that may hold a face, from a pyramid of the image."""
-        side_px = image.shape[0]
-        parts = [self._propose_in(image, int(side_px * s), float(s)) for s in _scales(side_px)]
-        boxes, scores = (tf.concat(values, axis=0) for values in zip(*parts, strict=True))
-        level = tf.repeat(tf.range(len(parts)), [tf.shape(part[1])[0] for part in parts])
+        scales = _scales(image.shape[0])
+        parts = [self._propose_in(image, int(image.shape[0] * scale)) for scale in scales]
+        cells, found = (tf.concat(values, axis=0) for values in zip(*parts, strict=True))
+        level = tf.repeat(tf.range(len(parts)), [tf.shape(part[0])[0] for part in parts])
+        scale = tf.gather(tf.constant(scales, tf.float32), level)[:, None]
+        # The package counts as MATLAB does: the first of the twelve pixels of a cell is 1.
+        first = tf.cast(_STRIDE_PX * cells[:, 2:0:-1], tf.float32) + 1
+        last = first + (_CELL_PX - 1)
+        shift = (_CELL_PX - 1) * found[:, :4]
+        boxes = (tf.concat([first, last], axis=1) + shift) / scale
+        scores = tf.sigmoid(found[:, 4])
         # Scores of exactly 1 are common. Of equals the last comes first, as a rule there too.
         boxes, scores, level = (tf.reverse(values, [0]) for values in (boxes, scores, level))
         best = tf.math.top_k(scores, tf.minimum(tf.size(scores), _MOST_PROPOSALS))
@@ -125,19 +136,17 @@ class FaceDetector:
         kept = tf.gather(kept, _unsuppressed(among > _OVERLAP))
         return _squared(tf.gather(boxes, kept))
 
-    def _propose_at(
-        self, image: tf.Tensor, side_px: tf.Tensor, scale: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Boxes and scores, float32 `[n, 4]` and `[n]`, from the image at one scale."""
-        level = tf.image.resize(image, (side_px, side_px), tf.image.ResizeMethod.AREA)
-        shift, score = _run_proposal_net(self._proposal_net, level[None])
-        cells = tf.where(score[0] > _PROPOSAL_SCORE)
-        # The package counts as MATLAB does: the first of the twelve pixels of a cell is 1.
-        first = tf.cast(cells[:, ::-1] * _STRIDE_PX, tf.float32) + 1
-        last = first + (_CELL_PX - 1)
-        shift = (_CELL_PX - 1) * tf.gather_nd(shift[0], cells)
-        boxes = (tf.concat([first, last], axis=1) + shift) / scale
-        return boxes, tf.gather_nd(score[0], cells)
+    def _propose_at(self, image: tf.Tensor, side_px: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cells that may hold a face, from the image at one scale.
+
+        Returns:
+            int64 `[n, 3]`, of which the last two are y and x, and float32 `[n, 5]`: the shift of
+            the cell's box, and the logit of its score.
+        """
+        level = tf.image.resize(image[None], (side_px, side_px), tf.image.ResizeMethod.AREA)
+        found = _run_proposal_net(self._proposal_net, level)
+        cells = tf.where(found[..., 4] > _PROPOSAL_LOGIT)
+        return cells, tf.gather_nd(found, cells)
 
     def _refine(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
         net = self._refinement_net
@@ -208,14 +217,16 @@ def _scales(side_px: int) -> np.ndarray:
     return _CELL_PX / _SMALLEST_FACE_PX * _SCALE_FACTOR ** np.arange(levels)
 
 
-def _run_proposal_net(net: Sequence[np.ndarray], images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The shift of each cell's box, `[batch, y, x, 4]`, and its score, `[batch, y, x]`."""
+def _run_proposal_net(net: Sequence[np.ndarray], images: tf.Tensor) -> tf.Tensor:
+    """`[batch, y, x, 5]`: the shift of each cell's box, and the logit of its score."""
     x = _convolve(images, *net[:3])
     x = tf.nn.max_pool2d(x, 2, 2, 'SAME')
     x = _convolve(_convolve(x, *net[3:6]), *net[6:9])
-    kernels = np.concatenate([net[9], net[11]], axis=-1)
-    both = tf.nn.conv2d(x, kernels, 1, 'VALID') + np.concatenate([net[10], net[12]])
-    return both[..., :4], tf.nn.softmax(both[..., 4:])[..., 1]
+    shift, score = net[9:11], net[11:13]
+    # Of the two outputs of a softmax only the difference counts.
+    kernel = np.concatenate([shift[0], score[0][..., 1:] - score[0][..., :1]], axis=-1)
+    bias = np.concatenate([shift[1], score[1][1:] - score[1][:1]])
+    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, 'VALID'), bias)
 
 
 def _run_trunk(net: Sequence[np.ndarray], patches: tf.Tensor, *paddings: str) -> tf.Tensor:
@@ -246,6 +257,8 @@ def _convolve(x: tf.Tensor, kernel: np.ndarray, bias: np.ndarray, slope: np.ndar
 
 
 def _prelu(x: tf.Tensor, slope: np.ndarray) -> tf.Tensor:
+    if slope.max() <= 1:
+        return tf.maximum(x, slope * x)
     return tf.nn.relu(x) + slope * tf.minimum(x, 0.0)
 
 

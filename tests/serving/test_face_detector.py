@@ -1,5 +1,7 @@
 """The graph against the package `mtcnn`, and its crops against those of the data sets."""
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
@@ -59,14 +61,15 @@ def test_the_canvas_is_that_of_the_data_sets(people):
             np.testing.assert_allclose(scale, expected_scale, rtol=1e-6)
 
 
-def test_whole_photos_have_the_faces_of_the_data_sets(people):
+@pytest.mark.parametrize('small_faces', [True, False])
+def test_whole_photos_have_the_faces_of_the_data_sets(small_faces, people):
     find = tf.function(
-        face_detector.FaceDetector().find_all_faces,
+        functools.partial(face_detector.FaceDetector().find_all_faces, small_faces=small_faces),
         input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)],
     )
     crowd = np.hstack(people)
     for photo in (people[0], crowd, np.full((90, 60, 3), 200, np.uint8)):
-        expected = faces.find_all_faces([photo])[0]
+        expected = faces.find_all_faces([photo], small_faces=small_faces)[0]
         boxes, landmarks, scores = find(tf.constant(photo))
         assert len(boxes) == len(expected)
         for number, face in enumerate(expected):
@@ -77,7 +80,7 @@ def test_whole_photos_have_the_faces_of_the_data_sets(people):
 
 
 def test_a_photo_of_gravel_cannot_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(face_detector, '_PROPOSAL_SCORE', -1.0)  # everything is proposed
+    monkeypatch.setattr(face_detector, '_PROPOSAL_LOGIT', -np.inf)  # everything is proposed
     monkeypatch.setattr(face_detector, '_MOST_PROPOSALS', 40)
     detector = face_detector.FaceDetector()
     image = tf.constant(random_images(1, 224)[0] / 128 - 1, tf.float32)
