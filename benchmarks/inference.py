@@ -10,7 +10,8 @@ The two packages need OpenCV 4, so they have an environment of their own:
     RIVALS/bin/pip install --no-deps fer facex
 
 Each form runs in a process of its own (see `inference_workers.py`). `large faces` is
-`small_faces=False`: down to an 11th of a photo's longer side, about as far as the packages look.
+`small_faces=False`, in the served graph `predict_portraits`: down to an 11th of a photo's longer
+side, about as far as the packages look.
 The processes take turns, round by round, so that all see the same machine; the numbers are medians
 over the rounds. Weights are random: they cost what trained ones cost. The network is the plain
 one: `--average_mirrored` has its backbone run twice, and the shallow branch costs next to nothing.
@@ -42,6 +43,7 @@ OURS = (
     'SavedModel',
     'SavedModel, large faces',
     'served graph',
+    'served graph, large faces',
     'TFLite',
     'TFLite, large faces',
     'ONNX',
@@ -132,6 +134,10 @@ def write_model(kind: str, size: int, crops: list[str], folder: pathlib.Path) ->
     config = ModelConfig(backbone='mobilenet_v2', backbone_weights='none', saliency=kind)
     names = expressions.BASIC
     model = build_classifier(config, num_classes=len(names), image_size_px=size)
+    for weight in model.weights:
+        # Fresh biases are zero, and an addition of zero would be left out of the graph.
+        if not weight.numpy().any():
+            weight.assign(keras.random.normal(weight.shape, stddev=0.1))
     export_classifier(model, names, str(folder / 'saved_model'))
     pictures = [cv2.resize(cv2.imread(file), (size, size)) for file in crops[:16]]
     calibration = np.stack(pictures).astype(np.float32)

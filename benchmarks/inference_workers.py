@@ -19,7 +19,7 @@ os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 import cv2
 import numpy as np
 
-# Behind the name of a form: with `small_faces=False`.
+# Behind the name of a form: with `small_faces=False`, or the signature `predict_portraits`.
 LARGE_FACES = ', large faces'
 # From a photo's file to an answer, and from crops, uint8 RGB of 256 px, to answers.
 Ways = tuple[Callable[[str], Any], Callable[[np.ndarray], Any]]
@@ -61,14 +61,15 @@ def saved_model(model_dir: str) -> Ways:
 
 
 def served_graph(model_dir: str) -> Ways:
-    """The signatures `predict_photos` and `predict_images`, as TF Serving runs them."""
+    """The signatures for whole photos and `predict_images`, as TF Serving runs them."""
     import tensorflow as tf
 
     signatures = tf.saved_model.load(f'{model_dir}/saved_model/1').signatures
+    look = signatures['predict_photos' if _finds_small_faces() else 'predict_portraits']
 
     def photo(file: str) -> Any:
         with open(file, 'rb') as opened:
-            return signatures['predict_photos'](image_bytes=tf.constant([opened.read()]))
+            return look(image_bytes=tf.constant([opened.read()]))
 
     return photo, lambda images: signatures['predict_images'](images=tf.constant(images))
 
@@ -105,8 +106,16 @@ def _portable(predict: Callable[[np.ndarray], np.ndarray], model_dir: str) -> Wa
 
 
 def _ways(predictor: Any) -> Ways:
-    finds = {'small_faces': not sys.argv[1].endswith(LARGE_FACES)}
-    return lambda file: predictor.predict([file], **finds), predictor.predict_crops
+    small_faces = _finds_small_faces()
+
+    def photo(file: str) -> Any:
+        return predictor.predict([file], small_faces=small_faces)
+
+    return photo, predictor.predict_crops
+
+
+def _finds_small_faces() -> bool:
+    return not sys.argv[1].endswith(LARGE_FACES)
 
 
 FORMS = {

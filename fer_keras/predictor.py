@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fer_keras.input_pipeline import require_canonical_order, to_model_input
 from fer_keras.models.classifier import load_classifier
@@ -168,18 +167,12 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
 
 
 def _from_saved_model(folder: pathlib.Path) -> Predictor:
-    loaded = tf.saved_model.load(str(folder))  # Holds the weights until they are constants.
-    signature = loaded.signatures['predict_images']
-    # Weights that are constants are folded into each other: half the time of a single crop.
-    frozen = convert_variables_to_constants_v2(signature)
-
-    def answer(images: np.ndarray) -> dict[str, tf.Tensor]:
-        outputs = frozen(tf.constant(images))
-        return tf.nest.pack_sequence_as(signature.structured_outputs, outputs)
-
-    blank = answer(np.zeros((1, 32, 32, 3), np.uint8))
+    answer = tf.saved_model.load(str(folder)).signatures['predict_images']
+    blank = answer(images=tf.zeros((1, 32, 32, 3), tf.uint8))
     names = [name.decode() for name in blank['label_names'].numpy()[0]]
-    return Predictor(lambda images: answer(images)['probabilities'].numpy(), names)
+    return Predictor(
+        lambda images: answer(images=tf.constant(images))['probabilities'].numpy(), names
+    )
 
 
 def _batches(photos: Sequence[Photo] | np.ndarray) -> Iterator[list[np.ndarray]]:

@@ -131,10 +131,15 @@ def test_photos_of_any_shape_are_answered(predictor):
     assert table['photo'].tolist() == [0, 1, 2, 3] and set(table['face']) == {-1}
 
 
-def test_the_served_graph_answers_whole_photos_as_python_does(served, predictor, photo_dir):
+@pytest.mark.parametrize(
+    'signature, small_faces', [('predict_photos', True), ('predict_portraits', False)]
+)
+def test_the_served_graph_answers_whole_photos_as_python_does(
+    signature, small_faces, served, predictor, photo_dir
+):
     paths = [photo_dir / name for name in ('two.png', 'nobody.png', 'one.png')]
-    table = predictor.predict(paths)
-    answer = served.signatures['predict_photos'](
+    table = predictor.predict(paths, small_faces=small_faces)
+    answer = served.signatures[signature](
         image_bytes=tf.constant([path.read_bytes() for path in paths])
     )
     answer = {name: value.numpy() for name, value in answer.items()}

@@ -11,61 +11,70 @@ from fer_keras.decoding import LARGEST_PIXELS, find_problem
 # At most so many pictures are unpacked at once, whatever the batch: each may take 375 MB.
 _PARALLEL_CALLS = 4
 _LISTED = 8
+# Some values, and of each `[rows, ...]`.
+Rows = tuple[tf.Tensor, ...]
+Row = tuple[tf.TensorSpec, ...]
 
 
 def decode_each(
     image_bytes: tf.Tensor,
-    decode: Callable[[tf.Tensor], tf.Tensor],
-    result: tf.TensorSpec,
+    decode: Callable[[tf.Tensor], Rows],
+    row: Row,
     largest_pixels: int = LARGEST_PIXELS,
-) -> tf.Tensor:
+) -> tuple[tf.Tensor, Rows]:
     """Decodes the files of a request, in a graph.
 
     Args:
         image_bytes: string `[batch]`.
-        decode: From string `[]` to a tensor of `result`; may fail.
-        result: Shape, all of it known, and type.
+        decode: From string `[]` to the rows of a file, one or more; may fail.
+        row: Shapes, all of them known, and types of the values of a row.
         largest_pixels: Those that `decode` accepts, to explain a failure.
 
     Returns:
-        `[batch, *result.shape]`.
+        The position of each row's file, int64 `[rows]`, and the rows of all files, in order.
 
     Raises:
         tf.errors.InvalidArgumentError: One cannot be decoded; names each such by its position.
     """
-    positions, images = _without_failures(image_bytes, decode, result)
-    is_whole = tf.size(positions) == tf.size(image_bytes)
+    positions, rows = _without_failures(image_bytes, decode, row)
+    decoded = tf.unique(positions).y
+    is_whole = tf.size(decoded) == tf.size(image_bytes)
     message = tf.cond(
         is_whole,
         lambda: tf.constant(''),
-        lambda: _describe_failures(image_bytes, positions, largest_pixels),
+        lambda: _describe_failures(image_bytes, decoded, largest_pixels),
     )
     with tf.control_dependencies([tf.debugging.Assert(is_whole, [message], summarize=1)]):
-        return tf.identity(images)
+        return positions, tuple(tf.identity(values) for values in rows)
 
 
 def _without_failures(
-    image_bytes: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor], result: tf.TensorSpec
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Positions, int64 `[found]`, and results of the images for which `function` did not fail.
+    image_bytes: tf.Tensor, function: Callable[[tf.Tensor], Rows], row: Row
+) -> tuple[tf.Tensor, Rows]:
+    """Positions, int64 `[rows]`, and rows of the images for which `function` did not fail.
 
     An op that fails ends the whole graph. A data set is the one place that can go on without it.
     """
+
+    def to_rows(position: tf.Tensor, one: tf.Tensor) -> tuple[tf.Tensor, Rows]:
+        rows = tuple(
+            tf.ensure_shape(values, (None, *spec.shape))
+            for values, spec in zip(function(one), row, strict=True)
+        )
+        return tf.repeat(position, tf.shape(rows[0])[0]), rows
+
     each = tf.data.Dataset.from_tensor_slices(image_bytes).enumerate()
-    results = each.map(
-        lambda position, one: (position, function(one)), num_parallel_calls=_PARALLEL_CALLS
-    ).ignore_errors()
-    # One that always succeeds, since nothing cannot be batched.
-    nothing = tf.data.Dataset.from_tensors(
-        (tf.constant(-1, tf.int64), tf.zeros(result.shape, result.dtype))
-    )
+    results = each.map(to_rows, num_parallel_calls=_PARALLEL_CALLS).ignore_errors().unbatch()
+    # A row that is always there, since nothing cannot be batched.
+    blank = tuple(tf.zeros(spec.shape, spec.dtype) for spec in row)
+    nothing = tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), blank))
     options = tf.data.Options()
     # Tuning takes longer than a request.
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
-    batch = nothing.concatenate(results).batch(tf.size(image_bytes, tf.int64) + 1)
-    positions, found = batch.with_options(options).get_single_element()
-    return positions[1:], found[1:]
+    everything = nothing.concatenate(results).batch(tf.int64.max).with_options(options)
+    positions, rows = everything.get_single_element()
+    return positions[1:], tuple(values[1:] for values in rows)
 
 
 def _describe_failures(
@@ -73,8 +82,10 @@ def _describe_failures(
 ) -> tf.Tensor:
     """One sentence for each of the first failures, string `[]`."""
     count = tf.size(image_bytes, tf.int64)
-    positions, problems = _without_failures(
-        image_bytes, lambda one: find_problem(one, largest_pixels), tf.TensorSpec([], tf.string)
+    positions, (problems,) = _without_failures(
+        image_bytes,
+        lambda one: (find_problem(one, largest_pixels)[None],),
+        (tf.TensorSpec([], tf.string),),
     )
     unexplained = tf.fill([count], 'must be a whole picture. Received: a damaged file.')
     is_explained = tf.strings.length(problems) > 0

@@ -48,6 +48,7 @@ def _requests() -> dict[str, Mapping[str, np.ndarray]]:
         'serving_default': {'image_bytes': file},
         'explain': {'image_bytes': file},
         'predict_photos': {'image_bytes': file},
+        'predict_portraits': {'image_bytes': file},
         'predict_images': {'images': noise[None]},
         'predict_float_images': {'images': noise[None].astype(np.float32)},
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -14,23 +15,29 @@ from fer_keras.serving.face_detector import FaceDetector
 from fer_keras.serving.requests import decode_each
 from tfds_builders.faces import CROP_SIZE_PX
 
-# Shape and type of what is found for each face: box, landmarks, score, crop.
-_PARTS = (
-    ((4,), tf.float32),
-    ((5, 2), tf.float32),
-    ((), tf.float32),
-    ((CROP_SIZE_PX, CROP_SIZE_PX, 3), tf.uint8),
+# What is found for each face: box, landmarks, score, crop.
+_FACE = (
+    tf.TensorSpec((4,)),
+    tf.TensorSpec((5, 2)),
+    tf.TensorSpec(()),
+    tf.TensorSpec((CROP_SIZE_PX, CROP_SIZE_PX, 3), tf.uint8),
 )
+# The score of a row before a photo's faces: the photo was read, whether it has any or not.
+_NO_FACE = -1
+Answer = dict[str, tf.Tensor]
 
 
-def add_photo_endpoint(
-    archive: keras.export.ExportArchive, model: keras.Model, names: Sequence[str]
+def add_photo_endpoints(
+    archive: keras.export.ExportArchive,
+    recognize: Callable[[tf.Tensor], Answer],
+    image_size_px: int,
 ) -> None:
-    """Adds the signature `predict_photos`.
+    """Adds the signatures `predict_photos` and `predict_portraits`.
 
-    It takes `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos. It gives,
-    for each photo, its faces, the largest first, and behind them rows of zeros up to the largest
-    number of the batch, so that TF Serving can batch requests.
+    Both take `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos. The first finds
+    the faces of `tfds_builders.faces.find_all_faces`, the second those of `small_faces=False`, in
+    a third of the time. They give, for each photo, its faces, the largest first, and behind them
+    rows of zeros up to the largest number of the batch, so that TF Serving can batch requests.
 
     - `num_faces`: int32 `[batch]`.
     - `boxes`: float32 `[batch, faces, 4]`: left, top, right and bottom in pixels.
@@ -42,59 +49,54 @@ def add_photo_endpoint(
     - `label_names`: string `[batch, classes]`.
 
     Args:
-        archive: Tracks `model`.
-        model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.
-        names: Label names in the model's order.
+        archive: What they are added to.
+        recognize: From float32 `[n, image_size_px, image_size_px, 3]`, at least one, to
+            `probabilities`, `label`, `score` and `label_names`.
+        image_size_px: Side of the images that it takes.
     """
-    detector, label_names = FaceDetector(), tf.constant(list(names))
+    detector = FaceDetector()
 
-    def look_at(image_bytes: tf.Tensor) -> tf.Tensor:
+    def look_at(image_bytes: tf.Tensor, *, small_faces: bool) -> tuple[tf.Tensor, ...]:
         image = decode_upright(image_bytes)
-        found = detector.find_all_faces(image)
+        found = detector.find_all_faces(image, small_faces=small_faces)
         crops = crop_faces(image, found.landmarks, CROP_SIZE_PX)
-        parts = (*found, tf.cast(crops, tf.uint8))
-        # Photos have any number of faces, and what stands for them here must have one shape.
-        return tf.stack([tf.io.serialize_tensor(part) for part in parts])
+        return tuple(_below_no_face(part) for part in (*found, tf.cast(crops, tf.uint8)))
 
-    def serve_photos(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        parts = decode_each(image_bytes, look_at, tf.TensorSpec([len(_PARTS)], tf.string))
-        boxes, landmarks, scores, crops = (
-            _unpack(parts[:, i], *kind) for i, kind in enumerate(_PARTS)
+    def serve(image_bytes: tf.Tensor, *, small_faces: bool) -> Answer:
+        look = functools.partial(look_at, small_faces=small_faces)
+        positions, rows = decode_each(image_bytes, look, _FACE)
+        is_face = rows[2] != _NO_FACE
+        positions, boxes, landmarks, scores, crops = (
+            tf.boolean_mask(values, is_face) for values in (positions, *rows)
         )
-        probabilities = _probabilities_of(model, crops.flat_values)
-        labels = tf.gather(label_names, tf.argmax(probabilities, axis=-1))
-        answers = {
+        # Convolutions of nothing fail in TensorFlow 2.21, so there is always one crop.
+        count = tf.shape(crops)[0]
+        missing = tf.cast(count == 0, tf.int32)
+        crops = tf.pad(crops, [[0, missing], [0, 0], [0, 0], [0, 0]])
+        answer = recognize(to_model_input(crops, image_size_px))
+        of_faces = {
             'boxes': boxes,
             'landmarks': landmarks,
             'detection_scores': scores,
-            'probabilities': scores.with_flat_values(probabilities),
-            'label': scores.with_flat_values(labels),
-            'score': scores.with_flat_values(tf.reduce_max(probabilities, axis=-1)),
+            **{name: answer[name][:count] for name in ('probabilities', 'label', 'score')},
+        }
+        num_photos = tf.size(image_bytes, tf.int64)
+        by_photo = {
+            name: tf.RaggedTensor.from_value_rowids(values, positions, num_photos)
+            for name, values in of_faces.items()
         }
         return {
-            'num_faces': tf.cast(scores.row_lengths(), tf.int32),
-            'label_names': tf.tile(label_names[None], [tf.size(image_bytes), 1]),
-            **{name: answer.to_tensor() for name, answer in answers.items()},
+            'num_faces': tf.cast(by_photo['score'].row_lengths(), tf.int32),
+            'label_names': tf.tile(answer['label_names'][:1], [num_photos, 1]),
+            **{name: values.to_tensor() for name, values in by_photo.items()},
         }
 
-    archive.add_endpoint(
-        'predict_photos', serve_photos, [tf.TensorSpec([None], tf.string, name='image_bytes')]
-    )
+    files = tf.TensorSpec([None], tf.string, name='image_bytes')
+    for name, small_faces in (('predict_photos', True), ('predict_portraits', False)):
+        archive.add_endpoint(name, functools.partial(serve, small_faces=small_faces), [files])
 
 
-def _unpack(packed: tf.Tensor, shape: tuple[int, ...], dtype: tf.DType) -> tf.RaggedTensor:
-    """From string `[batch]` to `[batch, (faces), *shape]`."""
-    return tf.map_fn(
-        lambda one: tf.ensure_shape(tf.io.parse_tensor(one, dtype), (None, *shape)),
-        packed,
-        fn_output_signature=tf.RaggedTensorSpec((None, *shape), dtype, ragged_rank=0),
-    )
-
-
-def _probabilities_of(model: keras.Model, crops: tf.Tensor) -> tf.Tensor:
-    """The answers for crops, uint8 `[n, side, side, 3]`; n may be 0."""
-    # Convolutions of nothing fail in TensorFlow 2.21, so there is always one crop.
-    count = tf.shape(crops)[0]
-    is_empty = tf.cast(tf.equal(count, 0), tf.int32)
-    crops = tf.pad(crops, [[0, is_empty], [0, 0], [0, 0], [0, 0]])
-    return model(to_model_input(crops, model.input_shape[1]), training=False)[:count]
+def _below_no_face(values: tf.Tensor) -> tf.Tensor:
+    """`[n, ...]` to `[1 + n, ...]`."""
+    padding = [[1, 0]] + [[0, 0]] * (len(values.shape) - 1)
+    return tf.pad(values, padding, constant_values=tf.constant(_NO_FACE, values.dtype))
