@@ -14,6 +14,8 @@ PRECOMPUTED = 'folder:'
 OPTIMIZERS = ('adamw', 'sgd')
 PRECISIONS = ('auto', 'float32', 'mixed_bfloat16', 'mixed_float16')
 MONITORS = ('val_accuracy', 'val_loss')
+# How configs end whose splits are of images and not of people.
+_LEAKY = '_leaky_image_split'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,19 +52,27 @@ class DataConfig:
                 '`source` must name a data set, such as `cfee/basic_faces`. '
                 f'Received: source={self.source!r}.'
             )
-        # Other configs of a set hold the same people.
-        known = {name.partition('/')[0] for name in (*self.source_names, self.target_name)}
-        if known & {name.partition('/')[0] for name in self.shallow_source_names}:
+        known = {set_of(name) for name in (*self.source_names, self.target_name)}
+        if known & {set_of(name) for name in self.shallow_source_names}:
             raise ValueError(
                 '`shallow_source` must name other data sets than `source` and `target`: everyone '
                 f'in them is learned from. Received: source={self.source!r}, '
                 f'target={self.target_name!r}, shallow_source={self.shallow_source!r}.'
             )
-        if self.target_split != 'test' and self.target_name in self.source_names:
+        if self.target_split != 'test' and self.is_target_a_source:
             raise ValueError(
-                '`target_split` must be `test` when the target is also a source: its other people '
-                f'were trained on. Received: source={self.source!r}, target={self.target!r}, '
+                '`target_split` must be `test` when the target is also a source, in this or '
+                'another config: its other people were trained on. '
+                f'Received: source={self.source!r}, target={self.target!r}, '
                 f'target_split={self.target_split!r}.'
+            )
+        of_target = {n for n in self.source_names if set_of(n) == set_of(self.target_name)}
+        of_target.add(self.target_name)
+        if len(of_target) > 1 and any(name.endswith(_LEAKY) for name in of_target):
+            raise ValueError(
+                f'`{_LEAKY.strip("_")}` puts a person into every split, so that only the config '
+                'itself can be tested, and not with others of its data set. '
+                f'Received: source={self.source!r}, target={self.target_name!r}.'
             )
 
     @property
@@ -84,6 +94,11 @@ class DataConfig:
     def target_name(self) -> str:
         """The data set that the run is tested on."""
         return self.target.strip() or self.source_names[0]
+
+    @property
+    def is_target_a_source(self) -> bool:
+        """Whether people of the target's data set, in whatever config, are learned from."""
+        return set_of(self.target_name) in {set_of(name) for name in self.source_names}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,6 +225,11 @@ def fields_of(run: RunConfig) -> dict[str, str]:
 def as_flags(run: RunConfig) -> str:
     """One `--name=value` a line, for every field: a flag file that repeats the run."""
     return ''.join(f'--{name}={value}\n' for name, value in fields_of(run).items())
+
+
+def set_of(name: str) -> str:
+    """The data set of `name/config`. All its configs hold the same people, in the same splits."""
+    return name.partition('/')[0]
 
 
 def _split_names(names: str) -> tuple[str, ...]:

@@ -18,6 +18,24 @@ def test_people_that_were_trained_on_are_no_target():
     with pytest.raises(ValueError, match='target_split.*Received.*all'):
         DataConfig(source='cfee,rafd', target='rafd', target_split='all')
     DataConfig(source='cfee', target='rafd', target_split='all')
+    # Another config of a set holds the same people.
+    with pytest.raises(ValueError, match='another config'):
+        DataConfig(source='cfee/basic_faces', target='cfee/all_faces', target_split='all')
+    assert DataConfig(source='cfee/basic_faces', target='cfee/all_faces').is_target_a_source
+    assert not DataConfig(source='cfee/basic_faces', target='rafd/all_faces').is_target_a_source
+
+
+def test_a_split_of_images_is_tested_by_itself_alone():
+    leaky = 'cfee/basic_faces_leaky_image_split'
+    DataConfig(source=leaky)
+    DataConfig(source=leaky, target='rafd/all_faces', target_split='all')
+    for clash in (
+        {'source': leaky, 'target': 'cfee/basic_faces'},
+        {'source': 'cfee/basic_faces', 'target': leaky},
+        {'source': f'cfee/basic_faces,{leaky}'},
+    ):
+        with pytest.raises(ValueError, match='puts a person into every split.*Received'):
+            DataConfig(**clash)
 
 
 def test_a_source_of_the_shallow_branch_is_neither_target_nor_without_the_branch():
