@@ -21,7 +21,14 @@ def main() -> None:
             f'folder. Received: model={options.model!r}, output={options.output!r}.'
         )
     if options.model:
-        print_report(evaluate_model(load(options.model), run.data, options.output), options.output)
+        if not options['source'].present:
+            raise ValueError(
+                '`source` must name what the model was trained on, since whom it knows must not be '
+                f'tested: {options.model} lies in no run folder that says so. Give '
+                '--source=NAME/CONFIG.'
+            )
+        metrics = evaluate_model(load(options.model), run, options.output)
+        print_report(metrics, options.output)
         return
     run_dir = RunDir(run.training.run_dir)
     name = '_'.join([*run.data.target_name.split('/'), run.data.target_split])

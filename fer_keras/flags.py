@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import logging as python_logging
 import os
+import pathlib
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -350,7 +352,29 @@ def define_run() -> None:
 
 def read_run() -> RunConfig:
     """Builds the configuration from the parsed flags; raises `ValueError` where they disagree."""
-    return RunConfig(_read(DataConfig), _read(ModelConfig), _read(TrainingConfig))
+    return _read_run(FLAGS)
+
+
+def parse_run(arguments: Sequence[str]) -> RunConfig:
+    """The configuration of another run, without touching the flags of this command.
+
+    Args:
+        arguments: As `fer_keras.train` takes them, flag files included.
+
+    Raises:
+        ValueError: A flag is unknown, or their values disagree.
+    """
+    before = set(FLAGS)
+    define_run()
+    values = flags.FlagValues()
+    for name in set(FLAGS) - before:
+        values[name] = FLAGS[name]
+        delattr(FLAGS, name)
+    try:
+        values(['fer_keras.train', *arguments])
+        return _read_run(values)
+    except (flags.Error, ValueError) as error:
+        raise ValueError(f'{error} This was in: {shlex.join(arguments)}') from error
 
 
 def start(main: Callable[[], None], *, continues_run: bool = False) -> None:
@@ -396,11 +420,14 @@ def _call(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> No
         sys.exit(2)
 
 
-def _read(part: type[_Part]) -> _Part:
-    values: dict[str, Any] = {
-        field.name: FLAGS[field.name].value for field in dataclasses.fields(part)
-    }
-    return part(**values)
+def _read_run(values: flags.FlagValues) -> RunConfig:
+    def read(part: type[_Part]) -> _Part:
+        given: dict[str, Any] = {
+            field.name: values[field.name].value for field in dataclasses.fields(part)
+        }
+        return part(**given)
+
+    return RunConfig(read(DataConfig), read(ModelConfig), read(TrainingConfig))
 
 
 def _with_flags_of_the_run(argv: Sequence[str]) -> list[str]:
@@ -408,8 +435,12 @@ def _with_flags_of_the_run(argv: Sequence[str]) -> list[str]:
     command, *arguments = argv
     for position, argument in enumerate(arguments):
         name, _, value = argument.lstrip('-').partition('=')
+        given = value or ''.join(arguments[position + 1 : position + 2])
+        if name == 'model':
+            path = _flags_file_around(given)
+            return [command, f'--flagfile={path}', *arguments] if path else list(argv)
         if name == 'run_dir':
-            path = RunDir(value or ''.join(arguments[position + 1 : position + 2])).flags_file
+            path = RunDir(given).flags_file
             if not os.path.isfile(path):
                 raise SystemExit(
                     f'error: no run in that folder: {path} is missing. '
@@ -417,3 +448,14 @@ def _with_flags_of_the_run(argv: Sequence[str]) -> list[str]:
                 )
             return [command, f'--flagfile={path}', *arguments]
     return list(argv)
+
+
+def _flags_file_around(model: str) -> str:
+    """`flags.txt` of the run folder that a model lies in; empty where it lies in none."""
+    path = pathlib.Path(model).expanduser().absolute()
+    # RUN, RUN/saved_model/1, RUN/checkpoints/best.keras
+    for folder in [path, *path.parents][:3]:
+        file = RunDir(str(folder)).flags_file
+        if os.path.isfile(file):
+            return file
+    return ''

@@ -9,21 +9,57 @@ not run again, and what was cut off goes on. Nothing is chosen on a target.
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import pathlib
 import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from fer_keras import flags
+from fer_keras.config import DataConfig, as_flags
 from fer_keras.evaluation.document import write_document
 from fer_keras.evaluation.protocol_document import describe_protocol
 from fer_keras.evaluation.protocol_summary import summarize_protocol
+from fer_keras.evaluation.report import require_testable
+from fer_keras.models.external_saliency import PREFIX, TRUSTED
 from fer_keras.protocol_config import Job, ProtocolConfig, list_jobs, report_name
 from fer_keras.run_dir import RunDir
+
+
+def check_jobs(jobs: Sequence[Job]) -> None:
+    """Looks for what would end the protocol late: before the first hour of training.
+
+    Raises:
+        FileNotFoundError: A data set is not prepared.
+        FileExistsError: A folder holds a run of other flags, whose numbers would be taken for this.
+        ValueError: Flags are wrong, or a target cannot test what its source teaches.
+    """
+    tests: set[DataConfig] = set()
+    for job in jobs:
+        run = flags.parse_run(job.flags)
+        if run.model.saliency.startswith(PREFIX):
+            # Who names it here trusts it in every process of the protocol.
+            folder = str(pathlib.Path(run.model.saliency.removeprefix(PREFIX)).resolve())
+            os.environ[TRUSTED] = os.pathsep.join([folder, os.environ.get(TRUSTED, '')])
+        differing = RunDir(job.run_dir).flags_that_differ(as_flags(run))
+        if differing:
+            raise FileExistsError(
+                f'{job.run_dir} holds a run of other flags: {differing[:6]}. Choose another '
+                f'--output, or delete it: rm -r {job.run_dir}'
+            )
+        targets = [one.split() for one in job.targets]
+        for name, split in [(run.data.target, run.data.target_split), *targets]:
+            one = dataclasses.replace(run.data, target=name, target_split=split)
+            tests.add(DataConfig(one.data_dir, one.source, '', name, split, fold=one.fold))
+    for data in tests:
+        require_testable(data)
 
 
 def run_job(job: Job) -> None:
@@ -54,6 +90,7 @@ def main() -> None:
     """Runs what is left of the protocol, and writes its tables and its report."""
     config = flags.read_protocol(ProtocolConfig)
     jobs = list_jobs(config)
+    check_jobs(jobs)
     for number, job in enumerate(jobs, start=1):
         print(f'{number} of {len(jobs)}: {job.run_dir}', flush=True)
         run_job(job)
@@ -68,11 +105,15 @@ def main() -> None:
 def _run(module: str, *arguments: str) -> None:
     command = [sys.executable, '-m', f'fer_keras.{module}', *arguments]
     with subprocess.Popen(command) as process:
+        # Ctrl-C reaches the process as well, which saves and ends; SIGTERM has to be passed on.
+        before = signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
         try:
             status = process.wait()
-        except KeyboardInterrupt:  # Ctrl-C reaches the process as well, which saves and ends.
+        except KeyboardInterrupt:
             status = process.wait()
-    if status == flags.INTERRUPTED:
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    if status in (flags.INTERRUPTED, -signal.SIGTERM):
         raise KeyboardInterrupt('Interrupted. Give the protocol again: it goes on from here.')
     if status:
         raise ValueError(

@@ -8,6 +8,9 @@ import os
 import pathlib
 import shlex
 from collections.abc import Sequence
+from typing import Any
+
+from fer_keras.config import set_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,14 +59,34 @@ class ProtocolConfig:
                 '`targets` must be `name/config split`, such as `rafd/frontal_faces all`. '
                 f'Received: {wrong}.'
             )
+        self._refuse_repetitions()
         if self.folds not in range(11):
             raise ValueError(f'`folds` must be 0 to 10. Received: folds={self.folds}.')
-        if self.data_sets and (len(set(self.data_sets)) < 2 or self.folds or self.targets):
+        names = {set_of(name) for name in self.data_sets}
+        is_matrix = len(names) == len(self.data_sets) > 1 and not (self.folds or self.targets)
+        if self.data_sets and not is_matrix:
             raise ValueError(
-                '`data_sets` are at least two, tested on each other, without `folds` or `targets`. '
+                '`data_sets` are at least two, each of other people than the rest (configs of one '
+                'data set are not), tested on each other, without `folds` or `targets`. '
                 f'Received: data_sets={list(self.data_sets)}, folds={self.folds}, '
                 f'targets={list(self.targets)}.'
             )
+
+    def _refuse_repetitions(self) -> None:
+        """What has the name of another would share its folders, and count as a further seed."""
+        named: dict[str, list[Any]] = {
+            'experiments': [pathlib.Path(file).stem for file in self.experiments],
+            'variants': [plain_name(variant.partition(':')[0]) for variant in self.variants],
+            'seeds': list(self.seeds),
+            'targets': list(self.targets),
+        }
+        for field, names in named.items():
+            repeated = sorted({str(name) for name in names if names.count(name) > 1})
+            if repeated or not names and field in ('variants', 'seeds'):
+                raise ValueError(
+                    f'`{field}` must have names of their own, which name the folders of the runs. '
+                    f'Received: {list(getattr(self, field))}, where {repeated} come more than once.'
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +141,17 @@ def list_jobs(config: ProtocolConfig) -> list[Job]:
 
 def tested_split(target: str, sources: Sequence[str]) -> str:
     """Everyone, or the test people where the others were trained on."""
-    return 'test' if target in sources else 'all'
+    return 'test' if set_of(target) in map(set_of, sources) else 'all'
 
 
 def report_name(target: str) -> str:
     """The folder that `fer_keras.evaluate` writes for `name/config split`."""
     return '_'.join(target.replace('/', ' ').split())
+
+
+def plain_name(name: str) -> str:
+    """A name as the files of a report have it."""
+    return ''.join(letter if letter.isalnum() else '_' for letter in name)
 
 
 def _pools(data_sets: Sequence[str]) -> list[tuple[str, ...]]:

@@ -94,12 +94,17 @@ class RunDir:
                 f'{self.path} already holds a run. Choose another --run_dir, or delete it: '
                 f'rm -r {self.path}'
             )
-        if os.path.isfile(self.flags_file):
-            with open(self.flags_file, encoding='utf-8') as file:
-                differing = sorted(set(file.read().split('\n')) ^ set(flags.split('\n')))
-            if differing:
-                raise FileExistsError(
-                    f'{self.path} holds an unfinished run of other flags: {differing[:6]}. Give '
-                    'the same flags to go on with it, choose another --run_dir, or delete it: '
-                    f'rm -r {self.path}'
-                )
+        differing = self.flags_that_differ(flags)
+        if differing:
+            raise FileExistsError(
+                f'{self.path} holds an unfinished run of other flags: {differing[:6]}. Give '
+                'the same flags to go on with it, choose another --run_dir, or delete it: '
+                f'rm -r {self.path}'
+            )
+
+    def flags_that_differ(self, flags: str) -> list[str]:
+        """The lines that `flags.txt`, where there is one, and `flags` do not share."""
+        if not os.path.isfile(self.flags_file):
+            return []
+        with open(self.flags_file, encoding='utf-8') as file:
+            return sorted(set(file.read().split('\n')) ^ set(flags.split('\n')))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.evaluation.report import evaluate, print_report
-from fer_keras.input_pipeline import open_dataset
+from fer_keras.evaluation.report import evaluate, print_report, require_testable
 from fer_keras.run_dir import RunDir
 from fer_keras.training.session import train
 
@@ -13,8 +12,7 @@ def main() -> None:
     """Trains, tests the best epoch on the target, and writes the report."""
     run = flags.read_run()
     run_dir = RunDir(run.training.run_dir)
-    # Before the hours of training, not after them.
-    open_dataset(run.data.target_name, run.data.data_dir)
+    require_testable(run.data)  # Before the hours of training, not after them.
     if not train(run, run_dir):
         return  # One of several workers has the report.
     metrics = evaluate(run, run_dir, run_dir.report_dir())

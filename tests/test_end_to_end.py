@@ -1,6 +1,7 @@
 """The commands as a user types them, on a data set that can be learned in seconds."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,11 +13,13 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from fer_keras.config import DataConfig
+from fer_keras.config import DataConfig, RunConfig, TrainingConfig
 from fer_keras.evaluation.predictions import predict_split
 from fer_keras.input_pipeline import open_dataset, read_split
 from fer_keras.models.classifier import load_classifier
-from tests.fakes import BASIC, write_dataset
+from fer_keras.run_dir import RunDir
+from fer_keras.training.session import train
+from tests.fakes import BASIC, TINY_MODEL, write_dataset
 
 TRAIN = [
     '--source=fake', '--backbone_weights=none', '--image_size_px=48', '--batch_size=14',
@@ -183,6 +186,17 @@ def test_label_names_of_another_model_are_refused(trained, tmp_path):
     (tmp_path / 'labels.txt').write_text('happy\nsad\n')
     completed = run('evaluate', f'--model={tmp_path}', f'--output={tmp_path / "report"}')
     assert completed.returncode == 2 and '2 names for 7 outputs' in completed.stderr
+
+
+def test_nothing_of_the_target_reaches_the_training(data_dir, tmp_path):
+    data = DataConfig(
+        data_dir=str(data_dir), source='fake', target='nowhere', image_size_px=48, batch_size=14
+    )
+    training = TrainingConfig(epochs=1, head_epochs=0, strategy='one_device')
+    run_dir = RunDir(str(tmp_path / 'run'))
+    # It cannot be read, and is not missed.
+    assert train(RunConfig(data, TINY_MODEL, training), run_dir)
+    assert run_dir.read_labels() == list(BASIC) and os.path.isfile(run_dir.model_file)
 
 
 def test_the_kept_model_is_the_best_epoch_on_validation(trained, data_dir):

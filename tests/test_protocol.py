@@ -1,6 +1,9 @@
 import json
 import os
 import re
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +11,22 @@ import pandas as pd
 import pytest
 
 from fer_keras import protocol
-from fer_keras.config import DataConfig
-from fer_keras.evaluation.protocol_summary import cross_matrix, summarize
+from fer_keras.config import DataConfig, RunConfig, as_flags
+from fer_keras.evaluation.protocol_summary import cross_matrix, read_tables, summarize
+from fer_keras.flags import parse_run
 from fer_keras.input_pipeline import evaluation_batches, open_dataset, read_split
-from fer_keras.protocol import run_job
+from fer_keras.protocol import check_jobs, run_job
 from fer_keras.protocol_config import ProtocolConfig, list_jobs, report_name
 from fer_keras.run_dir import RunDir
-from tests.fakes import BASIC, write_dataset
+from fer_keras.training import session
+from tests.fakes import BASIC, TINY_MODEL, write_dataset
 from tests.test_end_to_end import TRAIN, run
 
 
 @pytest.fixture
 def config(tmp_path):
     for name in ('cross', 'reverse'):
-        (tmp_path / f'{name}.flags').write_text('--epochs=1\n')
+        (tmp_path / f'{name}.flags').write_text('--epochs=1\n--head_epochs=0\n')
     return ProtocolConfig(
         output=str(tmp_path / 'out'),
         experiments=(str(tmp_path / 'cross.flags'), str(tmp_path / 'reverse.flags')),
@@ -31,7 +36,7 @@ def config(tmp_path):
     )
 
 
-def write_report(run_dir, name, share, seed, *, absent=(), left_out=0):
+def write_report(run_dir, name, share, seed, *, absent=(), left_out=0, prefix=''):
     """What a finished test leaves: `share` of 40 images of 10 people recognised."""
     folder = RunDir(run_dir).report_dir(name)
     os.makedirs(folder, exist_ok=True)
@@ -41,7 +46,7 @@ def write_report(run_dir, name, share, seed, *, absent=(), left_out=0):
     rows = pd.DataFrame(
         {
             'file_name': [f'{i}.png' for i in range(40)],
-            'subject_id': [f's{i // 4}' for i in range(40)],
+            'subject_id': [f'{prefix}s{i // 4}' for i in range(40)],
             'label': labels,
             'predicted': np.where(right, labels, wrong),
             'gender': np.where(np.arange(40) < 20, 'female', 'male'),
@@ -93,6 +98,41 @@ def test_what_is_finished_is_not_run_again(config, monkeypatch):
     os.remove(os.path.join(RunDir(job.run_dir).report_dir('other_faces_all'), 'metrics.json'))
     run_job(job)
     assert ran[2:] == [('evaluate', 'cross-plain-seed0')]
+
+
+@pytest.fixture
+def prepared(config, tmp_path):
+    """The protocol on data sets that exist."""
+    people = {'train': 2, 'validation': 1, 'test': 1}
+    write_dataset(tmp_path, names=('happy', 'neutral'), people=people)
+    write_dataset(tmp_path, name='other', names=('happy', 'sad'), people={'test': 1})
+    write_dataset(tmp_path, name='strange', names=('sad',), people={'test': 1})
+    flags = f'--data_dir={tmp_path} --source=fake'
+    return {**vars(config), 'targets': ('other all',), 'flags': flags}
+
+
+def test_what_would_end_a_protocol_late_is_found_before_it_begins(prepared):
+    check_jobs(list_jobs(ProtocolConfig(**prepared)))
+    for wrong, match in (
+        ({'targets': ('strange all',)}, 'must hold images of'),
+        ({'targets': ('other validation',)}, '`split` must be one of'),
+        ({'targets': ('fake all',)}, '`target_split` must be `test`'),
+        ({'variants': ('plain:', 'typo: --salincy=center')}, 'salincy.*seed=0'),
+    ):
+        with pytest.raises(ValueError, match=match):
+            check_jobs(list_jobs(ProtocolConfig(**{**prepared, **wrong})))
+    with pytest.raises(FileNotFoundError, match='nowhere is not prepared'):
+        check_jobs(list_jobs(ProtocolConfig(**{**prepared, 'targets': ('nowhere all',)})))
+
+
+def test_a_finished_run_of_other_flags_is_not_taken_for_this_one(prepared):
+    jobs = list_jobs(ProtocolConfig(**prepared))
+    RunDir(jobs[0].run_dir).claim(as_flags(parse_run(jobs[0].flags)))
+    write_report(jobs[0].run_dir, '', 0.5, 0)
+    check_jobs(jobs)
+    Path(prepared['experiments'][0]).write_text('--epochs=2\n--head_epochs=0\n')
+    with pytest.raises(FileExistsError, match='other flags.*--epochs=2.*Choose another'):
+        check_jobs(list_jobs(ProtocolConfig(**prepared)))
 
 
 def test_a_failed_run_says_how_to_go_on(config, monkeypatch):
@@ -171,6 +211,9 @@ def test_a_matrix_masks_what_the_target_lacks_and_says_so(matrix):
     assert (other['classes'], other['masked']) == ('happy sad', 'fearful')
     # Masked, it can only be right; not masked, it errs as it was made to.
     assert other['accuracy_among_present'] == 1 and 0.6 < other['accuracy'] < 0.95
+    # And so they are compared.
+    of_other = comparisons[comparisons['first'].str.startswith('b/x to a/x')].iloc[0]
+    assert of_other['accuracies'] == (1, 1)
     own = cells.loc[('a/x', 'a/x')]
     assert (own['split'], own['masked'], own['seeds']) == ('test', '', 2)
     assert own['accuracy_among_present'] == own['accuracy']
@@ -181,6 +224,7 @@ def test_the_report_of_a_matrix_stands_alone(matrix, monkeypatch):
     fill(jobs, matrix.data_sets)
     monkeypatch.setattr(protocol, '_run', lambda *_: pytest.fail('all is finished'))
     monkeypatch.setattr(protocol.flags, 'read_protocol', lambda kind: matrix)
+    monkeypatch.setattr(protocol, 'check_jobs', lambda jobs: None)
     protocol.main()
     out = Path(matrix.output)
     page = (out / 'report.html').read_text()
@@ -194,9 +238,17 @@ def test_the_report_of_a_matrix_stands_alone(matrix, monkeypatch):
 def test_folds_are_joined_to_everyone(config):
     jobs = list_jobs(ProtocolConfig(**{**vars(config), 'folds': 2, 'seeds': (0,)}))
     for i, job in enumerate(jobs):
-        write_report(job.run_dir, '', 0.5, i)
+        # The second fold was trained without any fearful face, so it cannot answer so.
+        absent = () if job.fold else ('fearful',)
+        write_report(job.run_dir, '', 0.5, i, absent=absent, prefix=f'fold{job.fold}')
+        write_report(job.run_dir, 'other_faces_all', 0.5, i)
     table, _ = summarize(jobs)
     assert table['images'].tolist() == [80] * 4 and table['seeds'].tolist() == [1] * 4
+    (rows,) = read_tables(jobs)['cross']['plain']
+    assert rows['p_fearful'].notna().all() and (rows['p_fearful'][40:] == 0).all()
+    # All folds are tested on the same images of another data set: not eighty, but forty twice.
+    table, _ = summarize(jobs, 'other/faces all')
+    assert table['images'].tolist() == [40] * 4 and table['seeds'].tolist() == [2] * 4
 
 
 @pytest.mark.parametrize(
@@ -208,6 +260,9 @@ def test_folds_are_joined_to_everyone(config):
         ({'folds': 11}, '0 to 10'),
         ({'targets': (), 'data_sets': ('cfee/faces',)}, 'at least two'),
         ({'data_sets': ('cfee/faces', 'rafd/faces')}, 'without `folds` or `targets`'),
+        ({'targets': (), 'data_sets': ('cfee/faces', 'cfee/all_faces')}, 'of other people'),
+        ({'seeds': (0, 1, 0)}, '`seeds` must have names of their own'),
+        ({'variants': ('a-b: --seed=1', 'a_b: --seed=2')}, '`variants` must have names'),
     ],
 )
 def test_impossible_protocols_are_refused(config, wrong, match):
@@ -227,6 +282,44 @@ def test_folds_share_everyone_out(tmp_path):
     assert len(set.union(*people.values())) == 30
     batches = evaluation_batches(source, DataConfig(image_size_px=32), num_classes=7)
     assert sum(len(labels) for _, labels in batches) == 21
+
+
+def test_a_fold_trains_and_validates_on_other_people_than_it_tests(tmp_path, monkeypatch):
+    write_dataset(tmp_path, people={'train': 20})
+    seen = {}
+
+    class Enough(Exception):
+        pass
+
+    def note(source, name):
+        rows = source.examples.as_numpy_iterator()
+        seen[name] = {int(row['subject_id'].decode().removeprefix('train')) % 10 for row in rows}
+
+    def batches(source, *arguments, **options):
+        note(source, 'train')
+        raise Enough
+
+    real = session.evaluation_batches
+    monkeypatch.setattr(session, 'TrainingBatches', batches)
+    monkeypatch.setattr(
+        session, 'evaluation_batches', lambda one, *a, **k: note(one, 'valid') or real(one, *a, **k)
+    )
+    data = DataConfig(data_dir=str(tmp_path), source='fake', image_size_px=32, fold=3)
+    with pytest.raises(Enough):
+        session.train(RunConfig(data, TINY_MODEL), RunDir(str(tmp_path / 'run')))
+    assert seen == {'train': {0, 1, 2, 5, 6, 7, 8, 9}, 'valid': {4}}
+
+
+def test_the_end_of_a_protocol_ends_its_run(tmp_path, monkeypatch):
+    waits = 'import signal, sys, time; signal.signal(15, lambda *_: sys.exit(130)); time.sleep(60)'
+    python = tmp_path / 'python'
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{waits}"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(protocol.sys, 'executable', str(python))
+    timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt, match='goes on from here'):
+        protocol._run('train')
 
 
 def test_the_command_runs_a_protocol_and_tables_it(tmp_path):

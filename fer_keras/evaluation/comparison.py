@@ -12,6 +12,7 @@ import scipy.stats
 
 from fer_keras.evaluation.metrics import people
 from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
+from fer_keras.evaluation.statistics import blocks, resampled_ratios
 from fer_keras.run_dir import RunDir
 
 _RESAMPLES = 10_000
@@ -113,12 +114,14 @@ def _compare_two(
     _, person = np.unique(people(first_seeds[0]), return_inverse=True)
     gains, images = np.bincount(person, weights=gain), np.bincount(person)
     random = np.random.default_rng(seed)
-    drawn = random.integers(len(gains), size=(_RESAMPLES, len(gains)))
-    resampled = gains[drawn].sum(axis=1) / images[drawn].sum(axis=1)
+    resampled = resampled_ratios(gains, images, random, _RESAMPLES)
     low, high = np.quantile(resampled, [0.025, 0.975])
     # Under the null hypothesis the two could be exchanged within any person.
-    signs = random.choice([-1.0, 1.0], size=(_RESAMPLES, len(gains)))
-    as_extreme = np.abs(signs @ gains) >= np.abs(gains.sum()) - 1e-9
+    exchanged = [
+        random.choice([-1.0, 1.0], size=(count, len(gains))) @ gains
+        for count in blocks(_RESAMPLES, len(gains))
+    ]
+    as_extreme = np.abs(np.concatenate(exchanged)) >= np.abs(gains.sum()) - 1e-9
     is_single = len(first_seeds) == len(second_seeds) == 1
     return Comparison(
         first=first,

@@ -9,9 +9,9 @@ import pandas as pd
 
 from fer_keras.evaluation.metrics import decide_among, people, reliability_bins
 from fer_keras.evaluation.predictions import PROBABILITY
+from fer_keras.evaluation.statistics import blocks
 
 _RESAMPLES = 2000
-_LARGEST_BLOCK = 2_000_000
 Values = dict[str, np.ndarray]
 
 
@@ -37,9 +37,8 @@ def resampled_metrics(
     count = person.max() + 1
     random = np.random.default_rng(seed)
     parts = []
-    at_a_time = max(1, _LARGEST_BLOCK // len(rows))
-    for first in range(0, resamples, at_a_time):
-        drawn = random.integers(count, size=(min(at_a_time, resamples - first), count))
+    for draws in blocks(resamples, len(rows)):
+        drawn = random.integers(count, size=(draws, count))
         times = np.stack([np.bincount(one, minlength=count) for one in drawn])
         parts.append(weighted_metrics(rows, names, times[:, person]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

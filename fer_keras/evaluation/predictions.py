@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import keras
@@ -14,6 +15,7 @@ from fer_keras.input_pipeline import DESCRIPTIONS, Source, evaluation_batches
 from fer_keras.predictor import Predictor
 
 PROBABILITY = 'p_{}'
+_IN_MEMORY = 64
 
 
 def predict_split(
@@ -43,9 +45,12 @@ def predict_split(
 def predict_split_with(predictor: Predictor, source: Source) -> pd.DataFrame:
     """As `predict_split`, for whatever `predictor.load` opens, such as a SavedModel."""
     images = source.examples.map(lambda example: decode_upright(example['image']))
-    answers = predictor.predict_crops(list(images.as_numpy_iterator()))
     columns = [PROBABILITY.format(name) for name in predictor.names]
-    return _table(answers[columns].to_numpy(), source, predictor.names)
+    unread, answers = images.as_numpy_iterator(), []
+    # Originals of a whole data set would fill the memory.
+    while some := list(itertools.islice(unread, _IN_MEMORY)):
+        answers.append(predictor.predict_crops(some)[columns].to_numpy())
+    return _table(np.concatenate(answers), source, predictor.names)
 
 
 def label_names_of(rows: pd.DataFrame) -> list[str]:

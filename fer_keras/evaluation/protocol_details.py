@@ -22,6 +22,7 @@ from fer_keras.evaluation.metrics import (
     top_confusions,
 )
 from fer_keras.evaluation.predictions import label_names_of
+from fer_keras.protocol_config import plain_name
 
 PICTURES = 'pictures'
 _HARDEST_SHOWN = 12
@@ -38,8 +39,7 @@ class Gallery:
         self, figure: Figure, name: str, caption: str, *, is_wide: bool = False
     ) -> Picture:
         """Writes `figure` and closes it."""
-        plain = ''.join(letter if letter.isalnum() else '_' for letter in name)
-        file = f'{PICTURES}/{plain}.png'
+        file = f'{PICTURES}/{plain_name(name)}.png'
         figure.savefig(os.path.join(self._output, file), dpi=110)
         plt.close(figure)
         return Picture(file, caption, is_wide)

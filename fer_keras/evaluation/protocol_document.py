@@ -22,7 +22,7 @@ from fer_keras.evaluation.document import (
 )
 from fer_keras.evaluation.protocol_details import Gallery, describe_test
 from fer_keras.evaluation.protocol_summary import read_tables
-from fer_keras.evaluation.run_document import environment_blocks
+from fer_keras.evaluation.run_document import MEASURES, environment_blocks
 from fer_keras.protocol_config import Job, ProtocolConfig
 from fer_keras.run_dir import RunDir
 
@@ -55,12 +55,12 @@ def describe_protocol(
         Section('Comparisons', tuple(_comparisons(comparisons))),
         *(
             Section(title, tuple(describe_test(variants, title, draw)))
-            for title, variants in _tables_by_test(config, jobs).items()
+            for title, variants in _tables_by_test(jobs).items()
         ),
         Section('Learning curves', tuple(_learning(jobs, draw))),
         *(Section(title, blocks) for title, blocks in _from_first_runs(jobs).items()),
         Section('Data and versions', tuple(_environments(jobs))),
-        Section('Configuration', tuple(_configuration(config))),
+        Section('Configuration', tuple(_configuration(config, jobs))),
     ]
     return Document(
         title=f'Protocol {os.path.basename(os.path.abspath(config.output))}',
@@ -75,18 +75,31 @@ def describe_protocol(
 
 def _summary(summary: pd.DataFrame) -> list[Block]:
     keys = ('experiment', 'target', 'variant')
-    measures = ('accuracy', 'unweighted_average_recall', 'macro_f1')
-    columns = ('accuracy', 'unweighted average recall', 'macro-F1', 'seeds', 'images')
-    rows = tuple(
-        (
-            *(str(row[key]) for key in keys),
-            *(_mean_and_interval(row, measure) for measure in measures),
-            str(row['seeds']),
-            str(row['images']),
+    found = summary.to_dict('records')
+    shares = ('accuracy', 'unweighted_average_recall', 'macro_f1')
+    others = tuple(name for name in MEASURES if name not in shares)
+    others = tuple(name for name in others if summary[name].notna().any())
+
+    def rows_of(measures: Sequence[str], more: Sequence[str] = ()) -> tuple[tuple[str, ...], ...]:
+        return tuple(
+            (
+                *(str(row[key]) for key in keys),
+                *(_mean_and_interval(row, measure) for measure in measures),
+                *(str(row[key]) for key in more),
+            )
+            for row in found
         )
-        for row in summary.to_dict('records')
-    )
-    return [Table((*keys, *columns), rows, 'In %.', text_columns=len(keys))]
+
+    of_shares, more = [MEASURES[name] for name in shares], ('seeds', 'images')
+    return [
+        Table((*keys, *of_shares, *more), rows_of(shares, more), 'In %.', text_columns=len(keys)),
+        Table(
+            (*keys, *(MEASURES[name] for name in others)),
+            rows_of(others),
+            'Times 100.',
+            text_columns=len(keys),
+        ),
+    ]
 
 
 def _matrix(summary: pd.DataFrame, draw: Gallery) -> list[Block]:
@@ -96,7 +109,8 @@ def _matrix(summary: pd.DataFrame, draw: Gallery) -> list[Block]:
             'the images of the target lack are masked out, and images of classes that the source '
             'lacks are left out. The accuracy among all answers stands beside it in the table. '
             'Where a source holds the target, only its test people are tested (marked *); '
-            'elsewhere everyone is. Nothing was chosen on a target.'
+            'elsewhere everyone is. No epoch was chosen on a target; how the flags were found, '
+            'this report cannot know.'
         )
     ]
     for (experiment, variant), part in summary.groupby(['experiment', 'variant'], sort=False):
@@ -147,24 +161,25 @@ def _comparisons(comparisons: pd.DataFrame) -> list[Block]:
         for row in comparisons.to_dict('records')
     )
     text = (
-        'Differences of accuracy in points, on the same images, seeds averaged. p: exchanging the '
-        'two within whole people, two-sided; Holm corrects it for the comparisons of one '
-        'test. The spread over seeds is not in it: it stands above.'
+        'Differences of accuracy in points, on the same images, seeds averaged; in a matrix of '
+        'data sets decided among the classes of both. p: exchanging the two within whole people, '
+        'two-sided; Holm corrects it for the comparisons of one test. The spread over seeds is '
+        'not in it: it stands above.'
     )
     return [Paragraph(text), Table(columns, rows, text_columns=3)]
 
 
-def _tables_by_test(
-    config: ProtocolConfig, jobs: Sequence[Job]
-) -> dict[str, dict[str, list[pd.DataFrame]]]:
-    """Predictions on the own target of each experiment, by what its section is called."""
+def _tables_by_test(jobs: Sequence[Job]) -> dict[str, dict[str, list[pd.DataFrame]]]:
+    """Predictions of each experiment on each target, by what its section is called."""
     found = {}
     pools = dict.fromkeys(job.sources for job in jobs)
     for pool in pools:
         of_pool = [job for job in jobs if job.sources == pool]
-        for experiment, variants in read_tables(of_pool).items():
-            title = f'{experiment}: {" + ".join(pool)}' if pool else experiment
-            found[f'{title}, own target'] = variants
+        own = f'{pool[0]} test' if pool else 'own target'
+        for target in ('', *of_pool[0].targets):
+            for experiment, variants in read_tables(of_pool, target).items():
+                title = f'{experiment}: {" + ".join(pool)}' if pool else experiment
+                found[f'{title}, {target or own}'] = variants
     return found
 
 
@@ -185,10 +200,7 @@ def _learning(jobs: Sequence[Job], draw: Gallery) -> list[Block]:
 def _from_first_runs(jobs: Sequence[Job]) -> dict[str, tuple[Block, ...]]:
     """Examples, duplicates and model card of the first run of each experiment, from its report."""
     sections: dict[str, tuple[Block, ...]] = {}
-    firsts: dict[tuple[str, tuple[str, ...]], Job] = {}
-    for job in jobs:
-        firsts.setdefault((job.experiment, job.sources), job)
-    for job in firsts.values():
+    for job in _first_jobs(jobs):
         folder = RunDir(job.run_dir).report_dir()
         path = os.path.join(folder, 'report.json')
         if not os.path.isfile(path):
@@ -228,20 +240,44 @@ def _environments(jobs: Sequence[Job]) -> list[Block]:
         text = f'These runs were not made by one version of the code: {", ".join(commits)}.'
         blocks.append(Paragraph(text, is_warning=True))
     sets: dict[str, Any] = {}
+    rebuilt = set()
     for environment in found.values():
-        sets |= {data['name']: data for data in environment['data_sets']}
+        for data in environment['data_sets']:
+            known = sets.setdefault(data['name'], data)
+            if known['split_hash'] != data['split_hash']:
+                rebuilt.add(data['name'])
+    if rebuilt:
+        text = f'Between these runs the splits of {", ".join(sorted(rebuilt))} changed.'
+        blocks.append(Paragraph(text, is_warning=True))
     first = next(iter(found.values()))
     return [*blocks, *environment_blocks({'training': first | {'data_sets': [*sets.values()]}})]
 
 
-def _configuration(config: ProtocolConfig) -> list[Block]:
+def _configuration(config: ProtocolConfig, jobs: Sequence[Job]) -> list[Block]:
     rows = [(f'--{name}', _shown(value)) for name, value in dataclasses.asdict(config).items()]
     blocks: list[Block] = [Table(('flag', 'value'), tuple(rows), text_columns=2)]
     for path in config.experiments:
         with open(path, encoding='utf-8') as file:
             lines = [line for line in file.read().splitlines() if line.strip()]
         blocks += [Paragraph(f'{path}:'), Bullets(tuple(lines))]
+    for job in _first_jobs(jobs):
+        file_name = RunDir(job.run_dir).flags_file
+        if os.path.isfile(file_name):
+            with open(file_name, encoding='utf-8') as file:
+                pairs = [line.partition('=') for line in file.read().splitlines()]
+            blocks += [
+                Paragraph(f'Every flag of {os.path.basename(job.run_dir)}:'),
+                Table(('flag', 'value'), tuple((n, v) for n, _, v in pairs), text_columns=2),
+            ]
     return blocks
+
+
+def _first_jobs(jobs: Sequence[Job]) -> list[Job]:
+    """One for each experiment and pool of sources."""
+    firsts: dict[tuple[str, tuple[str, ...]], Job] = {}
+    for job in jobs:
+        firsts.setdefault((job.experiment, job.sources), job)
+    return list(firsts.values())
 
 
 def _shown(value: Any) -> str:

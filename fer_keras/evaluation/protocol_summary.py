@@ -14,11 +14,24 @@ import pandas as pd
 
 from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
 from fer_keras.evaluation.intervals import intervals, resampled_metrics, weighted_metrics
-from fer_keras.evaluation.predictions import label_names_of
+from fer_keras.evaluation.metrics import decide_among
+from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
 from fer_keras.protocol_config import Job, ProtocolConfig, report_name, tested_split
 from fer_keras.run_dir import RunDir
 
-MEASURES = ('accuracy', 'unweighted_average_recall', 'macro_f1', 'accuracy_among_present')
+MEASURES = (
+    'accuracy',
+    'unweighted_average_recall',
+    'macro_f1',
+    'accuracy_among_present',
+    'top_2_accuracy',
+    'cohen_kappa',
+    'roc_auc_one_vs_rest',
+    'negative_log_likelihood',
+    'expected_calibration_error',
+)
+# What an image is known by.
+_IMAGE = ['subject_id', 'file_name', 'label']
 
 
 def summarize_protocol(
@@ -65,7 +78,8 @@ def summarize(jobs: Sequence[Job], target: str = '') -> tuple[pd.DataFrame, list
 def read_tables(jobs: Sequence[Job], target: str = '') -> dict[str, dict[str, list[pd.DataFrame]]]:
     """Predictions by experiment and variant, a table a seed.
 
-    Folds of one seed are joined: together they test everyone once.
+    Folds of one seed are joined: together they test everyone once. Where each fold tests the same
+    images, those of another data set, each is a table of its own, as a further seed would be.
     """
     name = report_name(target)
     tables: dict[str, dict[str, list[pd.DataFrame]]] = {}
@@ -73,10 +87,18 @@ def read_tables(jobs: Sequence[Job], target: str = '') -> dict[str, dict[str, li
         jobs, lambda job: (job.experiment, job.variant, job.seed)
     ):
         parts = [read_predictions(job.run_dir, name) for job in folds]
-        joined = pd.concat(parts, ignore_index=True).sort_values(['subject_id', 'file_name'])
-        of_experiment = tables.setdefault(experiment, {})
-        of_experiment.setdefault(variant, []).append(joined.reset_index(drop=True))
+        of_variant = tables.setdefault(experiment, {}).setdefault(variant, [])
+        of_variant += [rows.sort_values(_IMAGE, ignore_index=True) for rows in _join(parts)]
     return tables
+
+
+def _join(folds: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    joined = pd.concat(folds, ignore_index=True)
+    if joined.duplicated(_IMAGE).any() and len(folds) > 1:
+        return list(folds)
+    # A fold may have trained without any image of a rare class, which it then never answers.
+    probabilities = [PROBABILITY.format(name) for name in label_names_of(joined)]
+    return [joined.fillna(dict.fromkeys(probabilities, 0.0))]
 
 
 def mean_over_seeds(seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
@@ -97,7 +119,7 @@ def mean_over_seeds(seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
         found[measure] = float(of_seeds.mean())
         deviation = float(of_seeds.std(ddof=1)) if len(seeds) > 1 else float('nan')
         found[f'{measure}_deviation'] = deviation
-        ends = intervals({measure: mean_of_draws})[measure]
+        ends = intervals({measure: mean_of_draws}).get(measure, [float('nan')] * 2)
         found[f'{measure}_low'], found[f'{measure}_high'] = ends
     return found
 
@@ -108,7 +130,7 @@ def cross_matrix(
     """Every source on every data set, on the classes that both have.
 
     Images of a class that the source lacks are left out; answers that the images lack are masked
-    out in `accuracy_among_present`, and only there.
+    out in `accuracy_among_present`, which the comparisons are of, and only there.
 
     Returns:
         A row for each experiment, variant, source and target: these, `split`, `is_seen` (whether
@@ -129,12 +151,20 @@ def cross_matrix(
             for variant, seeds in variants.items():
                 row = {'experiment': experiment, 'variant': variant, 'source': source}
                 row |= {'target': target, 'split': tested_split(target, sources)}
-                row |= {'is_seen': target in sources} | told
+                row |= {'is_seen': tested_split(target, sources) == 'test'} | told
                 rows.append(row | mean_over_seeds(seeds))
             if len(variants) > 1:
-                named = {f'{source} to {target}, {one}': two for one, two in variants.items()}
+                named = {
+                    f'{source} to {target}, {variant}': [_among_present(rows) for rows in seeds]
+                    for variant, seeds in variants.items()
+                }
                 comparisons.append(_as_table(compare(named)).assign(target=target))
     return pd.DataFrame(rows), pd.concat(comparisons, ignore_index=True)
+
+
+def _among_present(rows: pd.DataFrame) -> pd.DataFrame:
+    present = [name for name in label_names_of(rows) if (rows['label'] == name).any()]
+    return rows.assign(predicted=decide_among(rows, present))
 
 
 def _as_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:

@@ -36,6 +36,7 @@ from fer_keras.evaluation.predictions import predict_split, predict_split_with
 from fer_keras.evaluation.run_document import Findings, describe_run
 from fer_keras.input_pipeline import (
     Source,
+    label_names,
     open_dataset,
     open_shallow_sources,
     open_sources,
@@ -89,30 +90,41 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     return metrics
 
 
-def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> dict[str, Any]:
-    """As `evaluate`, for whatever `predictor.load` opens: it knows its classes and image size."""
+def evaluate_model(predictor: Predictor, run: RunConfig, report_dir: str) -> dict[str, Any]:
+    """As `evaluate`, for whatever `predictor.load` opens: it knows its classes and image size.
+
+    Of `run` only the data counts: what else is known of how the model was trained is not certain.
+    """
+    data = run.data
     target = open_dataset(data.target_name, data.data_dir)
-    rows = predict_split_with(predictor, _read_target(target, data, predictor.names))
+    source = _read_target(target, data, predictor.names)
+    rows = predict_split_with(predictor, source)
     os.makedirs(report_dir, exist_ok=True)
     metrics = _summarize(rows, predictor.names, target, data)
     found_slices = slices(rows)
     findings = Findings(
         metrics=metrics,
         slices=found_slices,
-        duplicates=None,
+        duplicates=_find_duplicates(data, predictor.names, source),
         pictures=_draw(rows, metrics, found_slices, report_dir),
         worst=(),
         sample=(),
-        configuration={},
+        configuration={'source': data.source},
         environments={'test': describe_environment([target])},
     )
     write_report(report_dir, findings, rows)
     return metrics
 
 
+def require_testable(data: DataConfig) -> None:
+    """Raises what `evaluate` would after the training, where the target cannot be tested."""
+    names = label_names(open_sources(data))
+    _read_target(open_dataset(data.target_name, data.data_dir), data, names)
+
+
 def _fold(data: DataConfig) -> int:
     """Folds are of the sources; another set has its own split."""
-    return data.fold if data.target_name in data.source_names else -1
+    return data.fold if data.is_target_a_source else -1
 
 
 def _read_target(
@@ -121,9 +133,15 @@ def _read_target(
     return read_split([target], data.target_split, names, maps_folder, _fold(data))
 
 
-def _find_duplicates(data: DataConfig, names: Sequence[str], tested: Source) -> pd.DataFrame:
-    """Between the test and what trained and validated; nothing else could inflate a number."""
-    sources, shallow_sources = open_sources(data), open_shallow_sources(data)
+def _find_duplicates(data: DataConfig, names: Sequence[str], tested: Source) -> pd.DataFrame | None:
+    """Between the test and what trained and validated; nothing else could inflate a number.
+
+    None where these are not at hand, as on a machine that has the target alone.
+    """
+    try:
+        sources, shallow_sources = open_sources(data), open_shallow_sources(data)
+    except FileNotFoundError:
+        return None
     known = {
         f'{data.source} {split}': read_split(sources, split, names, fold=data.fold)
         for split in ('train', 'validation')

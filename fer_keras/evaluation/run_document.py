@@ -40,12 +40,13 @@ class Findings:
     Attributes:
         metrics: What `metrics.json` holds.
         slices: From `metrics.slices`.
-        duplicates: From `duplicates.find_duplicates`, between what was trained on and the test.
+        duplicates: From `duplicates.find_duplicates`, between what was trained on and the test;
+            None where what was trained on is not at hand.
         pictures: Name of a picture to its file in the report: `confusion_matrix`, `recall`,
             `reliability`, and where there are such `confusion_among_present`, `slices`, `history`.
         worst: Pictures of the worst errors; empty where faces must not be shown.
         sample: Pictures of images drawn blindly; empty likewise.
-        configuration: Flag to value; empty for a model outside a run.
+        configuration: Flag to value; of a model outside its run the source alone.
         environments: `training` (where known) and `test`, as `environment.describe_environment`.
     """
 
@@ -62,7 +63,7 @@ class Findings:
 def describe_run(findings: Findings) -> Document:
     """Writes the report, section by section."""
     metrics = findings.metrics
-    source = findings.configuration.get('source', 'a model outside its run')
+    source = findings.configuration['source']
     sections = [
         Section('Summary', tuple(_summary(metrics))),
         Section('Confusions', tuple(_confusions(findings))),
@@ -221,14 +222,14 @@ def _examples(findings: Findings) -> list[Block]:
     if not findings.sample:
         text = (
             'Faces are shown only where --report_images says that the licence of the data set '
-            'allows it.'
+            'allows it, and the whole run is at hand (--run_dir).'
         )
         return [Paragraph(text)]
     return [
         Paragraph(
             'From left to right: the face that the network sees, its saliency map over it (all of '
             'it where there is no saliency), the attended image that is passed on, and where the '
-            'evidence for the decision lies (Grad-CAM).'
+            "backbone's evidence for the decision lies (Grad-CAM)."
         ),
         Paragraph('The errors made with the greatest confidence:' if findings.worst else ''),
         *findings.worst,
@@ -239,7 +240,8 @@ def _examples(findings: Findings) -> list[Block]:
 
 def _duplicates(duplicates: pd.DataFrame | None) -> list[Block]:
     if duplicates is None:
-        return [Paragraph('Not looked for: what this model was trained on is not known here.')]
+        text = 'Not looked for: what this model was trained on is not prepared on this machine.'
+        return [Paragraph(text, is_warning=True)]
     if duplicates.empty:
         text = (
             'No image of the test looks like one of the training or validation (perceptual hash).'
@@ -264,14 +266,15 @@ def _model_card(findings: Findings) -> list[Block]:
     attention = (
         'no saliency' if saliency in ('', 'none') else f'saliency {saliency}, {flags["fusion"]}'
     )
-    model = f'{flags["backbone"]}, {attention}, {flags["image_size_px"]} px' if flags else 'unknown'
+    is_known = 'backbone' in flags
+    model = f'{flags["backbone"]}, {attention}, {flags["image_size_px"]} px' if is_known else ''
     worst = min(metrics['per_class'].items(), key=lambda item: item[1]['recall'])
     rows = (
-        ('Model', f'{model}; {metrics.get("parameters", "unknown")} parameters'),
+        ('Model', f'{model}; {metrics["parameters"]} parameters' if is_known else 'unknown'),
         ('Classes', ', '.join(metrics['classes'])),
-        ('Trained on', flags.get('source', 'unknown')),
+        ('Trained on', flags['source']),
         *([('The shallow branch also on', also)] if also else []),
-        ('Chosen by', f'{flags["monitor"]} on the validation people' if flags else 'unknown'),
+        ('Chosen by', f'{flags["monitor"]} on the validation people' if is_known else 'unknown'),
         ('Tested on', f'{metrics["target"]}, {metrics["target_split"]}'),
         ('Accuracy', f'{metrics["accuracy"]:.1%} ({low:.1%} to {high:.1%})'),
         ('Weakest class', f'{worst[0]}, recall {worst[1]["recall"]:.1%}'),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 _RESAMPLES = 2000
+_LARGEST_BLOCK = 2_000_000
 
 
 def bootstrap_over_subjects(
@@ -41,7 +42,34 @@ def bootstrap_over_subjects(
     _, person = np.unique(np.asarray(subjects), return_inverse=True)
     right = np.bincount(person, weights=correct.astype(float))
     images = np.bincount(person)
-    drawn = np.random.default_rng(seed).integers(len(images), size=(_RESAMPLES, len(images)))
-    values = right[drawn].sum(axis=1) / images[drawn].sum(axis=1)
+    values = resampled_ratios(right, images, np.random.default_rng(seed), _RESAMPLES)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def resampled_ratios(
+    sums: np.ndarray, images: np.ndarray, random: np.random.Generator, resamples: int
+) -> np.ndarray:
+    """Means over the images of people who are drawn with replacement.
+
+    Args:
+        sums: Of what is averaged, over the images of each person, `[people]`.
+        images: Of each person, `[people]`.
+        random: Draws them.
+        resamples: How often.
+
+    Returns:
+        float64 `[resamples]`.
+    """
+    parts = []
+    for count in blocks(resamples, len(sums)):
+        drawn = random.integers(len(sums), size=(count, len(sums)))
+        parts.append(sums[drawn].sum(axis=1) / images[drawn].sum(axis=1))
+    return np.concatenate(parts)
+
+
+def blocks(rows: int, columns: int) -> Iterator[int]:
+    """Parts of so many rows that few enough numbers are in memory at a time."""
+    at_a_time = max(1, _LARGEST_BLOCK // max(columns, 1))
+    for first in range(0, rows, at_a_time):
+        yield min(at_a_time, rows - first)

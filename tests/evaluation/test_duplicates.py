@@ -93,6 +93,19 @@ def test_the_command_names_both_places_of_a_pair(tmp_path):
     assert (pairs['file_name'] == pairs['other_file_name']).all()
 
 
+def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
+    people = {'train': 1, 'validation': 1, 'test': 1}
+    write_dataset(tmp_path, name='own', people=people)
+    data = DataConfig(source='own', data_dir=str(tmp_path))
+    # As if the pictures of these splits had been tested.
+    for split in ('train', 'validation'):
+        tested = read_split(open_sources(data), split, BASIC)
+        found = report._find_duplicates(data, BASIC, tested)
+        assert (found['place'] == f'own {split}').sum() >= len(BASIC)
+    # A machine may have the target alone.
+    assert report._find_duplicates(dataclasses.replace(data, source='gone'), BASIC, tested) is None
+
+
 def test_the_report_also_looks_among_what_taught_the_shallow_branch(tmp_path):
     write_dataset(tmp_path, name='own', people={'train': 1, 'validation': 1, 'test': 1})
     write_dataset(tmp_path, name='more', people={'test': 1})  # The same pictures once more.

@@ -112,6 +112,11 @@ def test_slices_have_intervals_and_say_when_they_are_small():
     assert found.loc['f', 'accuracy'] == 0.5 and found.loc['f', 'people'] == 1
     assert found['is_small'].all() and set(found['slice']) == {'gender', 'age'}
     assert found.loc['35 to 44', 'images'] == 1
+    # Both people of `m` are right at times, so that the interval is wide.
+    assert (found.loc['f', 'low'], found.loc['f', 'high']) == (0.5, 0.5)
+    assert found.loc['m', 'low'] <= found.loc['m', 'accuracy'] <= found.loc['m', 'high']
+    named = {name: ['a', 'a', 'b', 'b'] for name in ('group', 'camera', 'gaze', 'detected')}
+    assert set(slices(ROWS.assign(**named))['slice']) == set(named)
 
 
 def test_confusions_are_sentences():

@@ -27,7 +27,9 @@ def findings():
         'top_confusions': ['happy is taken for sad in 1 of 1 images (100.0%).'],
     }
     pictures = {name: f'{name}.png' for name in ('confusion_matrix', 'recall', 'reliability')}
-    return Findings(metrics, slices(ROWS), None, pictures, (), (), {}, {'test': ENVIRONMENT})
+    return Findings(
+        metrics, slices(ROWS), None, pictures, (), (), {'source': 'fake'}, {'test': ENVIRONMENT}
+    )
 
 
 def read(findings, title):
@@ -46,7 +48,7 @@ def test_the_summary_warns_of_masked_classes_and_of_images_left_out(findings):
 
 
 def test_pairs_that_look_alike_are_a_warning(findings):
-    assert 'is not known here' in read(findings, 'Duplicates')[0].text
+    assert 'not prepared on this machine' in read(findings, 'Duplicates')[0].text
     pairs = find_duplicates([])
     pairs.loc[0] = ['fake train', '1.png', 'a', 'fake test', '2.png', 'b', 3]
     warning, found = read(Findings(**{**vars(findings), 'duplicates': pairs}), 'Duplicates')
