@@ -29,13 +29,21 @@ def main(faces: Sequence[str]) -> None:
             'folder. Received: a run of `saliency=folder:...`.'
         )
     names, grad_cam = run_dir.read_labels(), build_grad_cam(model)
-    output = OverlayFolder(flags.FLAGS.output)
+    output, unreadable = OverlayFolder(flags.FLAGS.output), []
     for file in files:
-        image = to_model_input(read_photo(file)[None], model.input_shape[1])
+        try:
+            photo = read_photo(file)
+        except ValueError as error:
+            unreadable.append(f'{file}: {error}')
+            continue
+        image = to_model_input(photo[None], model.input_shape[1])
         strips, probabilities = explain(grad_cam, image.numpy())
         best = int(probabilities[0].argmax())
         path = output.write(str(file), None, strips[0])
         print(f'{path}: {names[best]} {probabilities[0, best]:.0%}')
+    if unreadable:
+        listed = '\n'.join(unreadable)
+        raise ValueError(f'{len(unreadable)} of {len(files)} files were left out:\n{listed}')
 
 
 if __name__ == '__main__':

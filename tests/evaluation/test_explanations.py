@@ -1,6 +1,7 @@
 import dataclasses
 import subprocess
 import sys
+import types
 
 import cv2
 import keras
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fer_keras import explain as command
 from fer_keras.evaluation.explanations import build_grad_cam, explain
 from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.classifier import build_classifier
-from tests.fakes import TINY_MODEL, random_images
+from tests.fakes import TINY_MODEL, png_bytes, random_images, write_untrained_run
 
 IMAGES = random_images(2, 80).astype('float32')
 
@@ -38,6 +40,17 @@ def test_grad_cam_is_what_the_gradients_of_the_paper_give():
         weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
         expected = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)) * height * width
         np.testing.assert_allclose(found[..., label], expected, rtol=1e-3, atol=1e-6)
+
+
+def test_of_two_branches_and_two_sides_the_backbone_is_explained():
+    model = build(shallow_branch=True, average_mirrored=True, color='gradients')
+    head = model.get_layer('deep')
+    head.kernel.assign(np.abs(head.kernel))
+    found = build_grad_cam(model).predict(IMAGES, verbose=0)
+    assert found['grad_cam'].shape[-1] == 3 and found['grad_cam'].max() > 0
+    np.testing.assert_allclose(found['probabilities'], model.predict(IMAGES, verbose=0), rtol=1e-5)
+    strips, _ = explain(build_grad_cam(model), IMAGES)
+    assert strips.shape == (2, 80, 4 * 80, 3)
 
 
 @pytest.mark.parametrize('backbone', ['convnext_tiny', 'densenet121', 'vgg16'])
@@ -77,6 +90,17 @@ def test_the_command_writes_a_picture_a_face(tmp_path):
     (picture,) = (tmp_path / 'out').iterdir()
     assert cv2.imread(str(picture)).shape == (80, 320, 3)
     assert str(picture) in completed.stdout
+
+
+def test_a_file_that_is_no_picture_is_left_out_and_named(tmp_path, monkeypatch):
+    run_dir = write_untrained_run(tmp_path / 'run')
+    (tmp_path / 'bad.png').write_bytes(b'none')
+    (tmp_path / 'good.png').write_bytes(png_bytes(random_images(1, 50)[0]))
+    options = types.SimpleNamespace(run_dir=run_dir.path, output=str(tmp_path / 'out'))
+    monkeypatch.setattr(command.flags, 'FLAGS', options)
+    with pytest.raises(ValueError, match='1 of 2 files were left out:\n.*bad.png'):
+        command.main([str(tmp_path / 'bad.png'), str(tmp_path / 'good.png')])
+    assert len(list((tmp_path / 'out').iterdir())) == 1
 
 
 def test_the_command_says_that_there_is_no_run(tmp_path):
