@@ -73,6 +73,7 @@ def load_classifier(path: str) -> keras.Model:
 
     Raises:
         FileNotFoundError: There is no such file.
+        ValueError: It holds code, or calls a SavedModel that nobody said to trust.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(

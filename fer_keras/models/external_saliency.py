@@ -1,5 +1,6 @@
 """Anybody's saliency model, as long as it was exported as a TensorFlow SavedModel."""
 
+import os
 import pathlib
 from typing import Any
 
@@ -8,6 +9,30 @@ import numpy as np
 
 PREFIX = 'saved_model:'
 ENDPOINTS = ('serving_default', 'serve')
+# Folders of SavedModels that a classifier may call when it is loaded, as `PATH` lists folders.
+TRUSTED = 'FER_KERAS_TRUSTED_SALIENCY'
+_named: set[str] = set()
+
+
+@keras.saving.register_keras_serializable(package='fer_keras')
+class SavedModelLayer(keras.layers.TFSMLayer):
+    """A SavedModel as a layer, which is loaded with a classifier where somebody trusts it.
+
+    The graph of a SavedModel is code. Whoever names it for a training trusts it; a file of a
+    classifier, which may come from anybody, only names it, and needs `TRUSTED` besides.
+    """
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None
+    ) -> 'SavedModelLayer':
+        folder = config['filepath']
+        if folder not in {*_named, *os.environ.get(TRUSTED, '').split(os.pathsep)}:
+            raise ValueError(
+                f'The classifier calls the SavedModel in {folder}, whose graph is code. If you '
+                f'trust it, type: export {TRUSTED}={folder}'
+            )
+        return cls(**config)
 
 
 def external_saliency(image: Any, folder: str) -> Any:
@@ -25,7 +50,9 @@ def external_saliency(image: Any, folder: str) -> Any:
             f'No SavedModel in {folder!r}: its `saved_model.pb` is missing. Write one with '
             '`model.export(folder)` and give `saliency=saved_model:/path/to/folder`.'
         )
-    layer = _open(str(pathlib.Path(folder).expanduser()))
+    path = str(pathlib.Path(folder).expanduser().resolve())
+    _named.add(path)
+    layer = _open(path)
     check_maps(layer, tuple(image.shape[1:3]), folder)
     return keras.layers.Identity(name='saliency_map', dtype='float32')(_only_map(layer(image)))
 
@@ -51,7 +78,7 @@ def _open(folder: str) -> Any:
     """TFSMLayer names its endpoint by who exported the model, Keras or TensorFlow."""
     for endpoint in ENDPOINTS:
         try:
-            return keras.layers.TFSMLayer(folder, call_endpoint=endpoint, name='external')
+            return SavedModelLayer(folder, call_endpoint=endpoint, name='external')
         except ValueError as error:
             problem = error
     raise ValueError(

@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import os
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from fer_keras.input_pipeline import decode, to_model_input
+from fer_keras.models import external_saliency
 from fer_keras.models.classifier import build_classifier, load_classifier
 from fer_keras.serving import signatures as signatures_module
 from fer_keras.serving.signatures import BATCHING_FILE, export_classifier
@@ -51,6 +54,35 @@ def test_formats_and_sizes_share_a_batch(served, signatures):
     expected = served.model.predict(np.stack([decode(file, 32) for file in files]), verbose=0)
     answer = signatures['serving_default'](image_bytes=tf.constant(files))
     np.testing.assert_allclose(answer['probabilities'], expected, atol=1e-5)
+
+
+def test_pictures_of_every_kind_are_answered_as_people_see_them(signatures):
+    image = cv2.resize(random_images(1, 8)[0], (40, 24))
+    turned = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Lies on its side.
+    Image.fromarray(np.rot90(image)).save(turned, 'PNG', exif=exif)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    deep = image.astype(np.uint16) * 257
+    alpha = np.dstack([image, np.full(image.shape[:2], 9, np.uint8)])
+    files = {
+        turned.getvalue(): image,
+        cv2.imencode('.png', grey)[1].tobytes(): np.dstack([grey] * 3),
+        png_bytes(deep): image,
+        cv2.imencode('.png', alpha[..., [2, 1, 0, 3]])[1].tobytes(): image,
+        cv2.imencode('.png', deep[..., [2, 1, 0, 0]])[1].tobytes(): image,  # 16 bits and alpha
+    }
+    answer = signatures['serving_default'](image_bytes=tf.constant(list(files)))
+    expected = [
+        signatures['predict_images'](images=tf.constant(seen[None]))['probabilities'][0]
+        for seen in files.values()
+    ]
+    np.testing.assert_allclose(answer['probabilities'], expected, atol=1e-5)
+
+
+def test_the_weights_are_constants_of_the_graph(served):
+    variables = tf.train.list_variables(os.path.join(served.version_dir, 'variables', 'variables'))
+    assert not [name for name, _ in variables if 'CHECKPOINTABLE' not in name]
 
 
 def test_an_explanation_holds_what_the_network_sees(signatures):
@@ -95,19 +127,26 @@ def test_a_broken_image_is_named_and_the_next_request_is_answered(signatures):
     assert answer['probabilities'].shape == (1, 7)
 
 
-def test_a_request_without_images_is_told_so(signatures):
+@pytest.mark.parametrize(
+    'name', ['serving_default', 'explain', 'predict_photos', 'predict_portraits']
+)
+def test_a_request_without_files_is_told_so(name, signatures):
     with pytest.raises(Invalid, match='at least one image'):
-        signatures['serving_default'](image_bytes=tf.zeros([0], tf.string))
+        signatures[name](image_bytes=tf.zeros([0], tf.string))
+
+
+def test_a_request_without_images_is_told_so(signatures):
     with pytest.raises(Invalid, match='at least one image'):
         signatures['predict_images'](images=tf.zeros([0, 8, 8, 3], tf.uint8))
 
 
-def test_a_thousand_damaged_files_are_each_answered_or_refused(signatures):
+@pytest.mark.parametrize('name, count', [('serving_default', 1000), ('predict_portraits', 200)])
+def test_damaged_files_are_each_answered_or_refused(name, count, signatures):
     rng = np.random.default_rng(0)
     image = cv2.resize(random_images(1, 6)[0], (40, 36))
     originals = [png_bytes(image), jpeg_bytes(image)]
     answered = refused = 0
-    for number in range(1000):
+    for number in range(count):
         data = bytearray(originals[number % 2])
         for _ in range(rng.integers(1, 8)):
             start = rng.integers(len(data))
@@ -120,16 +159,18 @@ def test_a_thousand_damaged_files_are_each_answered_or_refused(signatures):
                 data[start:start] = rng.bytes(rng.integers(1, 20))
             data = data or bytearray(b'x')
         try:
-            answer = signatures['serving_default'](image_bytes=tf.constant([bytes(data)]))
+            answer = signatures[name](image_bytes=tf.constant([bytes(data)]))
         except Invalid as error:
             assert 'image_bytes[0] must' in str(error)
             refused += 1
         else:
-            assert np.sum(answer['probabilities']) == pytest.approx(1, abs=1e-5)
+            # A whole photo has as many as it has faces.
+            expected = 1 if name == 'serving_default' else int(answer['num_faces'][0])
+            assert np.sum(answer['probabilities']) == pytest.approx(expected, abs=1e-5)
             answered += 1
-    assert answered + refused == 1000
+    assert answered + refused == count
     # The damage is neither so slight nor so heavy that one of the two is never tried.
-    assert answered > 50 and refused > 50
+    assert answered > count // 20 and refused > count // 20
 
 
 def test_every_signature_has_a_warm_up_request_that_runs(served, signatures):
@@ -222,3 +263,31 @@ def test_a_model_file_with_code_in_it_is_not_run(tmp_path):
     keras.Model(image, keras.layers.Lambda(lambda x: 2 * x)(image)).save(tmp_path / 'code.keras')
     with pytest.raises(ValueError, match='safe_mode=False'):
         load_classifier(str(tmp_path / 'code.keras'))
+
+
+def test_a_saliency_model_of_somebody_else_is_loaded_where_it_is_trusted_and_served(
+    tmp_path, monkeypatch
+):
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(1, 3, padding='same', activation='sigmoid')(image)
+    keras.Model(image, x).export(str(tmp_path / 'saliency'), verbose=False)
+    saliency = f'saved_model:{tmp_path / "saliency"}'
+    config = dataclasses.replace(TINY_MODEL, saliency=saliency)
+    model = build_classifier(config, num_classes=len(BASIC), image_size_px=32)
+    path = str(tmp_path / 'best.keras')
+    model.save(path)
+    version_dir = export_classifier(load_classifier(path), BASIC, str(tmp_path / 'saved_model'))
+    images = random_images(2, 32)
+    expected = model.predict(images.astype('float32'), verbose=0)
+    answer = tf.saved_model.load(version_dir).signatures['predict_images'](
+        images=tf.constant(images)
+    )
+    np.testing.assert_allclose(answer['probabilities'], expected, atol=1e-5)
+    # In a process that was not told to use it, as after a download.
+    monkeypatch.setattr(external_saliency, '_named', set())
+    with pytest.raises(ValueError, match=f'whose graph is code.*{external_saliency.TRUSTED}='):
+        load_classifier(path)
+    monkeypatch.setenv(external_saliency.TRUSTED, f'/elsewhere:{tmp_path / "saliency"}')
+    np.testing.assert_allclose(
+        load_classifier(path).predict(images.astype('float32'), verbose=0), expected, atol=1e-5
+    )
