@@ -177,6 +177,7 @@ def measure(
                 'photo to answer, ms': round(ms['photo'], 1),
                 'photos/s': round(1000 / ms['photo'], 1),
                 'crop, ms': round(ms['batch 1'], 2),
+                'crops/s, one by one': round(1000 / ms['batch 1']),
                 'batch of 32, ms': round(ms['batch 32'], 1),
                 'crops/s': round(32_000 / ms['batch 32']),
                 'peak MB': round(peaks[key, 'batch 32']),

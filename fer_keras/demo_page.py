@@ -75,9 +75,9 @@ class DemoPage:
             raise NotFound()
         if request.method != 'POST':
             raise MethodNotAllowed(['POST'])
-        photo = read_photo(request.get_data())
+        file = request.get_data()
         with self._lock:
-            return _as_json(self.answer(photo), 200)
+            return _as_json(self.answer(read_photo(file)), 200)
 
     def answer(self, photo: np.ndarray) -> dict[str, Any]:
         """What the page shows for a photo, uint8 `[height, width, 3]`, RGB."""

@@ -175,23 +175,26 @@ def read_video(source: str | os.PathLike[str], every: int) -> Iterator[tuple[int
         every: Every so manyth frame is used.
 
     Raises:
-        ValueError: It cannot be opened as a video, its frames have more than `LARGEST_PIXELS`, or
-            it breaks off.
+        ValueError: It cannot be opened as a video, its frames have more than `LARGEST_PIXELS`, or,
+            after those that can be read, it breaks off or has frames that cannot be decoded.
     """
     camera = _CAMERA.fullmatch(str(source))
     video = cv2.VideoCapture(int(camera[1]) if camera else str(source))
     try:
         _check_video(video, str(source))
-        number = 0
+        number = damaged = 0
         while video.grab():
             if number % every == 0:
                 is_whole, frame = video.retrieve()
                 if is_whole:
                     yield number, frame[:, :, ::-1]
+                damaged += not is_whole
             number += 1
         # Some containers only estimate their length.
         if number < max(1, 0.9 * _num_frames(video) - 2):
             raise ValueError(f'{source} breaks off after {number} of {_num_frames(video)} frames.')
+        if damaged:
+            raise ValueError(f'{damaged} frames of {source} are damaged.')
     finally:
         video.release()
 

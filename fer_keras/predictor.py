@@ -34,7 +34,7 @@ class Predictor:
 
     def __init__(
         self,
-        probabilities_of: Callable[[tf.Tensor], np.ndarray],
+        probabilities_of: Callable[[np.ndarray], np.ndarray],
         names: Sequence[str],
         model: keras.Model | None = None,
     ) -> None:
@@ -167,7 +167,12 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
 
 
 def _from_saved_model(folder: pathlib.Path) -> Predictor:
-    answer = tf.saved_model.load(str(folder)).signatures['predict_images']
+    answer = tf.saved_model.load(str(folder)).signatures.get('predict_images')
+    if answer is None or 'label_names' not in answer.structured_outputs:
+        raise ValueError(
+            f'{folder} must be a SavedModel of `python -m fer_keras.export`, whose signature '
+            '`predict_images` names its classes. Received: one of somebody else.'
+        )
     blank = answer(images=tf.zeros((1, 32, 32, 3), tf.uint8))
     names = [name.decode() for name in blank['label_names'].numpy()[0]]
     return Predictor(

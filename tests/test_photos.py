@@ -117,6 +117,25 @@ def test_a_video_that_breaks_off_says_so_after_its_frames(tmp_path):
     assert 'breaks off after' in read[-1].problem and read[-1].image is None
 
 
+def test_frames_that_cannot_be_decoded_are_counted(monkeypatch, tmp_path):
+    class Damaged(Camera):
+        def __init__(self, source):
+            super().__init__(0)
+            self.left = 6
+
+        def grab(self):
+            self.left -= 1
+            return self.left >= 0
+
+        def retrieve(self):
+            return self.left % 2 == 0, np.zeros((24, 32, 3), np.uint8)
+
+    monkeypatch.setattr(photos.cv2, 'VideoCapture', Damaged)
+    read = list(photos.read_pictures(['film.mp4'], every=1, max_frames=0))
+    assert [picture.frame for picture in read] == [1, 3, 5, None]
+    assert read[-1].problem == '3 frames of film.mp4 are damaged.'
+
+
 def test_what_cannot_be_read_is_told_and_the_next_source_follows(tmp_path):
     (tmp_path / 'good.png').write_bytes(png_bytes(random_images(1, 20)[0]))
     (tmp_path / 'bad.png').write_bytes(b'none')

@@ -3,10 +3,13 @@
 import functools
 import io
 import json
+import pathlib
+import shutil
 import tracemalloc
 import types
 
 import cv2
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +18,10 @@ from PIL import Image
 
 import fer_keras
 from fer_keras import photos, predict
+from fer_keras.config import RunConfig
+from fer_keras.evaluation.report import evaluate
 from fer_keras.models.classifier import load_classifier
+from fer_keras.run_dir import RunDir
 from fer_keras.serving.checks import ask_c_api
 from fer_keras.serving.signatures import export_classifier
 from tests.fakes import BASIC, portraits, random_images, write_untrained_run
@@ -178,6 +184,29 @@ def test_a_portrait_is_cropped_as_the_data_sets_are(predictor, photo_dir):
     # The detectors agree to a hundredth of a pixel.
     expected = predictor.predict_crops([crop])[COLUMNS]
     np.testing.assert_allclose(table[COLUMNS], expected, atol=1e-3)
+
+
+def test_what_is_given_as_input_is_read_as_what_stands_behind_the_flags(command, photo_dir):
+    status, table = command(input=[str(photo_dir / 'one.png')])
+    assert status == 0 and table['status'].tolist() == ['ok']
+
+
+def test_labels_of_another_order_are_refused(run_dir, tmp_path):
+    shutil.copytree(run_dir.path, tmp_path / 'run', ignore=shutil.ignore_patterns('saved_model'))
+    copied = RunDir(str(tmp_path / 'run'))
+    names = copied.read_labels()
+    pathlib.Path(copied.labels_file).write_text('\n'.join(reversed(names)))
+    with pytest.raises(ValueError, match='canonical order'):
+        fer_keras.load(copied.path)
+    with pytest.raises(ValueError, match='canonical order'):
+        evaluate(RunConfig(), copied, str(tmp_path / 'report'))
+
+
+def test_a_saved_model_of_somebody_else_is_refused(tmp_path):
+    image = keras.Input((8, 8, 3))
+    keras.Model(image, image).export(str(tmp_path), verbose=False)
+    with pytest.raises(ValueError, match='fer_keras.export.*somebody else'):
+        fer_keras.load(tmp_path)
 
 
 def test_something_that_is_no_model_is_refused(tmp_path):

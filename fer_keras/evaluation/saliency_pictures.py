@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from fer_keras.config import PRECOMPUTED
 from fer_keras.evaluation.saliency_metrics import cc
 from fer_keras.input_pipeline import open_dataset
+from fer_keras.photos import read_photo
 from fer_keras.precomputed_saliency import read_precomputed
 from fer_keras.saliency_config import SaliencyMapsConfig
 from fer_keras.saliency_predictor import SaliencyPredictor, batches_of_one_size
@@ -50,8 +51,8 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
         for name, image, saliency_map in zip(
             names, images, _maps(names, images, predictor), strict=True
         ):
-            _write(output / 'maps' / name, saliency_map * 255)
-            _write(output / 'overlays' / name, overlay(image, saliency_map))
+            _write(_inside(output / 'maps', name), saliency_map * 255)
+            _write(_inside(output / 'overlays', name), overlay(image, saliency_map))
             small = cv2.resize(saliency_map, MEAN_SIZE, interpolation=cv2.INTER_AREA)
             mean_image += cv2.resize(image, MEAN_SIZE, interpolation=cv2.INTER_AREA)
             mean_map += small
@@ -107,11 +108,12 @@ def _read_files(
     root = pathlib.Path(config.input).expanduser()
     root = root if root.is_dir() else root.parent
     for file in files:
-        picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if picture is None:
-            print(f'{file} cannot be read as an image: skipped.')
+        try:
+            picture = read_photo(file)
+        except ValueError as error:
+            print(f'{file} cannot be read as an image: skipped. {error}')
             continue
-        yield str(file.relative_to(root)), _shrink(picture[:, :, ::-1], config)
+        yield str(file.relative_to(root)), _shrink(picture, config)
 
 
 def _shrink(picture: np.ndarray, config: SaliencyMapsConfig) -> np.ndarray:
@@ -128,6 +130,14 @@ def _maps(names: list[str], images: np.ndarray, predictor: SaliencyPredictor) ->
             [read_precomputed(folder, name, images.shape[1:3])[:, :, 0] for name in names]
         )
     return predictor(images)[:, :, :, 0]
+
+
+def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """The path of a name below the folder; a data set may hold names that lead out of it."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f'`file_name` must be a path below its folder. Received: {name!r}.')
+    return path
 
 
 def _write(stem: pathlib.Path, picture: np.ndarray) -> None:

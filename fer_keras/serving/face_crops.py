@@ -40,7 +40,7 @@ def _crop_face(image: tf.Tensor, landmarks: tf.Tensor, size_px: int) -> tf.Tenso
         ),
         lambda: tf.cast(part, tf.float32),
     )
-    reduction = tf.cast(tf.shape(small)[1::-1] / shape[::-1], tf.float32)
+    reduction = tf.cast(tf.reverse(tf.shape(small)[:2] / shape, [0]), tf.float32)
     center = (center + 0.5) * reduction - 0.5
     # From a pixel of the crop to one of the picture, which is what the operation wants.
     step_x, step_y = reduction[0] / scale, reduction[1] / scale
@@ -81,7 +81,7 @@ def _face_square(landmarks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor,
 
 def _cut_out(image: tf.Tensor, center: tf.Tensor, side: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The part of an image that a turned square can touch, and its corner, float32 (x, y)."""
-    size = tf.cast(tf.shape(image)[1::-1], tf.float32)
+    size = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
     # Half the diagonal, and what interpolation may touch around it, before or after a reduction.
     reach = side * (0.5 * 2**0.5 + 0.01) + 2
     first = tf.clip_by_value(tf.floor(center - reach), 0.0, size - 1)

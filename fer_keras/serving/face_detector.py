@@ -87,7 +87,7 @@ class FaceDetector:
         """Searches the image on a canvas of `side_px`; positions are those of the image."""
         canvas, scale = on_canvas(image, side_px)
         found = self.detect(canvas)
-        size = tf.cast(tf.shape(image)[1::-1], tf.float32)
+        size = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
         corners = tf.reshape(found.boxes, (-1, 2, 2)) / scale
         boxes = tf.reshape(tf.clip_by_value(corners, 0.0, size), (-1, 4))
         landmarks = (found.landmarks + 0.5) / scale - 0.5

@@ -1,4 +1,4 @@
-"""The images of one request: decoded side by side, and named by position where one is broken."""
+"""The files of one request: looked at side by side, and named by position where one is broken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fer_keras.decoding import LARGEST_PIXELS, find_problem
 # At most so many pictures are unpacked at once, whatever the batch: each may take 375 MB.
 _PARALLEL_CALLS = 4
 _LISTED = 8
-# Some values, and of each `[rows, ...]`.
+# Tensors whose first dimension is the rows; and the shape and type of one row of each.
 Rows = tuple[tf.Tensor, ...]
 Row = tuple[tf.TensorSpec, ...]
 
@@ -22,7 +22,7 @@ def decode_each(
     row: Row,
     largest_pixels: int = LARGEST_PIXELS,
 ) -> tuple[tf.Tensor, Rows]:
-    """Decodes the files of a request, in a graph.
+    """Decodes the files of a request, and looks at them, in a graph.
 
     Args:
         image_bytes: string `[batch]`.
@@ -34,8 +34,10 @@ def decode_each(
         The position of each row's file, int64 `[rows]`, and the rows of all files, in order.
 
     Raises:
-        tf.errors.InvalidArgumentError: One cannot be decoded; names each such by its position.
+        tf.errors.InvalidArgumentError: One cannot be decoded; names each such by its position. Or
+            there is none.
     """
+    image_bytes = require_any(image_bytes)
     positions, rows = _without_failures(image_bytes, decode, row)
     decoded = tf.unique(positions).y
     is_whole = tf.size(decoded) == tf.size(image_bytes)
@@ -46,6 +48,14 @@ def decode_each(
     )
     with tf.control_dependencies([tf.debugging.Assert(is_whole, [message], summarize=1)]):
         return positions, tuple(tf.identity(values) for values in rows)
+
+
+def require_any(images: tf.Tensor) -> tf.Tensor:
+    """Fails where there are no images or files of images, `[batch, ...]`."""
+    message = 'A request must hold at least one image. Received: none.'
+    check = tf.debugging.Assert(tf.shape(images)[0] > 0, [message], summarize=1)
+    with tf.control_dependencies([check]):
+        return tf.identity(images)
 
 
 def _without_failures(

@@ -15,15 +15,8 @@ from fer_keras.serving.face_detector import FaceDetector
 from fer_keras.serving.requests import decode_each
 from tfds_builders.faces import CROP_SIZE_PX
 
-# What is found for each face: box, landmarks, score, crop.
-_FACE = (
-    tf.TensorSpec((4,)),
-    tf.TensorSpec((5, 2)),
-    tf.TensorSpec(()),
-    tf.TensorSpec((CROP_SIZE_PX, CROP_SIZE_PX, 3), tf.uint8),
-)
 # The score of a row before a photo's faces: the photo was read, whether it has any or not.
-_NO_FACE = -1
+_NO_FACE = -1.0
 Answer = dict[str, tf.Tensor]
 
 
@@ -36,8 +29,8 @@ def add_photo_endpoints(
 
     Both take `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos. The first finds
     the faces of `tfds_builders.faces.find_all_faces`, the second those of `small_faces=False`, in
-    a third of the time. They give, for each photo, its faces, the largest first, and behind them
-    rows of zeros up to the largest number of the batch, so that TF Serving can batch requests.
+    less than half of the time. They give, for each photo, its faces, the largest first, and behind
+    them rows of zeros up to the largest number of the batch, so that TF Serving can batch requests.
 
     - `num_faces`: int32 `[batch]`.
     - `boxes`: float32 `[batch, faces, 4]`: left, top, right and bottom in pixels.
@@ -55,25 +48,36 @@ def add_photo_endpoints(
         image_size_px: Side of the images that it takes.
     """
     detector = FaceDetector()
+    # Box, landmarks, score, and what the network takes, in whole numbers.
+    face = (
+        tf.TensorSpec((4,)),
+        tf.TensorSpec((5, 2)),
+        tf.TensorSpec(()),
+        tf.TensorSpec((image_size_px, image_size_px, 3), tf.uint8),
+    )
 
     def look_at(image_bytes: tf.Tensor, *, small_faces: bool) -> tuple[tf.Tensor, ...]:
         image = decode_upright(image_bytes)
-        found = detector.find_all_faces(image, small_faces=small_faces)
-        crops = crop_faces(image, found.landmarks, CROP_SIZE_PX)
-        return tuple(_below_no_face(part) for part in (*found, tf.cast(crops, tf.uint8)))
+        boxes, landmarks, scores = detector.find_all_faces(image, small_faces=small_faces)
+        crops = to_model_input(crop_faces(image, landmarks, CROP_SIZE_PX), image_size_px)
+        return (
+            _below_a_blank(boxes),
+            _below_a_blank(landmarks),
+            tf.concat([[_NO_FACE], scores], axis=0),
+            _below_a_blank(tf.cast(crops, tf.uint8)),
+        )
 
     def serve(image_bytes: tf.Tensor, *, small_faces: bool) -> Answer:
         look = functools.partial(look_at, small_faces=small_faces)
-        positions, rows = decode_each(image_bytes, look, _FACE)
+        positions, rows = decode_each(image_bytes, look, face)
         is_face = rows[2] != _NO_FACE
         positions, boxes, landmarks, scores, crops = (
             tf.boolean_mask(values, is_face) for values in (positions, *rows)
         )
-        # Convolutions of nothing fail in TensorFlow 2.21, so there is always one crop.
         count = tf.shape(crops)[0]
-        missing = tf.cast(count == 0, tf.int32)
-        crops = tf.pad(crops, [[0, missing], [0, 0], [0, 0], [0, 0]])
-        answer = recognize(to_model_input(crops, image_size_px))
+        # Convolutions of nothing fail in TensorFlow 2.21.
+        crops = tf.cond(count > 0, lambda: crops, lambda: tf.zeros_like(rows[3][:1]))
+        answer = recognize(tf.cast(crops, tf.float32))
         of_faces = {
             'boxes': boxes,
             'landmarks': landmarks,
@@ -96,7 +100,6 @@ def add_photo_endpoints(
         archive.add_endpoint(name, functools.partial(serve, small_faces=small_faces), [files])
 
 
-def _below_no_face(values: tf.Tensor) -> tf.Tensor:
+def _below_a_blank(values: tf.Tensor) -> tf.Tensor:
     """`[n, ...]` to `[1 + n, ...]`."""
-    padding = [[1, 0]] + [[0, 0]] * (len(values.shape) - 1)
-    return tf.pad(values, padding, constant_values=tf.constant(_NO_FACE, values.dtype))
+    return tf.pad(values, [[1, 0]] + [[0, 0]] * (len(values.shape) - 1))

@@ -65,7 +65,4 @@ def served(tmp_path_factory) -> Served:
 
 @pytest.fixture(scope='session')
 def signatures(served):
-    loaded = served.loaded
-    # The signatures live as long as what they were loaded from.
-    yield loaded.signatures
-    del loaded
+    return served.loaded.signatures
