@@ -184,8 +184,12 @@ def test_label_names_of_another_model_are_refused(trained, tmp_path):
     (tmp_path / 'checkpoints').mkdir()
     shutil.copy(trained[0] / 'checkpoints/best.keras', tmp_path / 'checkpoints/best.keras')
     (tmp_path / 'labels.txt').write_text('happy\nsad\n')
-    completed = run('evaluate', f'--model={tmp_path}', f'--output={tmp_path / "report"}')
+    options = [f'--model={tmp_path}', f'--output={tmp_path / "report"}']
+    completed = run('evaluate', *options, '--source=fake')
     assert completed.returncode == 2 and '2 names for 7 outputs' in completed.stderr
+    # Without flags of a run beside it, nobody knows whom it was trained on.
+    completed = run('evaluate', *options)
+    assert completed.returncode == 2 and 'Give --source=NAME/CONFIG' in completed.stderr
 
 
 def test_nothing_of_the_target_reaches_the_training(data_dir, tmp_path):
