@@ -228,7 +228,10 @@ def as_flags(run: RunConfig) -> str:
 
 
 def set_of(name: str) -> str:
-    """The data set of `name/config`. All its configs hold the same people, in the same splits."""
+    """The data set of `name/config`.
+
+    All its configs hold the same people, in the same splits but where these are of images.
+    """
     return name.partition('/')[0]
 
 

@@ -33,7 +33,7 @@ def main(faces: Sequence[str]) -> None:
     for file in files:
         try:
             photo = read_photo(file)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             unreadable.append(f'{file}: {error}')
             continue
         image = to_model_input(photo[None], model.input_shape[1])

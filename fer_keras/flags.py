@@ -24,6 +24,8 @@ from fer_keras.run_dir import RunDir
 FLAGS = flags.FLAGS
 # The exit status of a command that Ctrl-C ended, as shells have it.
 INTERRUPTED = 130
+# What `fer_keras.train` also takes and no run is made of.
+_OF_ABSL = 'verbosity,v,logtostderr,alsologtostderr,log_dir,stderrthreshold'
 _Part = TypeVar('_Part', DataConfig, ModelConfig, TrainingConfig)
 
 
@@ -371,7 +373,9 @@ def parse_run(arguments: Sequence[str]) -> RunConfig:
         values[name] = FLAGS[name]
         delattr(FLAGS, name)
     try:
-        values(['fer_keras.train', *arguments])
+        _, *rest = values(['fer_keras.train', f'--undefok={_OF_ABSL}', *arguments])
+        if rest:
+            raise ValueError(f'Everything is given by flags. Received: {rest}.')
         return _read_run(values)
     except (flags.Error, ValueError) as error:
         raise ValueError(f'{error} This was in: {shlex.join(arguments)}') from error
@@ -434,9 +438,9 @@ def _with_flags_of_the_run(argv: Sequence[str]) -> list[str]:
     """Puts `--flagfile=RUN/flags.txt` before the arguments, so that these win."""
     command, *arguments = argv
     for position, argument in enumerate(arguments):
-        name, _, value = argument.lstrip('-').partition('=')
-        given = value or ''.join(arguments[position + 1 : position + 2])
-        if name == 'model':
+        name, is_complete, value = argument.lstrip('-').partition('=')
+        given = value if is_complete else ''.join(arguments[position + 1 : position + 2])
+        if name == 'model' and given:
             path = _flags_file_around(given)
             return [command, f'--flagfile={path}', *arguments] if path else list(argv)
         if name == 'run_dir':

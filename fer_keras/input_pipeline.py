@@ -141,12 +141,7 @@ def read_split(
         ValueError: No data set has such a split, or nothing is left; or a map is none; or the data
             has no folds.
     """
-    known = sorted({name for builder in builders for name in builder.info.splits})
-    if split != 'all' and split not in known and fold < 0:
-        described = ', '.join(builder.info.full_name for builder in builders)
-        raise ValueError(
-            f'`split` must be one of {known} or `all` for {described}. Received: {split!r}.'
-        )
+    require_described(builders, split, names, fold)
     if fold >= 0:
         parts = [_read_fold(builder, split, tuple(names), fold) for builder in builders]
     else:
@@ -156,16 +151,42 @@ def read_split(
     examples = examples.map(lambda position, example: {**example, 'position': position})
     counts = _count_labels(examples, len(names))
     if not sum(counts):
-        described = ', '.join(f'{b.info.full_name} {sorted(b.info.splits)}' for b in builders)
-        raise ValueError(
-            f'The split must hold images of {list(names)}. '
-            f'Received: split={split!r}, which holds none in {described}.'
-        )
+        raise _no_images(builders, split, names)
     if maps_folder:
         # Before the first step: a bad map in the midst of an epoch would cost the run.
         for example in examples.as_numpy_iterator():
             read_map(maps_folder, example['file_name'].decode())
     return Source(examples, counts, maps_folder)
+
+
+def require_described(
+    builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str], fold: int = -1
+) -> None:
+    """Raises what `read_split` would, as far as the descriptions of the data sets say."""
+    known = sorted({name for builder in builders for name in builder.info.splits})
+    if split != 'all' and split not in known and fold < 0:
+        described = ', '.join(builder.info.full_name for builder in builders)
+        raise ValueError(
+            f'`split` must be one of {known} or `all` for {described}. Received: {split!r}.'
+        )
+    for builder in builders:
+        if fold >= 0 and 'fold' not in builder.info.features:
+            raise ValueError(
+                f'{builder.info.full_name} must have the feature `fold` to be tested by folds. '
+                f'Received: {sorted(builder.info.features)}. Leave --fold at -1.'
+            )
+    if not set(names) & set(label_names(builders)):
+        raise _no_images(builders, split, names)
+
+
+def _no_images(
+    builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str]
+) -> ValueError:
+    described = ', '.join(f'{b.info.full_name} {sorted(b.info.splits)}' for b in builders)
+    return ValueError(
+        f'The split must hold images of {list(names)}. '
+        f'Received: split={split!r}, which holds none in {described}.'
+    )
 
 
 def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int = -1) -> list[str]:
@@ -198,11 +219,6 @@ def _count_labels(examples: tf.data.Dataset, num_classes: int) -> tuple[int, ...
 def _read_fold(
     builder: tfds.core.DatasetBuilder, split: str, names: tuple[str, ...], fold: int
 ) -> tf.data.Dataset:
-    if 'fold' not in builder.info.features:
-        raise ValueError(
-            f'{builder.info.full_name} must have the feature `fold` to be tested by folds. '
-            f'Received: {sorted(builder.info.features)}. Leave --fold at -1.'
-        )
     next_fold = (fold + 1) % NUM_FOLDS
     wanted = {
         'test': [fold],

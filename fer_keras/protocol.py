@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 import shlex
 import signal
 import subprocess
@@ -28,7 +27,8 @@ from fer_keras.evaluation.document import write_document
 from fer_keras.evaluation.protocol_document import describe_protocol
 from fer_keras.evaluation.protocol_summary import summarize_protocol
 from fer_keras.evaluation.report import require_testable
-from fer_keras.models.external_saliency import PREFIX, TRUSTED
+from fer_keras.models.classifier import require_known
+from fer_keras.models.external_saliency import PREFIX, TRUSTED, find_saved_model
 from fer_keras.protocol_config import Job, ProtocolConfig, list_jobs, report_name
 from fer_keras.run_dir import RunDir
 
@@ -36,30 +36,61 @@ from fer_keras.run_dir import RunDir
 def check_jobs(jobs: Sequence[Job]) -> None:
     """Looks for what would end the protocol late: before the first hour of training.
 
+    What the flags, the descriptions of the data sets and the folders say is looked at; no picture
+    is read, and no op of TensorFlow runs, which would take the GPUs from the runs.
+
     Raises:
-        FileNotFoundError: A data set is not prepared.
+        FileNotFoundError: A data set, or a SavedModel for saliency, is missing.
         FileExistsError: A folder holds a run of other flags, whose numbers would be taken for this.
-        ValueError: Flags are wrong, or a target cannot test what its source teaches.
+        ValueError: Flags are wrong, two runs have one folder, or a target cannot test what its
+            source teaches.
     """
+    folders = [job.run_dir for job in jobs]
+    repeated = sorted({folder for folder in folders if folders.count(folder) > 1})
+    if repeated:
+        raise ValueError(
+            'Each run must have a folder of its own, named by experiment, variant and seed. '
+            f'Received: {repeated} more than once. Rename a flag file or a variant.'
+        )
     tests: set[DataConfig] = set()
     for job in jobs:
         run = flags.parse_run(job.flags)
+        require_known(run.model)
         if run.model.saliency.startswith(PREFIX):
             # Who names it here trusts it in every process of the protocol.
-            folder = str(pathlib.Path(run.model.saliency.removeprefix(PREFIX)).resolve())
+            folder = find_saved_model(run.model.saliency.removeprefix(PREFIX))
             os.environ[TRUSTED] = os.pathsep.join([folder, os.environ.get(TRUSTED, '')])
-        differing = RunDir(job.run_dir).flags_that_differ(as_flags(run))
-        if differing:
-            raise FileExistsError(
-                f'{job.run_dir} holds a run of other flags: {differing[:6]}. Choose another '
-                f'--output, or delete it: rm -r {job.run_dir}'
-            )
+        _refuse_others(job, as_flags(run))
         targets = [one.split() for one in job.targets]
-        for name, split in [(run.data.target, run.data.target_split), *targets]:
+        own = (run.data.target, run.data.target_split)
+        reports = ['', *map(report_name, job.targets)]
+        for (name, split), report in zip([own, *targets], reports, strict=True):
             one = dataclasses.replace(run.data, target=name, target_split=split)
-            tests.add(DataConfig(one.data_dir, one.source, '', name, split, fold=one.fold))
+            # What is finished may be tabled where its data are not.
+            if not has_report(job.run_dir, report):
+                tests.add(
+                    DataConfig(
+                        data_dir=one.data_dir,
+                        source=one.source,
+                        shallow_source=one.shallow_source,
+                        target=name,
+                        target_split=split,
+                        fold=one.fold,
+                    )
+                )
     for data in tests:
         require_testable(data)
+
+
+def _refuse_others(job: Job, expected: str) -> None:
+    differing = RunDir(job.run_dir).flags_that_differ(expected)
+    if has_report(job.run_dir, ''):
+        differing = [line for line in differing if not line.startswith('--data_dir=')]
+    if differing:
+        raise FileExistsError(
+            f'{job.run_dir} holds a run of other flags: {differing[:6]}. Choose another '
+            f'--output, or delete it: rm -r {job.run_dir}'
+        )
 
 
 def run_job(job: Job) -> None:

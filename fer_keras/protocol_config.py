@@ -75,7 +75,7 @@ class ProtocolConfig:
     def _refuse_repetitions(self) -> None:
         """What has the name of another would share its folders, and count as a further seed."""
         named: dict[str, list[Any]] = {
-            'experiments': [pathlib.Path(file).stem for file in self.experiments],
+            'experiments': [plain_name(pathlib.Path(file).stem) for file in self.experiments],
             'variants': [plain_name(variant.partition(':')[0]) for variant in self.variants],
             'seeds': list(self.seeds),
             'targets': list(self.targets),

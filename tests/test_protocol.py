@@ -15,6 +15,7 @@ from fer_keras.config import DataConfig, RunConfig, as_flags
 from fer_keras.evaluation.protocol_summary import cross_matrix, read_tables, summarize
 from fer_keras.flags import parse_run
 from fer_keras.input_pipeline import evaluation_batches, open_dataset, read_split
+from fer_keras.models.external_saliency import TRUSTED
 from fer_keras.protocol import check_jobs, run_job
 from fer_keras.protocol_config import ProtocolConfig, list_jobs, report_name
 from fer_keras.run_dir import RunDir
@@ -118,11 +119,31 @@ def test_what_would_end_a_protocol_late_is_found_before_it_begins(prepared):
         ({'targets': ('other validation',)}, '`split` must be one of'),
         ({'targets': ('fake all',)}, '`target_split` must be `test`'),
         ({'variants': ('plain:', 'typo: --salincy=center')}, 'salincy.*seed=0'),
+        ({'variants': ('plain:', 'typo: saliency=center')}, "flags. Received: .'saliency=center'"),
+        ({'variants': ('plain:', 'typo: --saliency=centre')}, 'centre'),
+        ({'variants': ('plain:', 'typo: --backbone=resnet')}, 'resnet'),
     ):
         with pytest.raises(ValueError, match=match):
             check_jobs(list_jobs(ProtocolConfig(**{**prepared, **wrong})))
-    with pytest.raises(FileNotFoundError, match='nowhere is not prepared'):
-        check_jobs(list_jobs(ProtocolConfig(**{**prepared, 'targets': ('nowhere all',)})))
+    for wrong in (
+        {'targets': ('nowhere all',)},
+        {'variants': ('a: --shallow_branch --shallow_source=nowhere',)},
+        {'variants': ('a: --saliency=saved_model:/nowhere',)},
+    ):
+        with pytest.raises(FileNotFoundError, match='nowhere'):
+            check_jobs(list_jobs(ProtocolConfig(**{**prepared, **wrong})))
+    with pytest.raises(ValueError, match='a folder of its own'):
+        check_jobs(2 * list_jobs(ProtocolConfig(**prepared))[:1])
+
+
+def test_whom_a_protocol_names_for_saliency_it_trusts(prepared, tmp_path, monkeypatch):
+    (tmp_path / 'real').mkdir()
+    (tmp_path / 'real/saved_model.pb').touch()
+    (tmp_path / 'link').symlink_to('real')
+    monkeypatch.delenv(TRUSTED, raising=False)
+    variants = (f'own: --saliency=saved_model:{tmp_path}/link',)
+    check_jobs(list_jobs(ProtocolConfig(**{**prepared, 'variants': variants})))
+    assert str(tmp_path / 'real') in os.environ[TRUSTED].split(os.pathsep)
 
 
 def test_a_finished_run_of_other_flags_is_not_taken_for_this_one(prepared):
@@ -241,7 +262,7 @@ def test_folds_are_joined_to_everyone(config):
         # The second fold was trained without any fearful face, so it cannot answer so.
         absent = () if job.fold else ('fearful',)
         write_report(job.run_dir, '', 0.5, i, absent=absent, prefix=f'fold{job.fold}')
-        write_report(job.run_dir, 'other_faces_all', 0.5, i)
+        write_report(job.run_dir, 'other_faces_all', 0.5, i, absent=absent)
     table, _ = summarize(jobs)
     assert table['images'].tolist() == [80] * 4 and table['seeds'].tolist() == [1] * 4
     (rows,) = read_tables(jobs)['cross']['plain']

@@ -93,12 +93,13 @@ def read_tables(jobs: Sequence[Job], target: str = '') -> dict[str, dict[str, li
 
 
 def _join(folds: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    joined = pd.concat(folds, ignore_index=True)
-    if joined.duplicated(_IMAGE).any() and len(folds) > 1:
-        return list(folds)
+    joined = pd.concat(folds, keys=range(len(folds)))
     # A fold may have trained without any image of a rare class, which it then never answers.
     probabilities = [PROBABILITY.format(name) for name in label_names_of(joined)]
-    return [joined.fillna(dict.fromkeys(probabilities, 0.0))]
+    joined = joined.fillna(dict.fromkeys(probabilities, 0.0))
+    if len(folds) > 1 and joined.duplicated(_IMAGE).any():
+        return [rows for _, rows in joined.groupby(level=0)]
+    return [joined]
 
 
 def mean_over_seeds(seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from fer_keras.input_pipeline import (
     open_sources,
     read_split,
     require_canonical_order,
+    require_described,
 )
 from fer_keras.models.classifier import load_classifier
 from fer_keras.predictor import Predictor
@@ -117,9 +118,14 @@ def evaluate_model(predictor: Predictor, run: RunConfig, report_dir: str) -> dic
 
 
 def require_testable(data: DataConfig) -> None:
-    """Raises what `evaluate` would after the training, where the target cannot be tested."""
+    """Raises what training or `evaluate` would, as far as the descriptions of the data sets say.
+
+    No op of TensorFlow runs: those of several workers must not before their strategy is made.
+    """
     names = label_names(open_sources(data))
-    _read_target(open_dataset(data.target_name, data.data_dir), data, names)
+    open_shallow_sources(data)
+    target = open_dataset(data.target_name, data.data_dir)
+    require_described([target], data.target_split, names, _fold(data))
 
 
 def _fold(data: DataConfig) -> int:

@@ -110,7 +110,7 @@ def _read_files(
     for file in files:
         try:
             picture = read_photo(file)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             print(f'{file} cannot be read as an image: skipped. {error}')
             continue
         yield str(file.relative_to(root)), _shrink(picture, config)

@@ -11,9 +11,10 @@ from keras import ops
 from fer_keras.config import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
 from fer_keras.models.branches import DecideTogether
+from fer_keras.models.external_saliency import PREFIX
 from fer_keras.models.fusion import build_fusion
 from fer_keras.models.gradients import LUMA, NormalizedGradients, OrientationHistograms
-from fer_keras.models.saliency import build_saliency_model
+from fer_keras.models.saliency import build_saliency_model, get_saliency_kind
 from fer_keras.models.saliency_layers import MapChannel
 from fer_keras.models.sides import BothSides, MeanOfSides
 
@@ -66,6 +67,14 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
     else:
         probabilities = _decide(x, num_classes, name='probabilities')
     return keras.Model(image, probabilities, name='classifier')
+
+
+def require_known(config: ModelConfig) -> None:
+    """Raises `ValueError` where the backbone or the saliency model is unknown; builds nothing."""
+    get_backbone(config.backbone)
+    is_ours = config.saliency != 'none' and not config.maps_folder
+    if is_ours and not config.saliency.startswith(PREFIX):
+        get_saliency_kind(config.saliency)
 
 
 def load_classifier(path: str) -> keras.Model:

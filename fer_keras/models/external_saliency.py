@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 from typing import Any
 
 import keras
@@ -27,10 +28,11 @@ class SavedModelLayer(keras.layers.TFSMLayer):
         cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None
     ) -> 'SavedModelLayer':
         folder = config['filepath']
-        if folder not in {*_named, *os.environ.get(TRUSTED, '').split(os.pathsep)}:
+        listed = filter(None, os.environ.get(TRUSTED, '').split(os.pathsep))
+        if folder not in _named | {_absolute(one) for one in listed}:
             raise ValueError(
-                f'The classifier calls the SavedModel in {folder}, whose graph is code. If you '
-                f'trust it, type: export {TRUSTED}={folder}'
+                f'The classifier calls the SavedModel in {folder!r}, whose graph is code. If you '
+                f'trust it, type: export {TRUSTED}={shlex.quote(folder)}'
             )
         return cls(**config)
 
@@ -45,16 +47,30 @@ def external_saliency(image: Any, folder: str) -> Any:
         FileNotFoundError: no SavedModel there.
         ValueError: the model gives other shapes or values.
     """
-    if not (pathlib.Path(folder).expanduser() / 'saved_model.pb').is_file():
-        raise FileNotFoundError(
-            f'No SavedModel in {folder!r}: its `saved_model.pb` is missing. Write one with '
-            '`model.export(folder)` and give `saliency=saved_model:/path/to/folder`.'
-        )
-    path = str(pathlib.Path(folder).expanduser().resolve())
+    path = find_saved_model(folder)
     _named.add(path)
     layer = _open(path)
     check_maps(layer, tuple(image.shape[1:3]), folder)
     return keras.layers.Identity(name='saliency_map', dtype='float32')(_only_map(layer(image)))
+
+
+def find_saved_model(folder: str) -> str:
+    """The absolute path of a SavedModel, as a classifier and `TRUSTED` name it.
+
+    Raises:
+        FileNotFoundError: no SavedModel there.
+    """
+    path = _absolute(folder)
+    if not os.path.isfile(os.path.join(path, 'saved_model.pb')):
+        raise FileNotFoundError(
+            f'No SavedModel in {folder!r}: its `saved_model.pb` is missing. Write one with '
+            '`model.export(folder)` and give `saliency=saved_model:/path/to/folder`.'
+        )
+    return path
+
+
+def _absolute(folder: str) -> str:
+    return str(pathlib.Path(folder).expanduser().resolve())
 
 
 def check_maps(layer: Any, size: tuple[int, int], folder: str) -> None:

@@ -287,7 +287,11 @@ def test_a_saliency_model_of_somebody_else_is_loaded_where_it_is_trusted_and_ser
     monkeypatch.setattr(external_saliency, '_named', set())
     with pytest.raises(ValueError, match=f'whose graph is code.*{external_saliency.TRUSTED}='):
         load_classifier(path)
-    monkeypatch.setenv(external_saliency.TRUSTED, f'/elsewhere:{tmp_path / "saliency"}')
+    monkeypatch.setenv(external_saliency.TRUSTED, '/elsewhere:')
+    with pytest.raises(ValueError, match='whose graph is code'):
+        external_saliency.SavedModelLayer.from_config({'filepath': ''})
+    (tmp_path / 'link').symlink_to(tmp_path / 'saliency')
+    monkeypatch.setenv(external_saliency.TRUSTED, f'/elsewhere:{tmp_path / "link"}')
     np.testing.assert_allclose(
         load_classifier(path).predict(images.astype('float32'), verbose=0), expected, atol=1e-5
     )
