@@ -13,12 +13,14 @@ Each form runs in a process of its own (see `inference_workers.py`). `large face
 `small_faces=False`, in the served graph `predict_portraits`: down to an 11th of a photo's longer
 side, about as far as the packages look.
 The processes take turns, round by round, so that all see the same machine; the numbers are medians
-over the rounds. Weights are random: they cost what trained ones cost. The network is the plain
+over the rounds. TensorFlow has `--threads_an_op`, 1 as the README advises for single photos: its own
+choice, as many as cores, is what 0 gives. The packages have what they choose themselves. Weights are random: they cost what trained ones cost. The network is the plain
 one: `--average_mirrored` has its backbone run twice, and the shallow branch costs next to nothing.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -56,13 +58,17 @@ WORKERS = pathlib.Path(__file__).with_name('inference_workers.py')
 class Worker:
     """A form in a process of its own."""
 
-    def __init__(self, python: str, form: str, model_dir: str) -> None:
+    def __init__(self, python: str, form: str, model_dir: str, threads_an_op: int = 0) -> None:
+        environment = dict(os.environ)
+        if threads_an_op:
+            environment['TF_NUM_INTRAOP_THREADS'] = str(threads_an_op)
         self._process = subprocess.Popen(
             [python, str(WORKERS), form, model_dir],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=environment,
         )
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -93,12 +99,16 @@ def main() -> None:
         workers = {(form, '', ''): options.rivals_python for form in rivals}
         for kind in models:
             workers |= {(form, kind, models[kind]): sys.executable for form in OURS}
-        started = {key: Worker(python, key[0], key[2]) for key, python in workers.items()}
+        threads = options.threads_an_op
+        started = {
+            key: Worker(python, key[0], key[2], 0 if key[0] in RIVALS else threads)
+            for key, python in workers.items()
+        }
         table = measure(started, files, crops, options.rounds)
         print(table.to_string(index=False))
         print('\nMilliseconds a photo, SavedModel through Python:')
         for kind, model_dir in models.items():
-            worker = Worker(sys.executable, 'stages', model_dir)
+            worker = Worker(sys.executable, 'stages', model_dir, threads)
             parts = worker.ask({'stages': files})
             worker.close()
             print(f'saliency={kind}: ' + ', '.join(f'{n} {ms:.1f}' for n, ms in parts.items()))
@@ -112,6 +122,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument('--image_size_px', type=int, default=96)
     parser.add_argument('--saliency', default='mlnet_light')
     parser.add_argument('--most', type=int, default=24, help='photos')
+    parser.add_argument('--threads_an_op', type=int, default=1, help='of our forms; 0: its choice')
     parser.add_argument('--rounds', type=int, default=5)
     return parser.parse_args()
 
