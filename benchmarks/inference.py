@@ -13,9 +13,10 @@ Each form runs in a process of its own (see `inference_workers.py`). `large face
 `small_faces=False`, in the served graph `predict_portraits`: down to an 11th of a photo's longer
 side, about as far as the packages look.
 The processes take turns, round by round, so that all see the same machine; the numbers are medians
-over the rounds. TensorFlow has `--threads_an_op`, 1 as the README advises for single photos: its own
-choice, as many as cores, is what 0 gives. The packages have what they choose themselves. Weights are random: they cost what trained ones cost. The network is the plain
-one: `--average_mirrored` has its backbone run twice, and the shallow branch costs next to nothing.
+over the rounds. TensorFlow has `--threads_an_op`: 1 as the README advises for single photos, 0 for
+its own choice, as many as cores. The packages have what they choose. Weights are random: they cost
+what trained ones cost. The network is the plain one: `--average_mirrored` has its backbone run
+twice, and the shallow branch costs next to nothing.
 """
 
 import argparse

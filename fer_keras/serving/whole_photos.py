@@ -29,7 +29,7 @@ def add_photo_endpoints(
 
     Both take `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos. The first finds
     the faces of `tfds_builders.faces.find_all_faces`, the second those of `small_faces=False`, in
-    less than half of the time. They give, for each photo, its faces, the largest first, and behind
+    half of the time. They give, for each photo, its faces, the largest first, and behind
     them rows of zeros up to the largest number of the batch, so that TF Serving can batch requests.
 
     - `num_faces`: int32 `[batch]`.
