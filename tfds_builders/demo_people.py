@@ -10,7 +10,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from tfds_builders import demo, demo_canvas, demo_drawing, demo_faces
+from tfds_builders import demo_canvas, demo_drawing, demo_faces, demo_laboratory
 
 EXPRESSIONS = tuple(name for name in demo_faces.EXPRESSIONS if name != 'contemptuous')
 _GROUPS = ('Caucasian', 'Moroccan', 'Kid', 'any')
@@ -38,7 +38,7 @@ def draw_photo(person: int, expression: str) -> np.ndarray:
     gaze_mm = rng.choice([-1, 0, 0, 0, 1]) * rng.uniform(0, _WIDEST_GAZE_MM)
     shirt = np.array(laboratory.shirts[0])
     canvas = demo_drawing.draw_person(identity, activation, gaze_mm, shirt, rng)
-    return demo.take_photo(canvas, laboratory, rng)
+    return demo_laboratory.take_photo(canvas, laboratory, rng)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Drawing:
         return cv2.imencode('.png', photo[..., ::-1])[1].tobytes()
 
 
-def _draw_laboratory(rng: np.random.Generator) -> demo.Laboratory:
+def _draw_laboratory(rng: np.random.Generator) -> demo_laboratory.Laboratory:
     wall = rng.uniform(0, 0.25, 3) + rng.uniform(0, 0.75)
     lamps = demo_canvas.Lamps(
         (rng.uniform(-1.1, 1.1), rng.uniform(-0.9, 0.2), rng.uniform(0.6, 1.2)),
@@ -62,7 +62,7 @@ def _draw_laboratory(rng: np.random.Generator) -> demo.Laboratory:
         _tinted(rng, rng.uniform(0.12, 0.5)),
         rng.uniform(0, 0.3),
     )
-    return demo.Laboratory(
+    return demo_laboratory.Laboratory(
         size=(320, 420),
         zoom=rng.uniform(1.0, 1.45),
         eyes=(160, 190),
