@@ -143,7 +143,7 @@ def make_archive(model: keras.Model, names: Sequence[str]) -> keras.export.Expor
 def _freeze(explainer: keras.Model, shape: tuple[int | None, ...]) -> Callable[..., Answer]:
     """One function for all signatures, each of which keeps the outputs that it needs.
 
-    Weights that are constants are folded into each other, which halves the time of a single crop.
+    Weights that are constants are folded into each other, which makes single crops faster.
     """
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
