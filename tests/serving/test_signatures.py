@@ -295,3 +295,23 @@ def test_a_saliency_model_of_somebody_else_is_loaded_where_it_is_trusted_and_ser
     np.testing.assert_allclose(
         load_classifier(path).predict(images.astype('float32'), verbose=0), expected, atol=1e-5
     )
+
+
+def test_a_saliency_model_with_a_table_is_refused(tmp_path):
+    class Looker(tf.Module):
+        def __init__(self):
+            super().__init__()
+            pairs = tf.lookup.KeyValueTensorInitializer(tf.range(256), tf.linspace(0.0, 1.0, 256))
+            self.table = tf.lookup.StaticHashTable(pairs, 0.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 32, 32, 3])])
+        def serve(self, image):
+            return {'saliency_map': self.table.lookup(tf.cast(image[..., :1], tf.int32))}
+
+    looker = Looker()
+    tf.saved_model.save(looker, str(tmp_path / 'saliency'), {'serving_default': looker.serve})
+    config = dataclasses.replace(TINY_MODEL, saliency=f'saved_model:{tmp_path / "saliency"}')
+    model = build_classifier(config, num_classes=len(BASIC), image_size_px=32)
+    with pytest.raises(ValueError, match='nothing but weights.*tables'):
+        export_classifier(model, BASIC, str(tmp_path / 'saved_model'))
+    assert not list((tmp_path / 'saved_model').iterdir())
