@@ -27,8 +27,7 @@ def main() -> None:
                 f'tested: {options.model} lies in no run folder that says so. Give '
                 '--source=NAME/CONFIG.'
             )
-        metrics = evaluate_model(load(options.model), run, options.output)
-        print_report(metrics, options.output)
+        print_report(evaluate_model(load(options.model), run.data, options.output), options.output)
         return
     run_dir = RunDir(run.training.run_dir)
     name = '_'.join([*run.data.target_name.split('/'), run.data.target_split])

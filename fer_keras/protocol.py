@@ -56,35 +56,31 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     for job in jobs:
         run = flags.parse_run(job.flags)
         require_known(run.model)
-        if run.model.saliency.startswith(PREFIX):
-            # Who names it here trusts it in every process of the protocol.
-            folder = find_saved_model(run.model.saliency.removeprefix(PREFIX))
-            os.environ[TRUSTED] = os.pathsep.join([folder, os.environ.get(TRUSTED, '')])
         _refuse_others(job, as_flags(run))
-        targets = [one.split() for one in job.targets]
-        own = (run.data.target, run.data.target_split)
-        reports = ['', *map(report_name, job.targets)]
-        for (name, split), report in zip([own, *targets], reports, strict=True):
-            one = dataclasses.replace(run.data, target=name, target_split=split)
-            # What is finished may be tabled where its data are not.
-            if not has_report(job.run_dir, report):
-                tests.add(
-                    DataConfig(
-                        data_dir=one.data_dir,
-                        source=one.source,
-                        shallow_source=one.shallow_source,
-                        target=name,
-                        target_split=split,
-                        fold=one.fold,
-                    )
-                )
+        # What is finished may be tabled where its data are not.
+        left = [target for target in ('', *job.targets) if not _has_report_on(job, target)]
+        if left and run.model.saliency.startswith(PREFIX):
+            _trust(find_saved_model(run.model.saliency.removeprefix(PREFIX)))
+        for target in left:
+            name, split = target.split() or (run.data.target, run.data.target_split)
+            data = dataclasses.replace(run.data, target=name, target_split=split)
+            # Of its fields only these count; many jobs share them.
+            kept = ('data_dir', 'source', 'shallow_source', 'target', 'target_split', 'fold')
+            tests.add(DataConfig(**{field: getattr(data, field) for field in kept}))
     for data in tests:
         require_testable(data)
 
 
+def _trust(folder: str) -> None:
+    """Who names a SavedModel in a protocol trusts it in every process of it."""
+    trusted = os.environ.get(TRUSTED, '').split(os.pathsep)
+    if folder not in trusted:
+        os.environ[TRUSTED] = os.pathsep.join([folder, *filter(None, trusted)])
+
+
 def _refuse_others(job: Job, expected: str) -> None:
     differing = RunDir(job.run_dir).flags_that_differ(expected)
-    if has_report(job.run_dir, ''):
+    if _has_report_on(job):
         differing = [line for line in differing if not line.startswith('--data_dir=')]
     if differing:
         raise FileExistsError(
@@ -99,11 +95,11 @@ def run_job(job: Job) -> None:
     Raises:
         ValueError: A process failed; its messages were printed.
     """
-    if not has_report(job.run_dir, ''):
+    if not _has_report_on(job):
         _run('train', *job.flags)
     for target in job.targets:
         name, split = target.split()
-        if not has_report(job.run_dir, report_name(target)):
+        if not _has_report_on(job, target):
             _run(
                 'evaluate',
                 f'--run_dir={job.run_dir}',
@@ -112,9 +108,10 @@ def run_job(job: Job) -> None:
             )
 
 
-def has_report(run_dir: str, name: str) -> bool:
-    """Whether a test of the run is finished."""
-    return os.path.isfile(os.path.join(RunDir(run_dir).report_dir(name), 'metrics.json'))
+def _has_report_on(job: Job, target: str = '') -> bool:
+    """Whether a test of the run is finished: on `name/config split`, or on its own target."""
+    folder = RunDir(job.run_dir).report_dir(report_name(target))
+    return os.path.isfile(os.path.join(folder, 'metrics.json'))
 
 
 def main() -> None:

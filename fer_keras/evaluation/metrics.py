@@ -13,6 +13,18 @@ from sklearn import metrics as sk_metrics
 from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
 from fer_keras.evaluation.statistics import bootstrap_over_subjects
 
+# The numbers of `summarize`, and what reports call them.
+MEASURES = {
+    'accuracy': 'accuracy',
+    'accuracy_among_present': 'accuracy among the classes of the images',
+    'unweighted_average_recall': 'unweighted average recall',
+    'macro_f1': 'macro-F1',
+    'top_2_accuracy': 'top-2 accuracy',
+    'cohen_kappa': "Cohen's kappa",
+    'roc_auc_one_vs_rest': 'ROC AUC, one against the rest',
+    'negative_log_likelihood': 'negative log-likelihood',
+    'expected_calibration_error': 'expected calibration error',
+}
 SLICES = ('gender', 'group', 'camera', 'gaze', 'age', 'detected')
 AGE_BANDS = [0, 12, 17, 24, 34, 44, 54, 64, 120]
 # A percentile bootstrap of fewer people is too narrow.

@@ -20,9 +20,10 @@ from fer_keras.evaluation.document import (
     Section,
     Table,
 )
+from fer_keras.evaluation.metrics import MEASURES
 from fer_keras.evaluation.protocol_details import Gallery, describe_test
 from fer_keras.evaluation.protocol_summary import read_tables
-from fer_keras.evaluation.run_document import MEASURES, environment_blocks
+from fer_keras.evaluation.run_document import environment_blocks
 from fer_keras.protocol_config import Job, ProtocolConfig
 from fer_keras.run_dir import RunDir
 

@@ -14,22 +14,11 @@ import pandas as pd
 
 from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
 from fer_keras.evaluation.intervals import intervals, resampled_metrics, weighted_metrics
-from fer_keras.evaluation.metrics import decide_among
+from fer_keras.evaluation.metrics import MEASURES, decide_among
 from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
 from fer_keras.protocol_config import Job, ProtocolConfig, report_name, tested_split
 from fer_keras.run_dir import RunDir
 
-MEASURES = (
-    'accuracy',
-    'unweighted_average_recall',
-    'macro_f1',
-    'accuracy_among_present',
-    'top_2_accuracy',
-    'cohen_kappa',
-    'roc_auc_one_vs_rest',
-    'negative_log_likelihood',
-    'expected_calibration_error',
-)
 # What an image is known by.
 _IMAGE = ['subject_id', 'file_name', 'label']
 

@@ -91,12 +91,8 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     return metrics
 
 
-def evaluate_model(predictor: Predictor, run: RunConfig, report_dir: str) -> dict[str, Any]:
-    """As `evaluate`, for whatever `predictor.load` opens: it knows its classes and image size.
-
-    Of `run` only the data counts: what else is known of how the model was trained is not certain.
-    """
-    data = run.data
+def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> dict[str, Any]:
+    """As `evaluate`, for whatever `predictor.load` opens: it knows its classes and image size."""
     target = open_dataset(data.target_name, data.data_dir)
     source = _read_target(target, data, predictor.names)
     rows = predict_split_with(predictor, source)

@@ -17,19 +17,8 @@ from fer_keras.evaluation.document import (
     Section,
     Table,
 )
-from fer_keras.evaluation.metrics import FEWEST_PEOPLE
+from fer_keras.evaluation.metrics import FEWEST_PEOPLE, MEASURES
 
-MEASURES = {
-    'accuracy': 'accuracy',
-    'accuracy_among_present': 'accuracy among the classes of the images',
-    'unweighted_average_recall': 'unweighted average recall',
-    'macro_f1': 'macro-F1',
-    'top_2_accuracy': 'top-2 accuracy',
-    'cohen_kappa': "Cohen's kappa",
-    'roc_auc_one_vs_rest': 'ROC AUC, one against the rest',
-    'negative_log_likelihood': 'negative log-likelihood',
-    'expected_calibration_error': 'expected calibration error',
-}
 _DUPLICATES_SHOWN = 10
 
 
