@@ -211,7 +211,7 @@ def _examples(findings: Findings) -> list[Block]:
     if not findings.sample:
         text = (
             'Faces are shown only where --report_images says that the licence of the data set '
-            'allows it, and the whole run is at hand (--run_dir).'
+            'allows it, and of a run, not of a model outside its run.'
         )
         return [Paragraph(text)]
     return [
