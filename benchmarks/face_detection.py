@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from fer_keras.photos import list_inputs, read_photo
-from fer_keras.serving.face_detector import detect_rows
+from fer_keras.faces.detector import detect_rows
+from fer_keras.inference.photos import list_inputs, read_photo
 from tfds_builders import faces
 
 

@@ -33,10 +33,10 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fer_keras.config import ModelConfig
+from fer_keras.config.run import ModelConfig
+from fer_keras.faces.detector import detect_rows
+from fer_keras.inference.photos import list_inputs, read_photo
 from fer_keras.models.classifier import build_classifier
-from fer_keras.photos import list_inputs, read_photo
-from fer_keras.serving.face_detector import detect_rows
 from fer_keras.serving.portable import write_onnx, write_tflite
 from fer_keras.serving.signatures import export_classifier
 from tfds_builders import expressions, faces

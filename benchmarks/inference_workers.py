@@ -95,8 +95,8 @@ def onnx(model_dir: str) -> Ways:
 
 
 def _portable(predict: Callable[[np.ndarray], np.ndarray], model_dir: str) -> Ways:
-    from fer_keras.input_pipeline import to_model_input
-    from fer_keras.predictor import Predictor
+    from fer_keras.data.decoding import to_model_input
+    from fer_keras.inference.predictor import Predictor
 
     with open(f'{model_dir}/saved_model/1/labels.txt', encoding='utf-8') as file:
         names = file.read().splitlines()
@@ -131,8 +131,8 @@ FORMS = {
 def stages(model_dir: str, files: list[str]) -> dict[str, float]:
     """Milliseconds a photo in each part of `Predictor.predict`, one photo after the other."""
     import fer_keras
-    from fer_keras.photos import read_photo
-    from fer_keras.serving.face_detector import detect_rows
+    from fer_keras.faces.detector import detect_rows
+    from fer_keras.inference.photos import read_photo
     from tfds_builders import faces
 
     predictor = fer_keras.load(f'{model_dir}/saved_model')

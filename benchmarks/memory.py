@@ -36,9 +36,10 @@ def peak_of_an_epoch(options: argparse.Namespace, times: int) -> tuple[int, int]
     """Images of one epoch, and the largest resident memory of a process that reads it."""
     import dataclasses
 
-    from fer_keras.config import DataConfig
-    from fer_keras.input_pipeline import label_names, open_dataset, read_split
-    from fer_keras.training_batches import TrainingBatches
+    from fer_keras.config.run import DataConfig
+    from fer_keras.data.batches import TrainingBatches
+    from fer_keras.data.datasets import label_names, open_dataset
+    from fer_keras.data.splits import read_split
 
     builder = open_dataset(options.source, options.data_dir)
     names = label_names([builder])

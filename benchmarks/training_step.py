@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fer_keras.config import DataConfig, ModelConfig, TrainingConfig
-from fer_keras.input_pipeline import Source, label_names, open_dataset, read_split
+from fer_keras.config.run import DataConfig, ModelConfig, TrainingConfig
+from fer_keras.data.batches import TrainingBatches
+from fer_keras.data.datasets import label_names, open_dataset
+from fer_keras.data.map_cache import keep_maps
+from fer_keras.data.splits import Source, read_split
 from fer_keras.models.classifier import build_classifier, freeze_for_stage
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader
-from fer_keras.saliency_cache import keep_maps
 from fer_keras.training.engine import Engine
 from fer_keras.training.recipe import compile_classifier, make_optimizer
-from fer_keras.training_batches import TrainingBatches
 
 
 def main() -> None:

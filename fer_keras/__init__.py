@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fer_keras.predictor import Predictor
+    from fer_keras.inference.predictor import Predictor
 
 __version__ = '0.1.0'
 
@@ -17,8 +17,8 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 
 def load(path: str | os.PathLike[str]) -> Predictor:
-    """Loads a trained classifier: see `fer_keras.predictor.load`."""
+    """Loads a trained classifier: see `fer_keras.inference.predictor.load`."""
     # TensorFlow takes seconds to load: only whoever asks for a model pays for it.
-    from fer_keras import predictor
+    from fer_keras.inference import predictor
 
     return predictor.load(path)

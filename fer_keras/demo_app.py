@@ -12,8 +12,8 @@ import sys
 from werkzeug.serving import make_server
 
 from fer_keras import flags
-from fer_keras.demo_page import DemoPage
-from fer_keras.predictor import load
+from fer_keras.inference.page import DemoPage
+from fer_keras.inference.predictor import load
 
 
 def main() -> None:

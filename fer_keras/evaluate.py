@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fer_keras import flags
 from fer_keras.evaluation.report import evaluate, evaluate_model, print_report
-from fer_keras.predictor import load
+from fer_keras.inference.predictor import load
 from fer_keras.run_dir import RunDir
 
 

@@ -1,8 +1,8 @@
 """`python -m fer_keras.evaluate_saliency --saliency_data=salicon --split=val`."""
 
 from fer_keras import flags, saliency_flags
+from fer_keras.data.fixation_batches import open_saliency_data
 from fer_keras.evaluation.saliency_report import saliency_table, write_table
-from fer_keras.saliency_pipeline import open_saliency_data
 
 
 def main() -> None:

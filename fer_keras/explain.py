@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_keras import flags
-from fer_keras.evaluation.explanations import build_grad_cam, explain
-from fer_keras.input_pipeline import to_model_input
+from fer_keras.data.decoding import to_model_input
+from fer_keras.inference.drawing import OverlayFolder
+from fer_keras.inference.explanations import build_grad_cam, explain
+from fer_keras.inference.photos import list_inputs, read_photo
 from fer_keras.models.classifier import load_classifier
-from fer_keras.overlays import OverlayFolder
-from fer_keras.photos import list_inputs, read_photo
 from fer_keras.run_dir import RunDir
 
 

@@ -13,8 +13,10 @@ import keras
 import numpy as np
 
 from fer_keras import flags
-from fer_keras.config import RunConfig
-from fer_keras.input_pipeline import decode, open_sources, read_split
+from fer_keras.config.run import RunConfig
+from fer_keras.data.datasets import open_sources
+from fer_keras.data.decoding import decode
+from fer_keras.data.splits import read_split
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.serving import checks, portable

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_keras import flags
+from fer_keras.data.datasets import label_names, open_dataset
+from fer_keras.data.splits import read_split
 from fer_keras.evaluation.duplicates import LARGEST_DISTANCE, find_duplicates, hash_pictures
-from fer_keras.input_pipeline import label_names, open_dataset, read_split
 
 _SHOWN = 20
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from absl import app, flags, logging
 
-from fer_keras import config
-from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from fer_keras.config import run as config
+from fer_keras.config.run import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fer_keras.run_dir import RunDir
 
 FLAGS = flags.FLAGS

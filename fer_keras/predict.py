@@ -19,15 +19,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from fer_keras import flags
-from fer_keras.overlays import BOX, OverlayFolder, draw_faces
-from fer_keras.photos import (
+from fer_keras.inference.drawing import BOX, OverlayFolder, draw_faces
+from fer_keras.inference.photos import (
     LARGEST_PIXELS,
     Picture,
     count_pictures,
     list_sources,
     read_pictures,
 )
-from fer_keras.predictor import Predictor, load
+from fer_keras.inference.predictor import Predictor, load
 
 
 def main(arguments: Sequence[str]) -> None:

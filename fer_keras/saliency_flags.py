@@ -3,13 +3,13 @@
 import dataclasses
 from typing import Any
 
-from fer_keras.flags import flags
-from fer_keras.saliency_config import (
+from fer_keras.config.saliency import (
     TRAINABLE_KINDS,
     SaliencyEvaluationConfig,
     SaliencyMapsConfig,
     SaliencyTrainingConfig,
 )
+from fer_keras.flags import flags
 
 Config = SaliencyTrainingConfig
 

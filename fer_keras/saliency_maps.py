@@ -1,7 +1,7 @@
 """`python -m fer_keras.saliency_maps --input=FOLDER --output=FOLDER`: look before you believe."""
 
 from fer_keras import flags, saliency_flags
-from fer_keras.evaluation.saliency_pictures import write_saliency_maps
+from fer_keras.inference.saliency_maps import write_saliency_maps
 
 
 def main() -> None:

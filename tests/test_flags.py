@@ -7,7 +7,7 @@ import pytest
 from absl import flags as absl_flags
 
 from fer_keras import flags
-from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig, as_flags
+from fer_keras.config.run import DataConfig, ModelConfig, RunConfig, TrainingConfig, as_flags
 
 ROOT = Path(__file__).parents[1]
 CLASSIFIERS = ('demo', 'cfee', 'rafd', 'cross', 'cross_reverse')

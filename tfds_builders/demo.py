@@ -4,7 +4,7 @@
 
 The real archives may not be redistributed (Du, Tao & Martinez 2014; Langner et al. 2010), so these
 drawings let every step from archive to model run without them. Each expression is posed by its
-facial action units (see `demo_faces`), and the two laboratories differ in wall, lamps, framing,
+facial action units (see `anatomy`), and the two laboratories differ in wall, lamps, framing,
 clothes and rendering, so a model trained on one can be tested across archives on the other.
 """
 
@@ -19,7 +19,10 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from tfds_builders import demo_canvas, demo_drawing, demo_faces, demo_laboratory
+from tfds_builders.drawing.anatomy import EXPRESSIONS, activate, draw_identity
+from tfds_builders.drawing.canvas import Lamps
+from tfds_builders.drawing.laboratory import Laboratory, take_photo
+from tfds_builders.drawing.person import draw_person
 
 VERSION = 2  # Raise it when a change alters the drawings.
 MARKER = 'demo.json'
@@ -53,24 +56,24 @@ MOST_SUBJECTS = 60  # Leaves gaps between RaFD's 73 numbers.
 
 
 LABORATORIES = {
-    'cfee': demo_laboratory.Laboratory(
+    'cfee': Laboratory(
         size=(300, 400),
         zoom=1.28,
         eyes=(150, 178),
         wall=((0.47, 0.53, 0.62), (0.30, 0.35, 0.44)),
-        lamps=demo_canvas.Lamps((-0.75, -0.5, 0.8), (0.92, 0.84, 0.74), (0.24, 0.25, 0.28), 0.05),
+        lamps=Lamps((-0.75, -0.5, 0.8), (0.92, 0.84, 0.74), (0.24, 0.25, 0.28), 0.05),
         shirts=((0.55, 0.20, 0.20), (0.20, 0.32, 0.50), (0.70, 0.66, 0.58), (0.25, 0.40, 0.30)),
         blur=0.7,
         grain=0.02,
         tilt=2.5,
         strength=(0.75, 1.0),
     ),
-    'rafd': demo_laboratory.Laboratory(
+    'rafd': Laboratory(
         size=(340, 512),
         zoom=1.36,
         eyes=(170, 225),
         wall=((0.97, 0.97, 0.98), (0.90, 0.91, 0.93)),
-        lamps=demo_canvas.Lamps((0.12, -0.55, 1.0), (0.74, 0.76, 0.80), (0.36, 0.36, 0.37), 0.10),
+        lamps=Lamps((0.12, -0.55, 1.0), (0.74, 0.76, 0.80), (0.36, 0.36, 0.37), 0.10),
         shirts=((0.06, 0.06, 0.07),),
         blur=0.0,
         grain=0.006,
@@ -112,7 +115,7 @@ def rafd_shots(subjects: int, seed: int) -> Iterator[Shot]:
     numbers = _rng(seed, 'rafd').choice(np.arange(low, high + 1), subjects, replace=False)
     for person, number in enumerate(sorted(numbers)):
         group, gender = RAFD_PEOPLE[person % len(RAFD_PEOPLE)]
-        for expression in demo_faces.EXPRESSIONS:
+        for expression in EXPRESSIONS:
             for gaze in GAZES:
                 path = f'rafd/Rafd090_{number:02d}_{group}_{gender}_{expression}_{gaze}.jpg'
                 yield Shot(path, 'rafd', person, group, gender, expression, gaze)
@@ -127,14 +130,14 @@ def photograph(shot: Shot, seed: int) -> np.ndarray:
     """The photo of one shot, uint8 [height, width, RGB]; the same shot always looks the same."""
     laboratory = LABORATORIES[shot.laboratory]
     who = _rng(seed, shot.laboratory, shot.person)
-    identity = demo_faces.draw_identity(who, shot.group, shot.gender)
-    expression = list(demo_faces.EXPRESSIONS).index(shot.expression)
+    identity = draw_identity(who, shot.group, shot.gender)
+    expression = list(EXPRESSIONS).index(shot.expression)
     gaze = list(GAZES).index(shot.gaze)
     rng = _rng(seed, shot.laboratory, shot.person, expression, gaze)
-    activation = demo_faces.activate(shot.expression, rng, laboratory.strength)
+    activation = activate(shot.expression, rng, laboratory.strength)
     shirt = np.array(laboratory.shirts[identity.shirt % len(laboratory.shirts)])
-    canvas = demo_drawing.draw_person(identity, activation, GAZES[shot.gaze], shirt, rng)
-    return demo_laboratory.take_photo(canvas, laboratory, rng)
+    canvas = draw_person(identity, activation, GAZES[shot.gaze], shirt, rng)
+    return take_photo(canvas, laboratory, rng)
 
 
 def _write(shot: Shot, output_dir: pathlib.Path, seed: int) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.fft
 import tensorflow as tf
 
-from fer_keras.decoding import decode_upright
+from fer_keras.data.decoding import decode_upright
 
 # 8x8, as is usual, takes two people in one laboratory's aligned crops for one picture.
 _HASH_SIDE = 16
@@ -53,7 +53,7 @@ def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def hash_pictures(place: str, examples: tf.data.Dataset) -> Pictures:
-    """Hashes `input_pipeline.Source.examples`."""
+    """Hashes `data.splits.Source.examples`."""
     described = examples.map(
         lambda e: (_thumbnail(e['image']), e['file_name'], e['subject_id']), tf.data.AUTOTUNE
     )

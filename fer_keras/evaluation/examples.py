@@ -11,11 +11,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fer_keras.config import DataConfig
+from fer_keras.config.run import DataConfig
+from fer_keras.data.batches import evaluation_batches
+from fer_keras.data.splits import Source
 from fer_keras.evaluation.document import Picture
-from fer_keras.evaluation.explanations import build_grad_cam, explain
 from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
-from fer_keras.input_pipeline import Source, evaluation_batches
+from fer_keras.inference.explanations import build_grad_cam, explain
 
 FOLDER = 'examples'
 _COUNT = 8

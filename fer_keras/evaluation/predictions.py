@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fer_keras.config import DataConfig
-from fer_keras.decoding import decode_upright
-from fer_keras.input_pipeline import DESCRIPTIONS, Source, evaluation_batches
-from fer_keras.predictor import Predictor
+from fer_keras.config.run import DataConfig
+from fer_keras.data.batches import evaluation_batches
+from fer_keras.data.decoding import decode_upright
+from fer_keras.data.splits import DESCRIPTIONS, Source
+from fer_keras.inference.predictor import Predictor
 
 PROBABILITY = 'p_{}'
 _IN_MEMORY = 64

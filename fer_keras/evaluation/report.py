@@ -13,8 +13,17 @@ import tensorflow_datasets as tfds
 from rich.console import Console
 from rich.table import Table
 
-from fer_keras.config import DataConfig, RunConfig, fields_of
-from fer_keras.evaluation import figures
+from fer_keras import figures
+from fer_keras.config.run import DataConfig, RunConfig, fields_of
+from fer_keras.data.datasets import (
+    label_names,
+    open_dataset,
+    open_shallow_sources,
+    open_sources,
+    require_canonical_order,
+)
+from fer_keras.data.splits import Source, read_split, require_described
+from fer_keras.environment import describe_environment
 from fer_keras.evaluation.document import write_document
 from fer_keras.evaluation.duplicates import find_duplicates, hash_pictures
 from fer_keras.evaluation.examples import (
@@ -34,20 +43,9 @@ from fer_keras.evaluation.metrics import (
 )
 from fer_keras.evaluation.predictions import predict_split, predict_split_with
 from fer_keras.evaluation.run_document import Findings, describe_run
-from fer_keras.input_pipeline import (
-    Source,
-    label_names,
-    open_dataset,
-    open_shallow_sources,
-    open_sources,
-    read_split,
-    require_canonical_order,
-    require_described,
-)
+from fer_keras.inference.predictor import Predictor
 from fer_keras.models.classifier import load_classifier
-from fer_keras.predictor import Predictor
 from fer_keras.run_dir import RunDir
-from fer_keras.training.environment import describe_environment
 
 
 def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 
-from fer_keras.config import PRECOMPUTED
-from fer_keras.evaluation import saliency_metrics as metrics
-from fer_keras.precomputed_saliency import read_precomputed
-from fer_keras.saliency_predictor import SaliencyPredictor
+from fer_keras.config.run import PRECOMPUTED
+from fer_keras.data.map_folder import read_precomputed
+from fer_keras.saliency import metrics
+from fer_keras.saliency.predictor import SaliencyPredictor
 
 COLUMNS = ('NSS', 'CC', 'SIM', 'KL', 'AUC-Judd', 'sAUC', 'IG (bit)')
 

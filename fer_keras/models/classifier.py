@@ -8,15 +8,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from fer_keras.config import ModelConfig
+from fer_keras.config.run import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
-from fer_keras.models.branches import DecideTogether
+from fer_keras.models.ensemble import DecideTogether
 from fer_keras.models.external_saliency import PREFIX
 from fer_keras.models.fusion import build_fusion
 from fer_keras.models.gradients import LUMA, NormalizedGradients, OrientationHistograms
+from fer_keras.models.mirror_averaging import BothSides, MeanOfSides
 from fer_keras.models.saliency import build_saliency_model, get_saliency_kind
 from fer_keras.models.saliency_layers import MapChannel
-from fer_keras.models.sides import BothSides, MeanOfSides
 
 
 def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: int) -> keras.Model:

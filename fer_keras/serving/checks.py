@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from tensorflow.core.protobuf import saved_model_pb2
 
-from fer_keras.input_pipeline import decode
+from fer_keras.data.decoding import decode
 from fer_keras.models.classifier import load_classifier
 from fer_keras.serving import c_api
 from fer_keras.serving.portable import ONNX_FILE, SIGNATURE, TFLITE_FILES

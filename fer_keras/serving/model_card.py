@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import fer_keras
-from fer_keras.config import RunConfig
+from fer_keras.config.run import RunConfig
 
 _LIMITS = """\
 ## Limits

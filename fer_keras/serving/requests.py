@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from fer_keras.decoding import LARGEST_PIXELS, find_problem
+from fer_keras.data.decoding import LARGEST_PIXELS, find_problem
 
 # At most so many pictures are unpacked at once, whatever the batch: each may take 375 MB.
 _PARALLEL_CALLS = 4

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from fer_keras.input_pipeline import decode, to_model_input
+from fer_keras.data.decoding import decode, to_model_input
 from fer_keras.models.classifier import build_explainer
 from fer_keras.models.saliency_layers import MapOfAnother
 from fer_keras.serving.model_card import describe_model

@@ -8,10 +8,9 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from fer_keras.decoding import decode_upright
-from fer_keras.input_pipeline import to_model_input
-from fer_keras.serving.face_crops import crop_faces
-from fer_keras.serving.face_detector import FaceDetector
+from fer_keras.data.decoding import decode_upright, to_model_input
+from fer_keras.faces.crops import crop_faces
+from fer_keras.faces.detector import FaceDetector
 from fer_keras.serving.requests import decode_each
 from tfds_builders.faces import CROP_SIZE_PX
 

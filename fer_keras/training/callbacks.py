@@ -6,7 +6,7 @@ import os
 
 import keras
 
-from fer_keras.config import TrainingConfig
+from fer_keras.config.run import TrainingConfig
 from fer_keras.run_dir import RunDir
 
 

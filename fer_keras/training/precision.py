@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_keras.config import RunConfig
+from fer_keras.config.run import RunConfig
 from fer_keras.models.classifier import build_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.training.engine import Engine

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_keras.config import TrainingConfig
+from fer_keras.config.run import TrainingConfig
 
 
 class _GroupRates(keras.optimizers.Optimizer):

@@ -7,6 +7,13 @@ from typing import Any
 
 import keras
 
+from fer_keras.config.saliency import SaliencyTrainingConfig
+from fer_keras.data.fixation_batches import (
+    evaluation_batches,
+    open_saliency_data,
+    saliency_splits,
+    training_batches,
+)
 from fer_keras.models.mlnet import build_mlnet, mlnet_loss
 from fer_keras.models.mlnet_light import (
     TRAINING_INPUT,
@@ -16,14 +23,7 @@ from fer_keras.models.mlnet_light import (
 )
 from fer_keras.models.mlnet_weights import load_vgg16
 from fer_keras.models.saliency_layers import EPSILON, ResizeMap
-from fer_keras.saliency_config import SaliencyTrainingConfig
-from fer_keras.saliency_pipeline import (
-    evaluation_batches,
-    open_saliency_data,
-    saliency_splits,
-    training_batches,
-)
-from fer_keras.training.saliency_losses import cc, nss, saliency_loss
+from fer_keras.saliency.losses import cc, nss, saliency_loss
 
 
 def train_saliency(config: SaliencyTrainingConfig) -> pathlib.Path:

@@ -11,28 +11,22 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fer_keras.config import RunConfig, TrainingConfig, as_flags
-from fer_keras.input_pipeline import (
-    Source,
-    evaluation_batches,
-    open_shallow_sources,
-    open_sources,
-    read_split,
-    trained_label_names,
-)
+from fer_keras.config.run import RunConfig, TrainingConfig, as_flags
+from fer_keras.data.batches import TrainingBatches, evaluation_batches
+from fer_keras.data.datasets import open_shallow_sources, open_sources
+from fer_keras.data.map_cache import keep_maps
+from fer_keras.data.splits import Source, read_split, trained_label_names
+from fer_keras.environment import describe_environment
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.run_dir import RunDir
-from fer_keras.saliency_cache import keep_maps
-from fer_keras.training.distribution import is_chief, make_strategy
-from fer_keras.training.environment import describe_environment
-from fer_keras.training.loop import Loop
-from fer_keras.training.pictures import Pictures
 from fer_keras.training.precision import choose_precision
 from fer_keras.training.progress import ProgressLine
 from fer_keras.training.recipe import balanced_weights
 from fer_keras.training.shallow import fit_shallow_branch
-from fer_keras.training_batches import TrainingBatches
+from fer_keras.training.stages import Loop
+from fer_keras.training.strategy import is_chief, make_strategy
+from fer_keras.training.tensorboard import Pictures
 
 
 def train(

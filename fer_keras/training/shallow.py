@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from fer_keras.config import DataConfig
-from fer_keras.input_pipeline import Source, evaluation_batches
+from fer_keras.config.run import DataConfig
+from fer_keras.data.batches import evaluation_batches
+from fer_keras.data.splits import Source
 from fer_keras.models.classifier import build_histogram_reader
 
 # The penalty on the squared weights is scikit-learn's own.

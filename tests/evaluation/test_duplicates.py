@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from fer_keras.config import DataConfig
+from fer_keras.config.run import DataConfig
+from fer_keras.data.datasets import open_sources
+from fer_keras.data.splits import read_split
 from fer_keras.evaluation import report
 from fer_keras.evaluation.duplicates import (
     LARGEST_DISTANCE,
@@ -15,7 +17,6 @@ from fer_keras.evaluation.duplicates import (
     hash_pictures,
     perceptual_hashes,
 )
-from fer_keras.input_pipeline import open_sources, read_split
 from tests.fakes import BASIC, png_bytes, write_dataset
 from tests.test_end_to_end import run
 

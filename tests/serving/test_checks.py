@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_keras.decoding import decode_upright
+from fer_keras.data.decoding import decode_upright
 from fer_keras.models.classifier import build_classifier
 from fer_keras.serving import portable
 from fer_keras.serving.checks import (

@@ -19,7 +19,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from fer_keras.input_pipeline import decode
+from fer_keras.data.decoding import decode
 from fer_keras.run_dir import RunDir
 from fer_keras.serving.signatures import BATCHING_FILE
 from tests.fakes import BASIC, png_bytes, random_images

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-from fer_keras.input_pipeline import decode, to_model_input
+from fer_keras.data.decoding import decode, to_model_input
 from fer_keras.models import external_saliency
 from fer_keras.models.classifier import build_classifier, load_classifier
 from fer_keras.serving import signatures as signatures_module

@@ -12,8 +12,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import tfds_builders
-from tfds_builders import build, demo_people, expressions, faces
+from tfds_builders import build, expressions, faces
 from tfds_builders.cfee.cfee_dataset_builder import RELABELLED, RELEASE, find_scheme
+from tfds_builders.drawing.people import Drawing
 from tfds_builders.drawn_faces import drawn_faces_dataset_builder
 from tfds_builders.fer2013.fer2013_dataset_builder import find_form, parse_row
 
@@ -371,9 +372,9 @@ def test_drawn_people_need_no_archive_and_are_the_same_every_time(tmp_path, monk
     assert len(seen) == 20 and all(len(places) == 1 for places in seen.values())
     sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
     assert sizes == {'train': 14 * 7, 'validation': 3 * 7, 'test': 3 * 7}
-    drawing = demo_people.Drawing(person=0, expression='happy')
+    drawing = Drawing(person=0, expression='happy')
     assert drawing.read_bytes() == drawing.read_bytes()
-    assert drawing.read_bytes() != demo_people.Drawing(1, 'happy').read_bytes()
+    assert drawing.read_bytes() != Drawing(1, 'happy').read_bytes()
 
 
 def test_every_builder_has_its_description_citation_and_tags():

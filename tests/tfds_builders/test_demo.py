@@ -7,7 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from tfds_builders import demo, demo_drawing, demo_faces, splits
+from tfds_builders import demo, splits
+from tfds_builders.drawing.anatomy import (
+    ACTION_UNITS,
+    EXPRESSIONS,
+    Identity,
+    activate,
+    draw_identity,
+    move_points,
+    resting_points,
+)
+from tfds_builders.drawing.person import LEFT, SCALE, TOP, draw_person
 
 CFEE_NAME = re.compile(r'cfee/(01-04/Images1|05-08/Images2)/(\d\d)_(\d{3})_\d{4}\.jpg')
 RAFD_NAME = re.compile(
@@ -29,15 +39,15 @@ def demo_dir(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture
-def person() -> demo_faces.Identity:
-    return demo_faces.draw_identity(np.random.default_rng(0), 'Caucasian', 'female')
+def person() -> Identity:
+    return draw_identity(np.random.default_rng(0), 'Caucasian', 'female')
 
 
-def _moved(identity: demo_faces.Identity, expression: str) -> tuple[dict, dict]:
+def _moved(identity: Identity, expression: str) -> tuple[dict, dict]:
     """Points at rest and in full display of `expression`."""
-    rest = demo_faces.resting_points(identity)
-    activation = demo_faces.activate(expression, np.random.default_rng(0), (1.0, 1.0))
-    return rest, demo_faces.move_points(rest, activation)
+    rest = resting_points(identity)
+    activation = activate(expression, np.random.default_rng(0), (1.0, 1.0))
+    return rest, move_points(rest, activation)
 
 
 def test_cfee_has_every_subject_in_seven_categories(demo_dir):
@@ -54,7 +64,7 @@ def test_rafd_has_every_subject_in_eight_expressions_and_three_gazes(demo_dir):
     names = [name for name in _files(demo_dir) if name.startswith('rafd/')]
     matches = [RAFD_NAME.fullmatch(name) for name in names]
     assert len(names) == 2 * 8 * 3 and all(matches)
-    assert {match[4] for match in matches} == set(demo_faces.EXPRESSIONS)
+    assert {match[4] for match in matches} == set(EXPRESSIONS)
     assert {match[5] for match in matches} == {'left', 'frontal', 'right'}
 
 
@@ -131,13 +141,13 @@ def test_settings_out_of_range_are_refused_with_rule_allowed_received(tmp_path, 
 
 
 def test_every_expression_moves_its_action_units(person):
-    rest = demo_faces.resting_points(person)
-    for expression, units in demo_faces.EXPRESSIONS.items():
-        activation = demo_faces.activate(expression, np.random.default_rng(1), (0.9, 1.0))
+    rest = resting_points(person)
+    for expression, units in EXPRESSIONS.items():
+        activation = activate(expression, np.random.default_rng(1), (0.9, 1.0))
         assert set(activation) == {unit.rstrip('R') for unit in units}
         for unit, level in activation.items():
-            moved = demo_faces.move_points(rest, {unit: level})
-            for name in demo_faces.ACTION_UNITS[unit]:
+            moved = move_points(rest, {unit: level})
+            for name in ACTION_UNITS[unit]:
                 if name != 'lip_lower_edge':  # Lips that touch hold this one back.
                     assert not np.allclose(moved[name], rest[name]), (expression, unit, name)
 
@@ -173,8 +183,8 @@ def test_contempt_lifts_one_lip_corner_only(person):
 
 def test_lips_never_cross():
     rng = np.random.default_rng(2)
-    for expression in demo_faces.EXPRESSIONS:
-        identity = demo_faces.draw_identity(rng, 'any', 'male')
+    for expression in EXPRESSIONS:
+        identity = draw_identity(rng, 'any', 'male')
         _, moved = _moved(identity, expression)
         assert np.all(moved['lip_lower_edge'][:, 1] > moved['lip_upper_edge'][:, 1])
 
@@ -182,12 +192,12 @@ def test_lips_never_cross():
 def test_gaze_moves_the_irises_and_nothing_else(person):
     shirt = np.zeros(3)
     left, right = (
-        demo_drawing.draw_person(person, {}, gaze, shirt, np.random.default_rng(0)).colour
+        draw_person(person, {}, gaze, shirt, np.random.default_rng(0)).colour
         for gaze in (demo.GAZES['left'], demo.GAZES['right'])
     )
     rows, columns = np.nonzero(np.abs(left - right).max(axis=-1) > 0.01)
-    x = columns / demo_drawing.SCALE + demo_drawing.LEFT
-    y = rows / demo_drawing.SCALE + demo_drawing.TOP
+    x = columns / SCALE + LEFT
+    y = rows / SCALE + TOP
     assert len(x) > 100
     assert np.abs(y).max() < 14 and np.abs(x).min() > 8 and np.abs(x).max() < 56
 

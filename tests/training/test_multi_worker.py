@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_keras.training.distribution import make_strategy
+from fer_keras.training.strategy import make_strategy
 from tests.fakes import write_dataset
 from tests.training.test_resume import newest_state
 

@@ -1,6 +1,6 @@
 import pytest
 
-from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from fer_keras.config.run import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fer_keras.models.backbones import BACKBONES
 from fer_keras.run_dir import RunDir
 from fer_keras.training import precision

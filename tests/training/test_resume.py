@@ -16,11 +16,11 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from fer_keras.config import TrainingConfig
+from fer_keras.config.run import TrainingConfig
 from fer_keras.run_dir import RunDir
 from fer_keras.training.callbacks import forget_epochs_after
-from fer_keras.training.checkpoints import Checkpoints, TrainingState, assign, values_of
-from fer_keras.training.loop import Loop
+from fer_keras.training.saved_states import Checkpoints, TrainingState, assign, values_of
+from fer_keras.training.stages import Loop
 from tests.fakes import write_dataset
 
 EPOCHS = 4

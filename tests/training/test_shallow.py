@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from fer_keras.config import DataConfig, ModelConfig
-from fer_keras.input_pipeline import open_sources, read_split
+from fer_keras.config.run import DataConfig, ModelConfig
+from fer_keras.data.datasets import open_sources
+from fer_keras.data.splits import read_split
 from fer_keras.models.classifier import build_classifier
 from fer_keras.training.shallow import fit_shallow_branch, fit_softmax
 from tests.fakes import BASIC, write_dataset

@@ -5,7 +5,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_builders import archives, demo_people, expressions
+from tfds_builders import archives, expressions
+from tfds_builders.drawing.people import Drawing
 from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
 
 NUM_PEOPLE = 160  # Whole blocks of twenty, so that the splits are 14:3:3 (`splits.subject_slot`).
@@ -41,7 +42,7 @@ class Builder(ExpressionDatasetBuilder):
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         photos = [
             archives.Photo(
-                demo_people.Drawing(person, expression),
+                Drawing(person, expression),
                 f'{expression}/{person:03d}.png',
                 expression,
                 f'{person:03d}',

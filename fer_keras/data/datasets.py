@@ -1,0 +1,61 @@
+"""Prepared data sets: opened by name, and the classes that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow_datasets as tfds
+from etils import epath
+from tensorflow_datasets.core import read_only_builder
+
+from fer_keras.config.run import DataConfig
+from tfds_builders import expressions
+
+
+def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
+    """Opens prepared data.
+
+    Args:
+        name: `name/config`, such as `cfee/basic_faces`.
+        data_dir: Folder of the prepared data sets; `~` is expanded.
+
+    Raises:
+        FileNotFoundError: It has not been built there; says what to type.
+    """
+    directory = epath.Path(data_dir).expanduser()
+    try:
+        return read_only_builder.builder_from_files(name, data_dir=directory)
+    except tfds.core.DatasetNotFoundError as error:
+        set_name, _, config = name.partition('/')
+        with_config = f' --config={config}' if config else ''
+        raise FileNotFoundError(
+            f'{name} is not prepared in {directory}. Build it with: '
+            f'python -m tfds_builders.build {set_name}{with_config} '
+            f'--data_dir={directory} --manual_dir=FOLDER_OF_THE_ARCHIVES (where it has archives)'
+        ) from error
+
+
+def open_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
+    """Opens every data set to train on."""
+    return [open_dataset(name, data.data_dir) for name in data.source_names]
+
+
+def open_shallow_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
+    """Opens every data set that teaches the shallow branch alone."""
+    return [open_dataset(name, data.data_dir) for name in data.shallow_source_names]
+
+
+def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:
+    """The classes of all the data sets, in the canonical order."""
+    present = {name for builder in builders for name in builder.info.features['label'].names}
+    return [name for name in expressions.CLASS_NAMES if name in present]
+
+
+def require_canonical_order(names: Sequence[str], where: str) -> None:
+    """Raises `ValueError` where label names are not in the order that every model here has."""
+    expected = [name for name in expressions.CLASS_NAMES if name in names]
+    if list(names) != expected:
+        raise ValueError(
+            f'{where} must name the classes in the canonical order, as training wrote them: the '
+            f'probabilities would be read as others. Received: {list(names)}, expected: {expected}.'
+        )

@@ -1,0 +1,186 @@
+"""One split of one or more prepared data sets, with the labels of the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from fer_keras.data.datasets import label_names
+from fer_keras.data.map_folder import read_map
+
+# What is read beside the image, where the data set has it.
+DESCRIPTIONS = ('file_name', 'subject_id', 'gender', 'group', 'camera', 'gaze', 'age', 'detected')
+NUM_FOLDS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One split of one or more data sets with the labels of the model.
+
+    Attributes:
+        examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
+            label names), `position` (from 0, in this order) and `DESCRIPTIONS`, all of one shape
+            whatever set they come from.
+        counts: Number of examples of each of the model's labels.
+        maps_folder: Folder of a saliency map for each example, or empty.
+        maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
+            `position`; or None.
+    """
+
+    examples: tf.data.Dataset
+    counts: tuple[int, ...]
+    maps_folder: str = ''
+    maps: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of examples."""
+        return sum(self.counts)
+
+    def at(self, positions: Iterable[int]) -> Source:
+        """Only the examples of these positions, in the order of the data set."""
+        wanted = tf.constant(sorted(set(positions)), tf.int64)
+        part = self.examples.filter(lambda one: tf.reduce_any(wanted == one['position']))
+        counts = _count_labels(part, len(self.counts))
+        return dataclasses.replace(self, examples=part, counts=counts)
+
+
+def read_split(
+    builders: Sequence[tfds.core.DatasetBuilder],
+    split: str,
+    names: Sequence[str],
+    maps_folder: str = '',
+    fold: int = -1,
+) -> Source:
+    """Reads a split of every data set that has it, in a fixed order, and only classes in `names`.
+
+    With a `fold` of 0 to 9, `test` is that fold of everyone, `validation` the next one, and `train`
+    the others; folds are subject-independent.
+
+    Raises:
+        FileNotFoundError: `maps_folder` is given and lacks the map of an example.
+        ValueError: No data set has such a split, or nothing is left; or a map is none; or the data
+            has no folds.
+    """
+    require_described(builders, split, names, fold)
+    if fold >= 0:
+        parts = [_read_fold(builder, split, tuple(names), fold) for builder in builders]
+    else:
+        holders = [b for b in builders if split == 'all' or split in b.info.splits]
+        parts = [_read_one(builder, split, tuple(names)) for builder in holders]
+    examples = functools.reduce(lambda a, b: a.concatenate(b), parts).enumerate()
+    examples = examples.map(lambda position, example: {**example, 'position': position})
+    counts = _count_labels(examples, len(names))
+    if not sum(counts):
+        raise _no_images(builders, split, names)
+    if maps_folder:
+        # Before the first step: a bad map in the midst of an epoch would cost the run.
+        for example in examples.as_numpy_iterator():
+            read_map(maps_folder, example['file_name'].decode())
+    return Source(examples, counts, maps_folder)
+
+
+def require_described(
+    builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str], fold: int = -1
+) -> None:
+    """Raises what `read_split` would, as far as the descriptions of the data sets say."""
+    known = sorted({name for builder in builders for name in builder.info.splits})
+    if split != 'all' and split not in known and fold < 0:
+        described = ', '.join(builder.info.full_name for builder in builders)
+        raise ValueError(
+            f'`split` must be one of {known} or `all` for {described}. Received: {split!r}.'
+        )
+    for builder in builders:
+        if fold >= 0 and 'fold' not in builder.info.features:
+            raise ValueError(
+                f'{builder.info.full_name} must have the feature `fold` to be tested by folds. '
+                f'Received: {sorted(builder.info.features)}. Leave --fold at -1.'
+            )
+    if not set(names) & set(label_names(builders)):
+        raise _no_images(builders, split, names)
+
+
+def _no_images(
+    builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str]
+) -> ValueError:
+    described = ', '.join(f'{b.info.full_name} {sorted(b.info.splits)}' for b in builders)
+    return ValueError(
+        f'The split must hold images of {list(names)}. '
+        f'Received: split={split!r}, which holds none in {described}.'
+    )
+
+
+def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int = -1) -> list[str]:
+    """The classes that have training images: of what a set declares, it may hold a part.
+
+    Raises:
+        ValueError: Fewer than two have.
+    """
+    names = label_names(builders)
+    counts = read_split(builders, 'train', names, fold=fold).counts
+    present = [name for name, count in zip(names, counts, strict=True) if count]
+    if len(present) < 2:
+        described = ', '.join(builder.info.full_name for builder in builders)
+        raise ValueError(
+            f'There must be training images of at least two expressions in {described}. '
+            f'Received: images of {present} only.'
+        )
+    return present
+
+
+def _count_labels(examples: tf.data.Dataset, num_classes: int) -> tuple[int, ...]:
+    """Examples of each label, in one pass."""
+    none = tf.zeros(num_classes, tf.int64)
+    counts = examples.reduce(
+        none, lambda sums, one: sums + tf.one_hot(one['label'], num_classes, dtype=tf.int64)
+    )
+    return tuple(counts.numpy().tolist())
+
+
+def _read_fold(
+    builder: tfds.core.DatasetBuilder, split: str, names: tuple[str, ...], fold: int
+) -> tf.data.Dataset:
+    next_fold = (fold + 1) % NUM_FOLDS
+    wanted = {
+        'test': [fold],
+        'validation': [next_fold],
+        'train': [n for n in range(NUM_FOLDS) if n not in (fold, next_fold)],
+        'all': list(range(NUM_FOLDS)),
+    }[split]
+    return _read_one(builder, 'all', names, tuple(wanted))
+
+
+def _read_one(
+    builder: tfds.core.DatasetBuilder,
+    split: str,
+    names: tuple[str, ...],
+    folds: tuple[int, ...] = (),
+) -> tf.data.Dataset:
+    own_names = builder.info.features['label'].names
+    to_model = tf.constant([names.index(name) if name in names else -1 for name in own_names])
+    examples = builder.as_dataset(
+        split=split,
+        decoders={'image': tfds.decode.SkipDecoding()},
+        # The same order on every machine and in every run.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        shuffle_files=False,
+    )
+
+    if folds:
+        wanted = tf.constant(folds, tf.int64)
+        examples = examples.filter(lambda example: tf.reduce_any(example['fold'] == wanted))
+
+    def describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        described = {
+            key: tf.as_string(example[key]) if key in example else tf.constant('')
+            for key in DESCRIPTIONS
+        }
+        label = tf.cast(tf.gather(to_model, example['label']), tf.int64)
+        return {'image': example['image'], 'label': label, **described}
+
+    return examples.map(describe, tf.data.AUTOTUNE).filter(lambda example: example['label'] >= 0)

@@ -1,0 +1,136 @@
+"""The page of `fer_keras.demo_app`, as a WSGI application."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pathlib
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import cv2
+import numpy as np
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.wrappers import Request, Response
+
+from fer_keras.data.decoding import to_model_input
+from fer_keras.faces.detector import detect_rows
+from fer_keras.inference.drawing import BOX, draw_faces
+from fer_keras.inference.explanations import build_grad_cam, explain
+from fer_keras.inference.photos import read_photo
+from fer_keras.inference.predictor import Predictor
+from fer_keras.models.classifier import has_saliency
+from tfds_builders import faces
+
+_HTML = pathlib.Path(__file__).with_name('page.html')
+_SHOWN_SIDE_PX = 960
+# The largest faces of a crowd; each costs a Grad-CAM and five pictures.
+_MOST_EXPLAINED = 12
+# Nothing is loaded from elsewhere, whatever a file is called.
+_POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:"
+
+
+class DemoPage:
+    """Serves one page, and answers for the photo that it sends.
+
+    - `GET /`: the page.
+    - `POST /answer`, the body a picture file: JSON of `photo`, the picture with boxes, and `faces`,
+      the largest first, each with `label`, `score`, `probabilities` by name, `box` in pixels and
+      `pictures`, pairs of a caption and a picture. A problem is JSON of `error`, with status 400,
+      or 413 where the file is too large.
+    """
+
+    def __init__(self, predictor: Predictor, *, largest_upload: int) -> None:
+        """Prepares the model.
+
+        Args:
+            predictor: Without a Keras model there are no explanations.
+            largest_upload: Bytes.
+        """
+        self._predictor = predictor
+        self._largest_upload = largest_upload
+        self._grad_cam = build_grad_cam(predictor.model) if predictor.model else None
+        # One at a time: the memory of a large photo is bounded, that of many is not.
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = self._largest_upload
+        try:
+            response = self._respond(request)
+        except HTTPException as error:
+            response = _as_json({'error': error.description}, error.code or 500)
+        except ValueError as error:
+            response = _as_json({'error': str(error)}, 400)
+        response.headers['Content-Security-Policy'] = _POLICY
+        return response(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        if request.path == '/':
+            page = _HTML.read_text(encoding='utf-8')
+            page = page.replace('LARGEST_UPLOAD', str(self._largest_upload))
+            return Response(page, mimetype='text/html')
+        if request.path != '/answer':
+            raise NotFound()
+        if request.method != 'POST':
+            raise MethodNotAllowed(['POST'])
+        file = request.get_data()
+        with self._lock:
+            return _as_json(self.answer(read_photo(file)), 200)
+
+    def answer(self, photo: np.ndarray) -> dict[str, Any]:
+        """What the page shows for a photo, uint8 `[height, width, 3]`, RGB."""
+        people = faces.find_all_faces([photo], detect_rows)[0]
+        crops = [faces.crop_face(photo, face) for face in people]
+        table = self._predictor.predict_crops(crops)
+        for position, side in enumerate(BOX):
+            table[side] = [face.box[position] for face in people]
+        rows = table.to_dict('records')
+        strips = self._explain(crops[:_MOST_EXPLAINED]) + [[]] * len(rows)
+        return {
+            'photo': _data_url(_shrink(draw_faces(photo, rows))),
+            'faces': [
+                {
+                    'label': row['label'],
+                    'score': row['score'],
+                    'probabilities': {n: row[f'p_{n}'] for n in self._predictor.names},
+                    'box': [row[side] for side in BOX],
+                    'pictures': [['aligned crop', _data_url(crop)], *strip],
+                }
+                for row, crop, strip in zip(rows, crops, strips[: len(rows)], strict=True)
+            ],
+        }
+
+    def _explain(self, crops: list[np.ndarray]) -> list[list[list[str]]]:
+        """Pairs of caption and picture for each crop."""
+        model = self._predictor.model
+        if not crops or self._grad_cam is None or model is None:
+            return [[] for _ in crops]
+        images = to_model_input(np.stack(crops), model.input_shape[1]).numpy()
+        captions = ['what the network sees', 'saliency', 'attended image', 'Grad-CAM']
+        wanted = range(4) if has_saliency(model) else (0, 3)
+        return [
+            [
+                [captions[i], _data_url(picture)]
+                for i, picture in enumerate(np.split(strip, 4, axis=1))
+                if i in wanted
+            ]
+            for strip in explain(self._grad_cam, images)[0]
+        ]
+
+
+def _as_json(content: dict[str, Any], status: int) -> Response:
+    return Response(json.dumps(content), status, mimetype='application/json')
+
+
+def _shrink(image: np.ndarray) -> np.ndarray:
+    scale = _SHOWN_SIDE_PX / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _data_url(image: np.ndarray) -> str:
+    content = cv2.imencode('.jpg', image[:, :, ::-1])[1].tobytes()
+    return f'data:image/jpeg;base64,{base64.b64encode(content).decode()}'

@@ -1,0 +1,149 @@
+"""Saliency maps as pictures: one map and one overlay an image, and the means of a whole folder."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+
+from fer_keras.config.run import PRECOMPUTED
+from fer_keras.config.saliency import SaliencyMapsConfig
+from fer_keras.data.datasets import open_dataset
+from fer_keras.data.map_folder import read_precomputed
+from fer_keras.inference.photos import read_photo
+from fer_keras.saliency.metrics import cc
+from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+MEAN_SIZE = (224, 224)
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What was written, and the correlation of maps with a centre Gaussian."""
+
+    images: int
+    skipped: int
+    mean_map_cc: float
+    mean_cc: float
+    mean_overlay: str
+
+
+def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
+    """Writes `maps/`, `overlays/`, `mean_map.png` and `mean_overlay.png` below `output`.
+
+    Raises:
+        FileNotFoundError: `input` is missing or holds no image.
+    """
+    if config.data_dir:
+        pictures, count = _read_dataset(config)
+    else:
+        files = list_images(config.input)
+        pictures, count = _read_files(files, config), len(files)
+    output = pathlib.Path(config.output).expanduser()
+    predictor = SaliencyPredictor(config.saliency, weights=config.weights or None)
+    mean_image, mean_map = np.zeros((*MEAN_SIZE, 3)), np.zeros(MEAN_SIZE)
+    center = SaliencyPredictor('center')(np.zeros((1, *MEAN_SIZE, 3)))[0, :, :, 0]
+    correlations = []
+    for names, images in batches_of_one_size(pictures, config.batch_size):
+        for name, image, saliency_map in zip(
+            names, images, _maps(names, images, predictor), strict=True
+        ):
+            _write(_inside(output / 'maps', name), saliency_map * 255)
+            _write(_inside(output / 'overlays', name), overlay(image, saliency_map))
+            small = cv2.resize(saliency_map, MEAN_SIZE, interpolation=cv2.INTER_AREA)
+            mean_image += cv2.resize(image, MEAN_SIZE, interpolation=cv2.INTER_AREA)
+            mean_map += small
+            correlations.append(cc(small, center))
+    if not correlations:
+        raise ValueError(f'None of the {count} files in {config.input} could be read.')
+    mean_map, mean_image = mean_map / len(correlations), mean_image / len(correlations)
+    _write(output / 'mean_map', mean_map / max(mean_map.max(), 1e-7) * 255)
+    _write(output / 'mean_overlay', overlay(mean_image, mean_map / max(mean_map.max(), 1e-7)))
+    return Summary(
+        images=len(correlations),
+        skipped=count - len(correlations),
+        mean_map_cc=cc(mean_map, center),
+        mean_cc=float(np.mean(correlations)),
+        mean_overlay=str(output / 'mean_overlay.png'),
+    )
+
+
+def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
+    """Half the picture, half the map in colours: uint8 `[h, w, 3]` RGB."""
+    grey = np.round(saliency_map * 255).astype(np.uint8)
+    colours = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[:, :, ::-1]
+    return np.round(0.5 * image + 0.5 * colours).astype(np.uint8)
+
+
+def list_images(folder: str) -> list[pathlib.Path]:
+    """One image, or all images below a folder, by name."""
+    root = pathlib.Path(folder).expanduser()
+    files = [root] if root.is_file() else sorted(root.rglob('*'))
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise FileNotFoundError(
+            f'{root} must be an image or a folder of images ({", ".join(IMAGE_SUFFIXES)}). '
+            'Received: none.'
+        )
+    return images
+
+
+def _read_dataset(config: SaliencyMapsConfig) -> tuple[Iterator[tuple[str, np.ndarray]], int]:
+    """(file name, RGB uint8) of every example of all splits, and their number."""
+    builder = open_dataset(config.input, config.data_dir)
+    examples = tfds.as_numpy(builder.as_dataset(split='all', shuffle_files=False))
+    pictures = (
+        (example['file_name'].decode(), _shrink(example['image'], config)) for example in examples
+    )
+    return pictures, sum(split.num_examples for split in builder.info.splits.values())
+
+
+def _read_files(
+    files: list[pathlib.Path], config: SaliencyMapsConfig
+) -> Iterator[tuple[str, np.ndarray]]:
+    """(path below `input`, RGB uint8) of every file that is an image."""
+    root = pathlib.Path(config.input).expanduser()
+    root = root if root.is_dir() else root.parent
+    for file in files:
+        try:
+            picture = read_photo(file)
+        except (ValueError, OSError) as error:
+            print(f'{file} cannot be read as an image: skipped. {error}')
+            continue
+        yield str(file.relative_to(root)), _shrink(picture, config)
+
+
+def _shrink(picture: np.ndarray, config: SaliencyMapsConfig) -> np.ndarray:
+    scale = config.longest_side_px / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _maps(names: list[str], images: np.ndarray, predictor: SaliencyPredictor) -> np.ndarray:
+    if predictor.kind.startswith(PRECOMPUTED):
+        folder = predictor.kind.removeprefix(PRECOMPUTED)
+        return np.stack(
+            [read_precomputed(folder, name, images.shape[1:3])[:, :, 0] for name in names]
+        )
+    return predictor(images)[:, :, :, 0]
+
+
+def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """The path of a name below the folder; a data set may hold names that lead out of it."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f'`file_name` must be a path below its folder. Received: {name!r}.')
+    return path
+
+
+def _write(stem: pathlib.Path, picture: np.ndarray) -> None:
+    """Writes `stem`.png, grey or RGB."""
+    path = stem.with_suffix('.png')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bgr = picture[:, :, ::-1] if picture.ndim == 3 else picture
+    if not cv2.imwrite(str(path), np.round(bgr).astype(np.uint8)):
+        raise ValueError(f'{path} could not be written: check the folder and the disk.')

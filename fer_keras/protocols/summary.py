@@ -1,0 +1,179 @@
+"""The numbers of a protocol: means over seeds, intervals over people, and comparisons."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fer_keras.config.protocol import Job, ProtocolConfig, report_name, tested_split
+from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
+from fer_keras.evaluation.intervals import intervals, resampled_metrics, weighted_metrics
+from fer_keras.evaluation.metrics import MEASURES, decide_among
+from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
+from fer_keras.run_dir import RunDir
+
+# What an image is known by.
+_IMAGE = ['subject_id', 'file_name', 'label']
+
+
+def summarize_protocol(
+    config: ProtocolConfig, jobs: Sequence[Job]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The numbers of finished jobs.
+
+    Returns:
+        A row for each experiment, variant, source and target: these (`source` is empty where the
+        experiment names it) and the columns of `mean_over_seeds`, for a cross-data-set matrix also
+        those of `cross_matrix`; and the comparisons of each variant with the first, with `target`.
+    """
+    if config.data_sets:
+        return cross_matrix(jobs, config.data_sets)
+    summaries, comparisons = [], []
+    for target in ('', *config.targets):
+        summary, compared = summarize(jobs, target)
+        name = target or 'own target'
+        summaries.append(summary.assign(source='', target=name))
+        comparisons.append(_as_table(compared).assign(target=name))
+    return pd.concat(summaries, ignore_index=True), pd.concat(comparisons, ignore_index=True)
+
+
+def summarize(jobs: Sequence[Job], target: str = '') -> tuple[pd.DataFrame, list[Comparison]]:
+    """One row an experiment and variant, and each variant against the first.
+
+    Args:
+        jobs: Finished ones.
+        target: `name/config split`; empty: the target of the experiment.
+
+    Returns:
+        `experiment`, `variant` and the columns of `mean_over_seeds`; and the comparisons.
+    """
+    rows, comparisons = [], []
+    for experiment, variants in read_tables(jobs, target).items():
+        for variant, seeds in variants.items():
+            rows.append({'experiment': experiment, 'variant': variant} | mean_over_seeds(seeds))
+        if len(variants) > 1:
+            named = {f'{experiment} {variant}': seeds for variant, seeds in variants.items()}
+            comparisons += compare(named)
+    return pd.DataFrame(rows), comparisons
+
+
+def read_tables(jobs: Sequence[Job], target: str = '') -> dict[str, dict[str, list[pd.DataFrame]]]:
+    """Predictions by experiment and variant, a table a seed.
+
+    Folds of one seed are joined: together they test everyone once. Where each fold tests the same
+    images, those of another data set, each is a table of its own, as a further seed would be.
+    """
+    name = report_name(target)
+    tables: dict[str, dict[str, list[pd.DataFrame]]] = {}
+    for (experiment, variant, _), folds in itertools.groupby(
+        jobs, lambda job: (job.experiment, job.variant, job.seed)
+    ):
+        parts = [read_predictions(job.run_dir, name) for job in folds]
+        of_variant = tables.setdefault(experiment, {}).setdefault(variant, [])
+        of_variant += [rows.sort_values(_IMAGE, ignore_index=True) for rows in _join(parts)]
+    return tables
+
+
+def _join(folds: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    joined = pd.concat(folds, keys=range(len(folds)))
+    # A fold may have trained without any image of a rare class, which it then never answers.
+    probabilities = [PROBABILITY.format(name) for name in label_names_of(joined)]
+    joined = joined.fillna(dict.fromkeys(probabilities, 0.0))
+    if len(folds) > 1 and joined.duplicated(_IMAGE).any():
+        return [rows for _, rows in joined.groupby(level=0)]
+    return [joined]
+
+
+def mean_over_seeds(seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
+    """Means of the numbers, and how sure they are.
+
+    Returns:
+        `seeds`, `images`, and for each of `MEASURES` its mean over seeds, `..._deviation` (sample
+        deviation over seeds; NaN for one) and `..._low` and `..._high` (95 % over people, of that
+        mean: the same people are drawn for every seed).
+    """
+    found: dict[str, Any] = {'seeds': len(seeds), 'images': len(seeds[0])}
+    names = label_names_of(seeds[0])
+    values = [weighted_metrics(rows, names, np.ones((1, len(rows)))) for rows in seeds]
+    drawn = [resampled_metrics(rows, names) for rows in seeds]
+    for measure in MEASURES:
+        of_seeds = np.array([value[measure][0] for value in values])
+        mean_of_draws = np.mean([one[measure] for one in drawn], axis=0)
+        found[measure] = float(of_seeds.mean())
+        deviation = float(of_seeds.std(ddof=1)) if len(seeds) > 1 else float('nan')
+        found[f'{measure}_deviation'] = deviation
+        ends = intervals({measure: mean_of_draws}).get(measure, [float('nan')] * 2)
+        found[f'{measure}_low'], found[f'{measure}_high'] = ends
+    return found
+
+
+def cross_matrix(
+    jobs: Sequence[Job], data_sets: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every source on every data set, on the classes that both have.
+
+    Images of a class that the source lacks are left out; answers that the images lack are masked
+    out in `accuracy_among_present`, which the comparisons are of, and only there.
+
+    Returns:
+        A row for each experiment, variant, source and target: these, `split`, `is_seen` (whether
+        the source holds the target), `classes` (of both), `masked` (classes of the source that the
+        images lack), `left_out` (images) and the columns of `mean_over_seeds`; and each variant
+        against the first.
+    """
+    rows, comparisons = [], [_as_table([])]
+    for (experiment, sources), of_pool in itertools.groupby(
+        jobs, lambda job: (job.experiment, job.sources)
+    ):
+        pool, source = list(of_pool), ' + '.join(sources)
+        for target in data_sets:
+            # What a run tests by itself is its first source.
+            where = '' if target == sources[0] else f'{target} {tested_split(target, sources)}'
+            variants = read_tables(pool, where)[experiment]
+            told = _told(read_metrics(pool[0].run_dir, report_name(where)))
+            for variant, seeds in variants.items():
+                row = {'experiment': experiment, 'variant': variant, 'source': source}
+                row |= {'target': target, 'split': tested_split(target, sources)}
+                row |= {'is_seen': tested_split(target, sources) == 'test'} | told
+                rows.append(row | mean_over_seeds(seeds))
+            if len(variants) > 1:
+                named = {
+                    f'{source} to {target}, {variant}': [_among_present(rows) for rows in seeds]
+                    for variant, seeds in variants.items()
+                }
+                comparisons.append(_as_table(compare(named)).assign(target=target))
+    return pd.DataFrame(rows), pd.concat(comparisons, ignore_index=True)
+
+
+def _among_present(rows: pd.DataFrame) -> pd.DataFrame:
+    present = [name for name in label_names_of(rows) if (rows['label'] == name).any()]
+    return rows.assign(predicted=decide_among(rows, present))
+
+
+def _as_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    columns = [field.name for field in dataclasses.fields(Comparison)]
+    rows = [dataclasses.asdict(one) for one in comparisons]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _told(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    masked = metrics['classes_absent']
+    return {
+        'classes': ' '.join(name for name in metrics['classes'] if name not in masked),
+        'masked': ' '.join(masked),
+        'left_out': metrics['images_of_other_classes_left_out'],
+    }
+
+
+def read_metrics(run_dir: str, report: str = '') -> dict[str, Any]:
+    """Reads `metrics.json` of a report inside a run."""
+    path = os.path.join(RunDir(run_dir).report_dir(report), 'metrics.json')
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
