@@ -1,0 +1,71 @@
+"""Writes files whole or not at all: under a name of their own first, which is then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from fer_keras.errors import UnwritableFileError
+
+# In the name of a file that is not yet whole, before its suffix.
+UNFINISHED = '.unfinished-'
+# Rights, room, and files that stand where a folder should be.
+_UNWRITABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Gives a name to write to; what was written there replaces `path` once the block is left.
+
+    The name has the suffix of `path`, in the same folder, which is made where it is missing, and is
+    one that no other process has, on whatever host. Where the block raises, nothing is left of it.
+
+    Raises:
+        UnwritableFileError: The folder, the file or its content cannot be written.
+    """
+    stem, suffix = os.path.splitext(os.fspath(path))
+    unfinished = f'{stem}{UNFINISHED}{secrets.token_hex(4)}{suffix}'
+    try:
+        os.makedirs(os.path.dirname(unfinished) or '.', exist_ok=True)
+        yield unfinished
+        os.replace(unfinished, path)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise UnwritableFileError(f'{path} cannot be written: {error.strerror}.') from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Writes a file, and waits until it is on the disk."""
+    with whole_file(path) as unfinished, open(unfinished, 'wb') as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a file of UTF-8, its line ends as they are."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Writes JSON that people can read."""
+    write_text(path, json.dumps(content, indent=2))
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Reads what `write_json` wrote."""
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
