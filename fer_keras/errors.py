@@ -1,7 +1,7 @@
 """What whoever uses the package can mend. Any other exception is a fault of the package.
 
-A command prints the text of a `UserError` in place of a traceback. Each is also of the built-in type
-that Python callers expect, so that `except ValueError` goes on to catch it.
+A command prints the text of a `UserError` in place of a traceback. Each is also of the built-in
+type that Python callers expect, so that `except ValueError` goes on to catch it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tests.inference.test_photos import Camera
 
 import fer_keras
 from fer_keras import predict
@@ -27,6 +26,7 @@ from fer_keras.run_dir import RunDir
 from fer_keras.serving.checks import ask_c_api
 from fer_keras.serving.signatures import export_classifier
 from tests.fakes import BASIC, portraits, random_images, write_untrained_run
+from tests.inference.test_photos import Camera
 from tests.test_end_to_end import run
 from tfds_builders import faces
 
