@@ -1,8 +1,14 @@
-"""How a saliency model is trained: one frozen dataclass, its defaults and its checks."""
+"""How saliency models are trained, measured and looked at by themselves."""
+
+from __future__ import annotations
 
 import dataclasses
 
-TRAINABLE_KINDS = ('mlnet_light', 'mlnet')
+from fer_keras.config import choices
+from fer_keras.config.fields import check, setting
+from fer_keras.errors import InvalidInputError
+
+_WEIGHTS = '.weights.h5'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,51 +18,109 @@ class SaliencyTrainingConfig:
     `encoder_weights` are a Keras file without the top: MobileNetV2 for `mlnet_light`, VGG16 for
     `mlnet`. `validation_share` of the training part chooses the epoch; the data set's own
     validation part stays unseen, for the report.
+
+    Raises:
+        InvalidInputError: A value is not allowed, or they disagree.
+
+    >>> SaliencyTrainingConfig(output='runs/light/mlnet_light.weights.h5').run_folder
+    'runs/light/mlnet_light.run'
     """
 
-    saliency_data: str = 'salicon'
-    data_dir: str = '~/tensorflow_datasets'
-    kind: str = 'mlnet_light'
-    encoder_weights: str = 'imagenet'
-    output: str = 'mlnet_light.weights.h5'
-    epochs: int = 14
-    head_epochs: int = 2
-    batch_size: int = 8
-    head_learning_rate: float = 1e-3
-    learning_rate: float = 2e-4
-    weight_decay: float = 1e-4
-    zoom_probability: float = 0.3
-    smallest_zoom: float = 0.5
-    validation_share: float = 0.15
-    seed: int = 0
+    saliency_data: str = setting('salicon', 'Data set: `salicon`, `mit1003`, `cat2000`.', 'data')
+    data_dir: str = setting(
+        '~/tensorflow_datasets', 'Folder of the prepared data sets.', 'data', is_path=True
+    )
+    kind: str = setting(
+        'mlnet_light', 'What to train.', 'model', choices=choices.TRAINABLE_SALIENCY_KINDS
+    )
+    encoder_weights: str = setting(
+        'imagenet',
+        '`imagenet` (downloaded), a file without the top, or nothing.',
+        'model',
+        is_path=True,
+    )
+    output: str = setting(
+        f'mlnet_light{_WEIGHTS}', 'Weights file to write, float16.', 'output', is_path=True
+    )
+    run_dir: str = setting(
+        '',
+        'Folder of the run: its states, history and curves; empty: beside the weights file.',
+        'output',
+        is_path=True,
+    )
+    epochs: int = setting(14, 'Epochs of both stages together.', 'recipe', low=1)
+    head_epochs: int = setting(2, 'Epochs with a frozen encoder.', 'recipe', low=0)
+    batch_size: int = setting(8, 'Images a step, of all replicas together.', 'recipe', low=1)
+    head_learning_rate: float = setting(1e-3, 'Rate of the first stage.', 'recipe', low=0)
+    learning_rate: float = setting(
+        2e-4, 'Peak rate of the second; a cosine to zero.', 'recipe', low=0
+    )
+    weight_decay: float = setting(1e-4, 'Weight decay of AdamW.', 'recipe', low=0)
+    zoom_probability: float = setting(
+        0.3, 'Share of images that are cropped.', 'recipe', low=0, high=1
+    )
+    smallest_zoom: float = setting(
+        0.5, 'Smallest side of a crop, as a share.', 'recipe', low=0.1, high=1
+    )
+    validation_share: float = setting(
+        0.15, 'Share of train that chooses the epoch.', 'data', low=0, high=1
+    )
+    checkpoint_steps: int = setting(
+        0,
+        'Steps between saved states; each epoch ends with one in any case. 0: only there.',
+        'execution',
+        low=0,
+    )
+    seed: int = setting(0, 'Seed of everything drawn at random.', 'recipe', low=0)
+    deterministic: bool = setting(False, 'Repeat bit by bit, at some cost in speed.', 'execution')
+    strategy: str = setting(
+        'mirrored', 'How `tf.distribute` is used.', 'execution', choices=choices.STRATEGIES
+    )
 
     def __post_init__(self) -> None:
+        check(self)
         if self.head_epochs > self.epochs:
-            raise ValueError(
+            raise InvalidInputError(
                 '`head_epochs` counts among `epochs` and cannot exceed them. '
                 f'Received: head_epochs={self.head_epochs}, epochs={self.epochs}.'
             )
         if not 0 < self.validation_share < 1:
-            raise ValueError(
+            raise InvalidInputError(
                 '`validation_share` must be between 0 and 1: an epoch is chosen on it. '
                 f'Received: validation_share={self.validation_share}.'
             )
-        if not self.output.endswith('.weights.h5'):
-            raise ValueError(
-                f'`output` must end in `.weights.h5`. Received: output={self.output!r}.'
+        if not self.output.endswith(_WEIGHTS):
+            raise InvalidInputError(
+                f'`output` must end in `{_WEIGHTS}`. Received: output={self.output!r}.'
             )
+
+    @property
+    def run_folder(self) -> str:
+        """The folder of the run."""
+        return self.run_dir or f'{self.output.removesuffix(_WEIGHTS)}.run'
 
 
 @dataclasses.dataclass(frozen=True)
 class SaliencyEvaluationConfig:
-    """Which saliency models are measured on which part of which data set."""
+    """Which saliency models are measured on which part of which data set.
 
-    saliency_data: str = 'salicon'
-    data_dir: str = '~/tensorflow_datasets'
-    split: str = 'val'
-    kinds: tuple[str, ...] = ('center', 'spectral_residual', 'mlnet_light')
-    weights: str = ''
-    output: str = 'runs/saliency'
+    >>> SaliencyEvaluationConfig(kinds=('center',)).split
+    'val'
+    """
+
+    saliency_data: str = setting('salicon', 'Data set with fixations.', 'data')
+    data_dir: str = setting(
+        '~/tensorflow_datasets', 'Folder of the prepared data sets.', 'data', is_path=True
+    )
+    split: str = setting('val', 'Split to measure on.', 'data')
+    kinds: tuple[str, ...] = setting(
+        ('center', 'spectral_residual', 'mlnet_light'), 'Saliency models, one row each.', 'model'
+    )
+    weights: str = setting('', 'Weights file; empty: the shipped ones.', 'model', is_path=True)
+    output: str = setting('runs/saliency', 'Folder of the table.', 'output', is_path=True)
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,18 +128,24 @@ class SaliencyMapsConfig:
     """Which pictures get maps; larger ones are shrunk to `longest_side_px` first.
 
     `input` is an image, a folder of images, or with a `data_dir` the `name/config` of a data set.
+
+    >>> SaliencyMapsConfig(input='photos').saliency
+    'mlnet_light'
     """
 
-    input: str = ''
-    data_dir: str = ''
-    output: str = 'runs/saliency_maps'
-    saliency: str = 'mlnet_light'
-    weights: str = ''
-    batch_size: int = 16
-    longest_side_px: int = 800
+    input: str = setting(
+        '', 'An image, a folder, or a data set of `data_dir`.', 'input', is_path=True
+    )
+    data_dir: str = setting('', 'Folder of the prepared data sets.', 'input', is_path=True)
+    saliency: str = setting('mlnet_light', 'Saliency model, or `folder:/maps`.', 'model')
+    weights: str = setting('', 'Weights file; empty: the shipped ones.', 'model', is_path=True)
+    batch_size: int = setting(16, 'Images at a time.', 'execution', low=1)
+    longest_side_px: int = setting(800, 'Larger images are shrunk to it.', 'input', low=32)
+    output: str = setting('runs/saliency_maps', 'Folder to write to.', 'output', is_path=True)
 
     def __post_init__(self) -> None:
+        check(self)
         if not self.input:
-            raise ValueError(
+            raise InvalidInputError(
                 '`input` must name an image, a folder or a data set. Received: nothing.'
             )

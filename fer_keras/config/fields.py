@@ -1,0 +1,138 @@
+"""How a setting is written: default, what is allowed, group and help, once.
+
+`fer_keras.flags` makes the flag of a field from it, and `check` refuses the same values whoever
+builds the dataclass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from fer_keras.errors import InvalidInputError
+
+# In this order `--help` shows them.
+GROUPS = ('input', 'data', 'model', 'recipe', 'execution', 'output')
+_SETTING = 'setting'
+_T = TypeVar('_T')
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What is known of a field beside its default.
+
+    Attributes:
+        help: A sentence or two.
+        group: One of `GROUPS`.
+        low: The smallest value that is allowed.
+        high: The largest.
+        choices: The values that are allowed, of each element where there are several; empty: all.
+        prefixes: Values that begin so are allowed besides the choices.
+        is_path: Whether `~` in it is the user's home.
+        formerly: The name that its flag had once, which is still read.
+
+    >>> Setting('Epochs.', 'recipe', low=1).range
+    'at least 1'
+    """
+
+    help: str
+    group: str
+    low: float | None = None
+    high: float | None = None
+    choices: Sequence[str] = ()
+    prefixes: Sequence[str] = ()
+    is_path: bool = False
+    formerly: str = ''
+
+    @property
+    def range(self) -> str:
+        """What is allowed, as a message says it; empty where everything is."""
+        if self.choices:
+            named = ', '.join(f'`{choice}`' for choice in self.choices)
+            begun = ''.join(f', or begin with `{prefix}`' for prefix in self.prefixes)
+            return f'one of {named}{begun}'
+        if self.low is None:
+            return ''
+        if self.high is None:
+            return f'at least {self.low:g}'
+        return f'in [{self.low:g}, {self.high:g}]'
+
+
+def setting(default: _T, help: str, group: str, **allowed: Any) -> _T:
+    """A field of a dataclass.
+
+    Args:
+        default: Its default, whose type is the field's.
+        help: What `Setting` has, and so have the others.
+        group: Likewise.
+        **allowed: Likewise.
+    """
+    metadata = {_SETTING: Setting(help, group, **allowed)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def settings_of(config: Any) -> Iterator[tuple[dataclasses.Field[Any], Setting]]:
+    """The fields of a dataclass, or of an instance of one, each with its setting."""
+    for field in dataclasses.fields(config):
+        if _SETTING in field.metadata:
+            yield field, field.metadata[_SETTING]
+
+
+def check(config: Any) -> None:
+    """Checks every setting of a dataclass by itself: `__post_init__` calls it first.
+
+    Raises:
+        InvalidInputError: A value is of another type, out of range or no choice.
+    """
+    for field, known in settings_of(config):
+        value = getattr(config, field.name)
+        problem = _problem_of(value, field.default, known)
+        if problem:
+            raise InvalidInputError(
+                f'`{field.name}` must be {problem}. Received: {field.name}={value!r}.'
+            )
+
+
+def _problem_of(value: Any, default: Any, known: Setting) -> str:
+    """What a value should be, where it is not that."""
+    if isinstance(default, tuple):
+        is_right = isinstance(value, tuple) and all(
+            isinstance(one, type(default[0]) if default else str) for one in value
+        )
+        right_choices = not known.choices or set(value) <= set(known.choices)
+        if not is_right or not right_choices:
+            return f'several values, {known.range}' if known.choices else 'a tuple of values'
+        return ''
+    if isinstance(default, float):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value):
+            return known.range or 'a number'
+    elif type(value) is not type(default):
+        kinds = {bool: 'true or false', int: 'a whole number', str: 'a text'}
+        return f'{kinds[type(default)]}{f", {known.range}" if known.range else ""}'
+    if known.choices:
+        is_right = value in known.choices or value.startswith(tuple(known.prefixes))
+        return '' if is_right else known.range
+    is_low = known.low is not None and value < known.low
+    is_high = known.high is not None and value > known.high
+    return known.range if is_low or is_high else ''
+
+
+def as_values(config: Any) -> dict[str, str]:
+    """Every setting by its name, as a flag takes it; those of nested dataclasses too."""
+    found: dict[str, str] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= as_values(value)
+        else:
+            is_several = isinstance(value, tuple)
+            found[field.name] = ','.join(map(str, value)) if is_several else str(value)
+    return found
+
+
+def as_flags(config: Any) -> str:
+    """One `--name=value` a line, for every setting: a flag file that repeats what was asked for."""
+    return ''.join(f'--{name}={value}\n' for name, value in as_values(config).items())

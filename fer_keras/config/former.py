@@ -1,0 +1,88 @@
+"""Flags that are gone: what runs and flag files of before say with them is still read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from fer_keras.config.data import DataConfig
+from fer_keras.config.fields import settings_of
+from fer_keras.config.model import ModelConfig
+from fer_keras.config.training import TrainingConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class GoneFlag:
+    """A flag that is gone.
+
+    Attributes:
+        default: Its default: a flag file that says no more means nothing by it.
+        becomes: The flag that does what it did, and its value; empty: none does.
+        why: Why it is gone.
+
+    >>> GONE['balance_classes'].becomes
+    ('balance', 'loss')
+    """
+
+    default: str
+    becomes: tuple[str, ...] = ()
+    why: str = ''
+
+
+GONE = {
+    'balanced_sampling': GoneFlag('False', ('balance', 'sampling')),
+    'balance_classes': GoneFlag('False', ('balance', 'loss')),
+    'group_rates': GoneFlag('', why='no measurement asked for it'),
+}
+# Values that are gone of flags that are not, and what is taken for them.
+GONE_VALUES = {('precision', 'auto'): 'float32'}
+
+
+def former_names() -> dict[str, str]:
+    """Today's name of each flag that was renamed, by its former one."""
+    parts = (DataConfig, ModelConfig, TrainingConfig)
+    return {
+        known.formerly: field.name
+        for part in parts
+        for field, known in settings_of(part)
+        if known.formerly
+    }
+
+
+def modernize(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Says with today's flags what flags of whatever time say.
+
+    Args:
+        values: Values as text, by flag.
+
+    Returns:
+        The same without flags and values that are gone, and a sentence for each of these that said
+        something.
+    """
+    renamed = former_names()
+    found = {renamed.get(name, name): value for name, value in values.items() if name not in GONE}
+    notes = []
+    for name, gone in GONE.items():
+        value = values.get(name, gone.default)
+        if value.lower() == gone.default.lower():
+            continue
+        if gone.becomes:
+            flag, becomes = gone.becomes
+            found.setdefault(flag, becomes)
+            notes.append(f'--{name} is gone; it is read as --{flag}={becomes}.')
+        else:
+            notes.append(f'--{name}={value} is gone, since {gone.why}; it is left out.')
+    for (name, value), becomes in GONE_VALUES.items():
+        if found.get(name) == value:
+            found[name] = becomes
+            notes.append(f'--{name}={value} is gone; it is read as --{name}={becomes}.')
+    return found, notes
+
+
+def modernize_file(text: str) -> str:
+    """A flag file of a run, one `--name=value` a line, with today's flags, for comparison."""
+    pairs = (line.removeprefix('--').partition('=') for line in text.splitlines() if line)
+    values, _ = modernize({name: value for name, _, value in pairs})
+    if 'source' in values:  # A whole run, of a time when nothing was said in this way.
+        values.setdefault('balance', DataConfig.balance)
+    return ''.join(sorted(f'--{name}={value}\n' for name, value in values.items()))

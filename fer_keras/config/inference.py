@@ -1,0 +1,86 @@
+"""What the commands are asked that answer for pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from fer_keras.config.fields import check, setting
+from fer_keras.errors import InvalidInputError
+
+_MODEL = 'Run folder, .keras file in one, or SavedModel.'
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictionConfig:
+    """What `fer_keras.predict` takes.
+
+    >>> PredictionConfig(model='runs/cross', output='faces.jsonl').every
+    1
+    """
+
+    model: str = setting('', _MODEL, 'input', is_path=True)
+    input: tuple[str, ...] = setting(
+        (), 'Pictures, videos, folders, patterns, or `camera:0`, with commas between.', 'input'
+    )
+    crops: bool = setting(False, 'They are face crops: do not look for faces.', 'input')
+    small_faces: bool = setting(
+        True,
+        'Look for faces down to a 25th of the longer side; without, to an 11th, in a third of '
+        'the time.',
+        'input',
+    )
+    every: int = setting(1, 'Use every n-th frame of a video.', 'input', low=1)
+    max_frames: int = setting(0, 'Used frames of a video or camera; 0: all.', 'input', low=0)
+    batch_size: int = setting(8, 'Pictures at a time.', 'execution', low=1)
+    output: str = setting(
+        'predictions.csv', 'File to write, .csv or .jsonl.', 'output', is_path=True
+    )
+    overlay_dir: str = setting(
+        '', 'Folder for pictures with boxes and labels.', 'output', is_path=True
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        _require_model(self.model)
+        if not self.output.endswith(('.csv', '.jsonl')):
+            raise InvalidInputError(
+                f'`output` must end in .csv or .jsonl. Received: {self.output!r}.'
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplanationConfig:
+    """What `fer_keras.explain` takes.
+
+    >>> ExplanationConfig(run_dir='runs/cross').output
+    'explanations'
+    """
+
+    run_dir: str = setting('runs/latest', 'Folder of a trained run.', 'input', is_path=True)
+    output: str = setting('explanations', 'Folder to write to.', 'output', is_path=True)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoAppConfig:
+    """What `fer_keras.demo_app` takes.
+
+    >>> DemoAppConfig(model='runs/cross').host
+    '127.0.0.1'
+    """
+
+    model: str = setting('', _MODEL, 'input', is_path=True)
+    host: str = setting('127.0.0.1', 'Address to listen on; 0.0.0.0 is everywhere.', 'execution')
+    port: int = setting(7860, 'Port to listen on; 0: a free one.', 'execution', low=0, high=65535)
+    largest_upload_mb: int = setting(10, 'Largest file that is taken, MB.', 'execution', low=1)
+
+    def __post_init__(self) -> None:
+        check(self)
+        _require_model(self.model)
+
+
+def _require_model(model: str) -> None:
+    if not model:
+        raise InvalidInputError('A model is needed: --model=RUN, as trained by fer_keras.train.')
