@@ -223,3 +223,16 @@ class ProtocolDir:
     def report(self) -> ReportDir:
         """The report on all the runs, which lies beside the tables."""
         return ReportDir(self.path)
+
+    def picture(self, name: str) -> str:
+        """A figure of the report; `name` may have any letters."""
+        return os.path.join(self.pictures_dir, f'{plain_name(name)}.png')
+
+
+def plain_name(name: str) -> str:
+    """A name as the files of a report have it.
+
+    >>> plain_name('learning curves, cfee/basic')
+    'learning_curves__cfee_basic'
+    """
+    return ''.join(letter if letter.isalnum() else '_' for letter in name)
