@@ -22,13 +22,14 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_keras import flags
-from fer_keras.config.protocol import Job, ProtocolConfig, list_jobs, report_name
+from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.run import DataConfig, as_flags
 from fer_keras.evaluation.document import write_document
 from fer_keras.evaluation.report import require_testable
 from fer_keras.models.classifier import require_known
 from fer_keras.models.external_saliency import PREFIX, TRUSTED, find_saved_model
 from fer_keras.protocols.document import describe_protocol
+from fer_keras.protocols.jobs import Job, list_jobs, report_name
 from fer_keras.protocols.summary import summarize_protocol
 from fer_keras.run_dir import RunDir
 

@@ -108,3 +108,131 @@ class RunDir:
             return []
         with open(self.flags_file, encoding='utf-8') as file:
             return sorted(set(file.read().split('\n')) ^ set(flags.split('\n')))
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportDir:
+    """The folder of one report.
+
+    >>> ReportDir('runs/cross/report').metrics_file
+    'runs/cross/report/metrics.json'
+    >>> ReportDir('runs/cross/report').picture('recall')
+    'runs/cross/report/recall.png'
+    """
+
+    path: str
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the test ran to its end: `metrics_file` is written last."""
+        return os.path.isfile(self.metrics_file)
+
+    @property
+    def metrics_file(self) -> str:
+        """The numbers."""
+        return os.path.join(self.path, 'metrics.json')
+
+    @property
+    def predictions_file(self) -> str:
+        """A row an image: what it is, what it was taken for, and every probability."""
+        return os.path.join(self.path, 'predictions.csv')
+
+    @property
+    def slices_file(self) -> str:
+        """Accuracy of each gender, group, camera and so on."""
+        return os.path.join(self.path, 'slices.csv')
+
+    @property
+    def duplicates_file(self) -> str:
+        """Tested images that look like one that was trained on."""
+        return os.path.join(self.path, 'duplicates.csv')
+
+    @property
+    def confusion_matrix_file(self) -> str:
+        """Images of each true class (row) by the class decided (column)."""
+        return os.path.join(self.path, 'confusion_matrix.csv')
+
+    @property
+    def recall_file(self) -> str:
+        """Recall of each class."""
+        return os.path.join(self.path, 'recall.csv')
+
+    @property
+    def reliability_file(self) -> str:
+        """Confidence and accuracy in bins."""
+        return os.path.join(self.path, 'reliability.csv')
+
+    @property
+    def html_file(self) -> str:
+        """The report as one page, its pictures inside."""
+        return os.path.join(self.path, 'report.html')
+
+    @property
+    def markdown_file(self) -> str:
+        """The report in GitHub's Markdown."""
+        return os.path.join(self.path, 'report.md')
+
+    @property
+    def json_file(self) -> str:
+        """The report for programs, its numbers not rounded."""
+        return os.path.join(self.path, 'report.json')
+
+    @property
+    def examples_dir(self) -> str:
+        """Pictures of single decisions, where faces may be shown."""
+        return os.path.join(self.path, 'examples')
+
+    def picture(self, name: str) -> str:
+        """A figure of the report, such as `confusion_matrix`."""
+        return os.path.join(self.path, f'{name}.png')
+
+
+@dataclasses.dataclass(frozen=True)
+class ProtocolDir:
+    """The folder of one protocol: its runs, its tables and its report.
+
+    >>> ProtocolDir('runs/ablation').summary_file
+    'runs/ablation/summary.csv'
+    >>> ProtocolDir('runs/ablation').report.html_file
+    'runs/ablation/report.html'
+    """
+
+    path: str
+
+    @property
+    def runs_dir(self) -> str:
+        """The folders of the runs."""
+        return os.path.join(self.path, 'runs')
+
+    @property
+    def pictures_dir(self) -> str:
+        """The figures of the report."""
+        return os.path.join(self.path, 'pictures')
+
+    @property
+    def summary_file(self) -> str:
+        """A row for each experiment, variant, source and target."""
+        return os.path.join(self.path, 'summary.csv')
+
+    @property
+    def comparisons_file(self) -> str:
+        """Each variant against the first."""
+        return os.path.join(self.path, 'comparisons.csv')
+
+    @property
+    def report(self) -> ReportDir:
+        """The report on all the runs, which lies beside the tables."""
+        return ReportDir(self.path)
+
+    def picture(self, name: str) -> str:
+        """A figure of the report; `name` may have any letters."""
+        return os.path.join(self.pictures_dir, f'{plain_name(name)}.png')
+
+
+def plain_name(name: str) -> str:
+    """A name as the files of a report have it.
+
+    >>> plain_name('learning curves, cfee/basic')
+    'learning_curves__cfee_basic'
+    """
+    return ''.join(letter if letter.isalnum() else '_' for letter in name)

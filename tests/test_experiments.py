@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fer_keras.config.protocol import ProtocolConfig, list_jobs
+from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.run import FUSIONS
 from fer_keras.models.saliency import SALIENCY_KINDS
+from fer_keras.protocols.jobs import list_jobs
 
 FOLDER = Path(__file__).parents[1] / 'experiments'
 EXPERIMENTS = sorted(path for path in FOLDER.glob('*.flags') if path.stem != 'base')

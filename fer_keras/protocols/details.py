@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fer_keras import figures
-from fer_keras.config.protocol import plain_name
 from fer_keras.evaluation.document import Block, Bullets, Paragraph, Picture, Table
 from fer_keras.evaluation.intervals import intervals, resampled_metrics
 from fer_keras.evaluation.metrics import (
@@ -23,6 +22,7 @@ from fer_keras.evaluation.metrics import (
     top_confusions,
 )
 from fer_keras.evaluation.predictions import label_names_of
+from fer_keras.run_dir import plain_name
 
 PICTURES = 'pictures'
 _HARDEST_SHOWN = 12

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fer_keras import figures
-from fer_keras.config.protocol import Job, ProtocolConfig
+from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.evaluation.document import (
     Block,
     Bullets,
@@ -24,6 +24,7 @@ from fer_keras.evaluation.document import (
 from fer_keras.evaluation.metrics import MEASURES
 from fer_keras.evaluation.run_document import environment_blocks
 from fer_keras.protocols.details import Gallery, describe_test
+from fer_keras.protocols.jobs import Job
 from fer_keras.protocols.summary import read_tables
 from fer_keras.run_dir import RunDir
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_keras.config.protocol import Job, ProtocolConfig, report_name, tested_split
+from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
 from fer_keras.evaluation.intervals import intervals, resampled_metrics, weighted_metrics
 from fer_keras.evaluation.metrics import MEASURES, decide_among
 from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
+from fer_keras.protocols.jobs import Job, report_name, tested_split
 from fer_keras.run_dir import RunDir
 
 # What an image is known by.

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fer_keras import protocol
-from fer_keras.config.protocol import ProtocolConfig, list_jobs, report_name
+from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.run import DataConfig, RunConfig, as_flags
 from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.datasets import open_dataset
@@ -19,6 +19,7 @@ from fer_keras.data.splits import read_split
 from fer_keras.flags import parse_run
 from fer_keras.models.external_saliency import TRUSTED
 from fer_keras.protocol import check_jobs, run_job
+from fer_keras.protocols.jobs import list_jobs, report_name
 from fer_keras.protocols.summary import cross_matrix, read_tables, summarize
 from fer_keras.run_dir import RunDir
 from fer_keras.training import session
