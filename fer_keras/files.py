@@ -69,3 +69,12 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """Reads what `write_json` wrote."""
     with open(path, encoding='utf-8') as file:
         return json.load(file)
+
+
+def plain_name(name: str) -> str:
+    """A name as the files of a report have it.
+
+    >>> plain_name('learning curves, cfee/basic')
+    'learning_curves__cfee_basic'
+    """
+    return ''.join(letter if letter.isalnum() else '_' for letter in name)

@@ -199,12 +199,13 @@ def _build(config: type[_T], texts: dict[str, str]) -> _T:
 
 
 def _convert(field: dataclasses.Field[Any], known: Setting, text: str) -> Any:
-    kind: Any = type(field.default)
+    default: Any = field.default
+    kind: Any = type(default)
     try:
         if kind is bool:
             return {'true': True, 'false': False}[text.lower()]
         if kind is tuple:
-            element = type(field.default[0]) if field.default else str
+            element = type(default[0]) if default else str
             return tuple(element(one) for one in text.split(',') if one)
         if kind is str:
             return os.path.expanduser(text) if known.is_path else text

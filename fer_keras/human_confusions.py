@@ -9,29 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_keras import flags
-from fer_keras.evaluation.comparison import read_predictions
-from fer_keras.evaluation.human_confusions import agreement, read_human_confusions
-from fer_keras.evaluation.metrics import confusion_matrix
-from fer_keras.evaluation.predictions import label_names_of
+from fer_keras.config.evaluation import HumanConfusionsConfig
+from fer_keras.errors import InvalidInputError
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(options: HumanConfusionsConfig, arguments: Sequence[str]) -> None:
     """Prints the correlation of the off-diagonal confusions."""
+    from fer_keras.evaluation.human_confusions import compare_with_people, describe
+
     if len(arguments) != 2:
-        raise ValueError(
+        raise InvalidInputError(
             'Give a run, or its predictions.csv, and a CSV of human confusions. '
             f'Received: {list(arguments)}.'
         )
-    rows = read_predictions(arguments[0], flags.FLAGS.evaluation)
-    found = agreement(
-        confusion_matrix(rows, label_names_of(rows)), read_human_confusions(arguments[1])
-    )
-    print(
-        f'Pearson {found.pearson:+.2f}, Spearman {found.spearman:+.2f} over {found.cells} '
-        f'confusions of {len(found.classes)} classes: {", ".join(found.classes)}.'
-    )
+    print(describe(compare_with_people(*arguments, evaluation=options.evaluation)))
 
 
 if __name__ == '__main__':
-    flags.define_human_confusions()
-    flags.start_with_arguments(main)
+    flags.start(main, HumanConfusionsConfig, arguments='RUN CSV', needs_tensorflow=False)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 
+from fer_keras.config.former import modernize_file
+from fer_keras.errors import ExistingFileError
+from fer_keras.files import plain_name, write_text
+
 
 @dataclasses.dataclass(frozen=True)
 class RunDir:
@@ -78,36 +82,38 @@ class RunDir:
             flags: The content of `flags.txt`.
 
         Raises:
-            FileExistsError: It holds a finished run, or one of other flags.
+            ExistingFileError: It holds a finished run, or one of other flags.
         """
         self.refuse_others(flags)
         os.makedirs(os.path.dirname(self.model_file), exist_ok=True)
-        unfinished = f'{self.flags_file}.unfinished'
-        with open(unfinished, 'w', encoding='utf-8') as file:
-            file.write(flags)
-        os.replace(unfinished, self.flags_file)
+        write_text(self.flags_file, flags)
 
     def refuse_others(self, flags: str) -> None:
-        """Raises `FileExistsError` as `claim` does, and writes nothing."""
-        if os.path.isfile(os.path.join(self.report_dir(), 'metrics.json')):
-            raise FileExistsError(
+        """Raises `ExistingFileError` as `claim` does, and writes nothing."""
+        if os.path.isfile(ReportDir(self.report_dir()).metrics_file):
+            raise ExistingFileError(
                 f'{self.path} already holds a run. Choose another --run_dir, or delete it: '
                 f'rm -r {self.path}'
             )
         differing = self.flags_that_differ(flags)
         if differing:
-            raise FileExistsError(
+            raise ExistingFileError(
                 f'{self.path} holds an unfinished run of other flags: {differing[:6]}. Give '
                 'the same flags to go on with it, choose another --run_dir, or delete it: '
                 f'rm -r {self.path}'
             )
 
     def flags_that_differ(self, flags: str) -> list[str]:
-        """The lines that `flags.txt`, where there is one, and `flags` do not share."""
+        """The lines that `flags.txt`, where there is one, and `flags` do not share.
+
+        What a run of an earlier version says with flags that are gone is no difference.
+        """
         if not os.path.isfile(self.flags_file):
             return []
         with open(self.flags_file, encoding='utf-8') as file:
-            return sorted(set(file.read().split('\n')) ^ set(flags.split('\n')))
+            texts = file.read(), flags
+        own, others = (set(modernize_file(text).splitlines()) for text in texts)
+        return sorted(own ^ others)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,12 +233,3 @@ class ProtocolDir:
     def picture(self, name: str) -> str:
         """A figure of the report; `name` may have any letters."""
         return os.path.join(self.pictures_dir, f'{plain_name(name)}.png')
-
-
-def plain_name(name: str) -> str:
-    """A name as the files of a report have it.
-
-    >>> plain_name('learning curves, cfee/basic')
-    'learning_curves__cfee_basic'
-    """
-    return ''.join(letter if letter.isalnum() else '_' for letter in name)

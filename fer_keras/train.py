@@ -1,24 +1,26 @@
-"""Trains and tests: `python -m fer_keras.train --flagfile=experiments/cross.flags`."""
+"""Trains a classifier and tests it: `python -m fer_keras.train --flagfile=experiments/cross.flags`.
+
+The epoch is chosen on the source's validation split; the report is on the target.
+"""
 
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.evaluation.report import evaluate, print_report, require_testable
+from fer_keras.config.run import RunConfig
 from fer_keras.run_dir import RunDir
-from fer_keras.training.session import train
 
 
-def main() -> None:
+def main(run: RunConfig) -> None:
     """Trains, tests the best epoch on the target, and writes the report."""
-    run = flags.read_run()
+    from fer_keras.evaluation.report import evaluate, print_report, require_testable
+    from fer_keras.training.session import train
+
     run_dir = RunDir(run.training.run_dir)
     require_testable(run.data)  # Before the hours of training, not after them.
-    if not train(run, run_dir):
-        return  # One of several workers has the report.
-    metrics = evaluate(run, run_dir, run_dir.report_dir())
-    print_report(metrics, run_dir.report_dir())
+    if train(run, run_dir):  # Of several workers one has the report.
+        metrics = evaluate(run, run_dir, run_dir.report_dir())
+        print_report(metrics, run_dir.report_dir())
 
 
 if __name__ == '__main__':
-    flags.define_run()
-    flags.start(main)
+    flags.start(main, RunConfig)

@@ -4,67 +4,153 @@ import sys
 from pathlib import Path
 
 import pytest
-from absl import flags as absl_flags
 
 from fer_keras import flags
-from fer_keras.config.run import DataConfig, ModelConfig, RunConfig, TrainingConfig, as_flags
+from fer_keras.config.data import DataConfig
+from fer_keras.config.evaluation import EvaluationConfig
+from fer_keras.config.fields import GROUPS, as_flags, settings_of
+from fer_keras.config.inference import PredictionConfig
+from fer_keras.config.model import ModelConfig
+from fer_keras.config.protocol import ProtocolConfig
+from fer_keras.config.run import RunConfig
+from fer_keras.config.training import TrainingConfig
+from fer_keras.errors import InvalidInputError, MissingFileError
 
 ROOT = Path(__file__).parents[1]
-CLASSIFIERS = ('demo', 'cfee', 'rafd', 'cross', 'cross_reverse')
-EXPERIMENTS = [*CLASSIFIERS, *(f'{name}_saliency' for name in CLASSIFIERS[1:])]
+EXPERIMENTS = sorted(
+    path.stem
+    for path in (ROOT / 'experiments').glob('*.flags')
+    if '--source=' in path.read_text() or '_' not in path.stem
+)
 
 
-@pytest.fixture
-def parse(monkeypatch):
-    """Parses arguments with flags of the test's own."""
-
-    def parse_arguments(*arguments: str) -> RunConfig:
-        values = absl_flags.FlagValues()
-        for module in (flags, flags.flags):
-            monkeypatch.setattr(module, 'FLAGS', values)
-        for define in ('string', 'enum', 'integer', 'float', 'bool'):
-            original = getattr(absl_flags, f'DEFINE_{define}')
-            monkeypatch.setattr(
-                flags.flags,
-                f'DEFINE_{define}',
-                lambda *args, _original=original, **kwargs: _original(
-                    *args, **kwargs, flag_values=values
-                ),
-            )
-        flags.define_run()
-        values(['train', *arguments])
-        return flags.read_run()
-
-    return parse_arguments
+def read(*arguments, configs=(RunConfig,), **options):
+    return flags._read(configs, arguments, **options)[0]
 
 
-def test_flags_and_fields_are_the_same_set_with_the_same_defaults(parse):
-    assert parse() == RunConfig(DataConfig(), ModelConfig(), TrainingConfig())
-    parts = (DataConfig, ModelConfig, TrainingConfig)
-    fields = {field.name for part in parts for field in dataclasses.fields(part)}
-    assert fields <= set(flags.FLAGS)
+def test_every_setting_has_a_flag_of_its_default():
+    assert read() == [RunConfig()]
+    named = {
+        field.name
+        for part in (DataConfig, ModelConfig, TrainingConfig)
+        for field, _ in settings_of(part)
+    }
+    assert named == {
+        field.name
+        for part in (DataConfig, ModelConfig, TrainingConfig)
+        for field in dataclasses.fields(part)
+    }
+    assert all(
+        known.group in GROUPS
+        for part in (DataConfig, ModelConfig, TrainingConfig, PredictionConfig)
+        for _, known in settings_of(part)
+    )
 
 
-def test_a_written_flag_file_gives_the_run_again(parse, tmp_path):
+def test_a_written_flag_file_gives_the_run_again(tmp_path):
     run = RunConfig(
-        DataConfig(source='rafd/frontal_faces', cache=False),
+        DataConfig(source='rafd/frontal_faces', cache=False, balance='loss'),
         ModelConfig(saliency='center', fusion='blend', fusion_strength=0.3),
         TrainingConfig(learning_rate=3e-5, deterministic=True),
     )
     (tmp_path / 'flags.txt').write_text(as_flags(run))
-    assert parse(f'--flagfile={tmp_path / "flags.txt"}') == run
+    assert read(f'--flagfile={tmp_path / "flags.txt"}') == [
+        dataclasses.replace(
+            run,
+            data=dataclasses.replace(run.data, data_dir=str(Path(run.data.data_dir).expanduser())),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ('argument', 'told'),
+    [
+        ('--crop=2', r'`crop` must be in \[0.1, 1\]. Received: crop=2.0'),
+        ('--epochs=ten', '`epochs` must be a whole number, at least 1. Received: --epochs=ten'),
+        ('--color=gray', '`color` must be one of `rgb`, `grey`, `gradients`'),
+        ('--optimizer=adam', '`optimizer` must be one of'),
+        ('--saliency=spectral', 'or begin with `saved_model:`'),
+        ('--learnin_rate=1', 'learnin_rate'),
+    ],
+)
+def test_flags_and_python_callers_are_refused_alike(argument, told):
+    with pytest.raises(InvalidInputError, match=told):
+        read(argument)
+
+
+def test_several_values_have_commas_between_and_the_type_of_their_default(tmp_path):
+    (tmp_path / 'a.flags').write_text('')
+    (protocol,) = read(
+        f'--experiments={tmp_path}/a.flags',
+        '--seeds=3,5',
+        '--flags=--epochs=1 --seed=2',
+        configs=(ProtocolConfig,),
+    )
+    assert protocol.seeds == (3, 5) and protocol.flags == '--epochs=1 --seed=2'
+
+
+def test_a_tilde_is_the_home_in_every_path(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/me')
+    (run,) = read('--run_dir=~/runs/x', '--data_dir=~/data', '--source=~odd/name')
+    assert (run.training.run_dir, run.data.data_dir) == ('/home/me/runs/x', '/home/me/data')
+    assert run.data.source == '~odd/name'
 
 
 def test_the_command_line_overrides_the_flags_of_the_run(tmp_path):
-    (tmp_path / 'flags.txt').write_text('--source=cfee\n')
-    argv = flags._with_flags_of_the_run(['evaluate', '--run_dir', str(tmp_path), '--target=rafd'])
-    assert argv[1] == f'--flagfile={tmp_path / "flags.txt"}'
-    assert argv[2:] == ['--run_dir', str(tmp_path), '--target=rafd']
+    (tmp_path / 'flags.txt').write_text('--source=cfee\n--seed=5\n')
+    run, _ = read(
+        '--run_dir',
+        str(tmp_path),
+        '--target=rafd',
+        configs=(RunConfig, EvaluationConfig),
+        continues_run=True,
+    )
+    assert (run.data.source, run.data.target, run.training.seed) == ('cfee', 'rafd', 5)
+
+
+def test_a_value_is_no_flag_whatever_it_is_called(tmp_path):
+    (tmp_path / 'flags.txt').write_text('--seed=5\n')
+    arguments = ['--source', 'model', f'--run_dir={tmp_path}']
+    run, options = read(*arguments, configs=(RunConfig, EvaluationConfig), continues_run=True)
+    assert (run.data.source, run.training.seed, options.model) == ('model', 5, '')
+
+
+@pytest.mark.parametrize('inside', ['', 'saved_model/1', 'checkpoints/best.keras'])
+def test_a_model_inside_a_run_has_the_flags_of_the_run(tmp_path, inside):
+    (tmp_path / 'flags.txt').write_text('--seed=5\n')
+    arguments = [f'--model={tmp_path / inside}', '--output=report']
+    run, _ = read(*arguments, configs=(RunConfig, EvaluationConfig), continues_run=True)
+    assert run.training.seed == 5
+    assert 'source' not in flags.given()
 
 
 def test_a_folder_without_a_run_says_what_to_give(tmp_path):
-    with pytest.raises(SystemExit, match='no run in that folder'):
-        flags._with_flags_of_the_run(['evaluate', f'--run_dir={tmp_path}'])
+    with pytest.raises(MissingFileError, match='no run in that folder'):
+        read(f'--run_dir={tmp_path}', configs=(RunConfig, EvaluationConfig), continues_run=True)
+
+
+def test_flags_that_are_gone_are_read_and_named(capsys):
+    (run,) = read(
+        '--balance_classes', '--group_rates=0.1,1', '--precision=auto', '--shallow_branch'
+    )
+    assert (run.data.balance, run.training.precision, run.model.hog_branch) == (
+        'loss',
+        'float32',
+        True,
+    )
+    told = capsys.readouterr().err
+    assert '--balance_classes is gone; it is read as --balance=loss.' in told
+    assert '--group_rates=0.1,1 is gone, since no measurement asked for it; it is left out.' in told
+    assert '--precision=auto is gone; it is read as --precision=float32.' in told
+    (run,) = read('--balanced_sampling=true', '--balance_classes=False', '--group_rates=')
+    assert run.data.balance == 'sampling'
+    assert capsys.readouterr().err.count('note:') == 1
+
+
+def test_another_runs_flags_are_read_without_those_of_this_command():
+    assert flags.parse_run(['--verbosity=1', '--epochs=7']).training.epochs == 7
+    with pytest.raises(InvalidInputError, match='This was in: --epochs=0'):
+        flags.parse_run(['--epochs=0'])
 
 
 def test_a_data_set_that_is_not_built_ends_with_the_command_to_type(tmp_path):
@@ -78,7 +164,18 @@ def test_a_data_set_that_is_not_built_ends_with_the_command_to_type(tmp_path):
 
 
 @pytest.mark.parametrize('name', EXPERIMENTS)
-def test_every_experiment_gives_a_configuration(parse, name, monkeypatch):
+def test_every_experiment_gives_a_configuration(name, monkeypatch):
     monkeypatch.chdir(ROOT)
-    run = parse(f'--flagfile=experiments/{name}.flags')
+    (run,) = read(f'--flagfile=experiments/{name}.flags')
     assert run.data.source_names and run.training.epochs > 1
+
+
+def test_a_fault_of_ours_shows_where_it_came_from_and_asks_for_a_report(capsys):
+    try:
+        raise ValueError('of some library')
+    except ValueError as error:
+        assert flags._tell(error) == flags.FAULT
+    told = capsys.readouterr().err
+    assert 'Traceback' in told and 'test_flags.py' in told and 'Please report it' in told
+    assert flags._tell(InvalidInputError('`x` must be 1.')) == 2
+    assert capsys.readouterr().err == 'error: `x` must be 1.\n'

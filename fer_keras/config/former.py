@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 
 from fer_keras.config.data import DataConfig
@@ -82,7 +83,7 @@ def modernize(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 def modernize_file(text: str) -> str:
     """A flag file of a run, one `--name=value` a line, with today's flags, for comparison."""
     pairs = (line.removeprefix('--').partition('=') for line in text.splitlines() if line)
-    values, _ = modernize({name: value for name, _, value in pairs})
+    values, _ = modernize({name: os.path.expanduser(value) for name, _, value in pairs})
     if 'source' in values:  # A whole run, of a time when nothing was said in this way.
         values.setdefault('balance', DataConfig.balance)
     return ''.join(sorted(f'--{name}={value}\n' for name, value in values.items()))
