@@ -16,7 +16,7 @@ The processes take turns, round by round, so that all see the same machine; the 
 over the rounds. TensorFlow has `--threads_an_op`: 1 as the README advises for single photos, 0 for
 its own choice, as many as cores. The packages have what they choose. Weights are random: they cost
 what trained ones cost. The network is the plain one: `--average_mirrored` has its backbone run
-twice, and the shallow branch costs next to nothing.
+twice, and the HOG branch costs next to nothing.
 """
 
 import argparse

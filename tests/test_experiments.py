@@ -46,7 +46,7 @@ def test_the_cross_experiments_test_on_the_other_set():
     cross = flags_of(FOLDER / 'cross.flags')
     reverse = flags_of(FOLDER / 'cross_reverse.flags')
     assert (cross['source'], cross['target']) == (reverse['target'], reverse['source'])
-    assert cross['shallow_source'] == reverse['shallow_source'] == 'drawn_faces/faces'
+    assert cross['hog_source'] == reverse['hog_source'] == 'drawn_faces/faces'
     assert cross['target_split'] == reverse['target_split'] == 'all'
 
 
@@ -54,7 +54,7 @@ def test_the_cross_experiments_test_on_the_other_set():
 def test_the_papers_recipe_has_none_of_our_additions(name):
     paper = flags_of(FOLDER / f'paper_{name}.flags')
     assert (paper['color'], paper['crop']) == ('grey', '1')
-    assert (paper['shallow_branch'], paper['shallow_source']) == ('false', '')
+    assert (paper['hog_branch'], paper['hog_source']) == ('false', '')
     assert paper['average_mirrored'] == 'false'
     assert (paper['saliency'], paper['fusion']) == ('mlnet_light', 'multiply')
 
@@ -86,4 +86,4 @@ def test_the_short_form_differs_in_size_and_length_alone(name):
     assert differing == {'image_size_px', 'epochs'}
     alone = flags_of(FOLDER / f'{name.replace("cross", "backbone")}_short.flags')
     differing = {key for key in short | alone if short.get(key) != alone.get(key)}
-    assert differing == {'shallow_branch', 'shallow_source'}
+    assert differing == {'hog_branch', 'hog_source'}

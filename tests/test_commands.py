@@ -1,0 +1,92 @@
+"""What every command has in common: quick, quiet, and its own flags."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = sorted(
+    path.stem for path in (ROOT / 'fer_keras').glob('*.py') if '__main__' in path.read_text()
+)
+HEAVY = ('tensorflow', 'keras', 'tensorflow_datasets', 'sklearn', 'matplotlib')
+
+
+def run(*command: str, **options) -> subprocess.CompletedProcess:
+    environment = {name: v for name, v in os.environ.items() if not name.startswith('TF_CPP')}
+    return subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+        **options,
+    )
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules of `HEAVY`, and others, that a process has loaded when it ends."""
+    ending = '\nimport sys; print("LOADED", *sys.modules)'
+    completed = run('-c', f'try:\n    {code}\nexcept SystemExit:\n    pass{ending}')
+    assert 'LOADED' in completed.stdout, completed.stderr
+    return set(completed.stdout.rpartition('LOADED')[2].split())
+
+
+def as_typed(command: str, *arguments: str) -> str:
+    """Python code that does what `python -m fer_keras.COMMAND ARGUMENTS` does."""
+    argv = ['command', *arguments]
+    module = f'fer_keras.{command}'
+    return f'import sys, runpy; sys.argv={argv}; runpy.run_module({module!r}, run_name="__main__")'
+
+
+def test_there_are_commands():
+    assert {'train', 'evaluate', 'compare', 'predict', 'export'} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_help_shows_the_commands_own_flags_in_groups_without_tensorflow(command):
+    completed = run('-m', f'fer_keras.{command}', '--help')
+    assert (completed.returncode, completed.stderr) == (0, '')
+    assert completed.stdout.startswith(f'usage: python -m fer_keras.{command} ')
+    assert '\ninput:\n' in completed.stdout or '\ndata:\n' in completed.stdout
+    assert not loaded_by(as_typed(command, '--help')) & set(HEAVY)
+
+
+def test_help_shows_nobody_elses_flags():
+    shown = {name: run('-m', f'fer_keras.{name}', '--help').stdout for name in ('export', 'train')}
+    assert '--formats' in shown['export'] and '--learning_rate' not in shown['export']
+    assert '--learning_rate' in shown['train'] and '--formats' not in shown['train']
+    assert '--verbosity' not in shown['train']
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_wrong_flags_end_with_2_and_a_line_before_anything_is_loaded(command):
+    completed = run('-m', f'fer_keras.{command}', '--no_such_flag=1')
+    assert completed.returncode == 2 and completed.stdout == ''
+    assert completed.stderr.startswith('error: ') and completed.stderr.count('\n') == 1
+    assert not loaded_by(as_typed(command, '--no_such_flag=1')) & set(HEAVY)
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not loaded_by('import fer_keras') & {*HEAVY, 'numpy', 'pandas', 'absl'}
+
+
+def test_comparing_runs_needs_no_tensorflow(tmp_path):
+    header = 'file_name,subject_id,label,predicted,p_happy,p_sad\n'
+    rows = ''.join(f'{i}.png,s{i % 4},happy,happy,0.9,0.1\n' for i in range(8))
+    for name in ('a', 'b'):
+        (tmp_path / f'{name}.csv').write_text(header + rows)
+    files = [str(tmp_path / f'{name}.csv') for name in ('a', 'b')]
+    completed = run('-m', 'fer_keras.compare', *files)
+    assert (completed.returncode, completed.stderr) == (0, '')
+    assert not loaded_by(as_typed('compare', *files)) & {'tensorflow', 'keras'}
+
+
+def test_a_commands_stderr_holds_nothing_of_tensorflow(tmp_path):
+    completed = run('-m', 'fer_keras.find_duplicates', f'--data_dir={tmp_path}', 'cfee/basic_faces')
+    assert completed.returncode == 2
+    assert completed.stderr.startswith('error: cfee/basic_faces is not prepared')
+    assert completed.stderr.count('\n') == 1
