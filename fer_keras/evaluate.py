@@ -7,35 +7,30 @@
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.evaluation.report import evaluate, evaluate_model, print_report
-from fer_keras.inference.predictor import load
-from fer_keras.run_dir import RunDir
+from fer_keras.config.evaluation import OF_A_TEST, EvaluationConfig
+from fer_keras.config.run import RunConfig
+from fer_keras.run_dir import RunDir, evaluation_name
 
 
-def main() -> None:
+def main(run: RunConfig, options: EvaluationConfig) -> None:
     """Tests the best epoch on the target and writes a report of its own."""
-    run, options = flags.read_run(), flags.FLAGS
-    if bool(options.model) != bool(options.output):
-        raise ValueError(
-            '`model` and `output` belong together: the report of a model outside its run needs a '
-            f'folder. Received: model={options.model!r}, output={options.output!r}.'
-        )
+    from fer_keras.evaluation.report import evaluate, evaluate_model, print_report
+    from fer_keras.inference.predictor import load
+
     if options.model:
-        if not options['source'].present:
-            raise ValueError(
-                '`source` must name what the model was trained on, since whom it knows must not be '
-                f'tested: {options.model} lies in no run folder that says so. Give '
-                '--source=NAME/CONFIG.'
-            )
-        print_report(evaluate_model(load(options.model), run.data, options.output), options.output)
-        return
-    run_dir = RunDir(run.training.run_dir)
-    name = '_'.join([*run.data.target_name.split('/'), run.data.target_split])
-    metrics = evaluate(run, run_dir, run_dir.report_dir(name))
-    print_report(metrics, run_dir.report_dir(name))
+        flags.require_given(
+            'source',
+            'must name what the model was trained on, since whom it knows must not be tested: '
+            f'{options.model} lies in no run folder that says so',
+        )
+        report_dir = options.output
+        metrics = evaluate_model(load(options.model), run.data, report_dir)
+    else:
+        run_dir, data = RunDir(run.training.run_dir), run.data
+        report_dir = run_dir.report_dir(evaluation_name(data.target_name, data.target_split))
+        metrics = evaluate(run, run_dir, report_dir)
+    print_report(metrics, report_dir)
 
 
 if __name__ == '__main__':
-    flags.define_run()
-    flags.define_evaluation()
-    flags.start(main, continues_run=True)
+    flags.start(main, RunConfig, EvaluationConfig, continues_run=True, shown=OF_A_TEST)

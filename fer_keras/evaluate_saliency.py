@@ -1,19 +1,24 @@
-"""`python -m fer_keras.evaluate_saliency --saliency_data=salicon --split=val`."""
+"""Measures saliency models against where people looked.
 
-from fer_keras import flags, saliency_flags
-from fer_keras.data.fixation_batches import open_saliency_data
-from fer_keras.evaluation.saliency_report import saliency_table, write_table
+`python -m fer_keras.evaluate_saliency --saliency_data=salicon --split=val`
+"""
+
+from __future__ import annotations
+
+from fer_keras import flags
+from fer_keras.config.saliency import SaliencyEvaluationConfig
 
 
-def main() -> None:
+def main(config: SaliencyEvaluationConfig) -> None:
     """Prints and writes the table of saliency models."""
-    options = saliency_flags.read_evaluation()
-    builder = open_saliency_data(options.saliency_data, options.data_dir)
-    table = saliency_table(builder, options.split, options.kinds, options.weights)
+    from fer_keras.data.fixation_batches import open_saliency_data
+    from fer_keras.evaluation.saliency_report import saliency_table, write_table
+
+    builder = open_saliency_data(config.saliency_data, config.data_dir)
+    table = saliency_table(builder, config.split, config.kinds, config.weights)
     print(table.round(3).to_string())
-    print(write_table(table, options.output))
+    print(write_table(table, config.output))
 
 
 if __name__ == '__main__':
-    saliency_flags.define_evaluation()
-    flags.start(main)
+    flags.start(main, SaliencyEvaluationConfig)

@@ -75,9 +75,10 @@ def start(
         sys.exit(_tell(error))
 
 
-def given() -> frozenset[str]:
-    """The names of the flags that the command line, or a flag file, has given."""
-    return _given
+def require_given(name: str, why: str) -> None:
+    """Raises `InvalidInputError` where neither the command line nor a flag file gives a flag."""
+    if name not in _given:
+        raise InvalidInputError(f'`{name}` {why}. Received: none. Give --{name}=...')
 
 
 def parse_run(arguments: Sequence[str]) -> RunConfig:

@@ -233,3 +233,12 @@ class ProtocolDir:
     def picture(self, name: str) -> str:
         """A figure of the report; `name` may have any letters."""
         return os.path.join(self.pictures_dir, f'{plain_name(name)}.png')
+
+
+def evaluation_name(target: str, split: str) -> str:
+    """The folder, inside the reports of a run, of a test on another target.
+
+    >>> evaluation_name('rafd/frontal_faces', 'all')
+    'rafd_frontal_faces_all'
+    """
+    return '_'.join([*target.split('/'), split])

@@ -1,13 +1,19 @@
-"""`python -m fer_keras.saliency_maps --input=FOLDER --output=FOLDER`: look before you believe."""
+"""Writes saliency maps and overlays of pictures: look before you believe.
 
-from fer_keras import flags, saliency_flags
-from fer_keras.inference.saliency_maps import write_saliency_maps
+`python -m fer_keras.saliency_maps --input=PHOTOS --output=OUT`
+"""
+
+from __future__ import annotations
+
+from fer_keras import flags
+from fer_keras.config.saliency import SaliencyMapsConfig
 
 
-def main() -> None:
+def main(config: SaliencyMapsConfig) -> None:
     """Writes maps, overlays and their means, and prints how central they are."""
-    options = saliency_flags.read_maps()
-    summary = write_saliency_maps(options)
+    from fer_keras.inference.saliency_maps import write_saliency_maps
+
+    summary = write_saliency_maps(config)
     print(
         f'{summary.images} images, {summary.skipped} files skipped. Correlation with a centre '
         f'Gaussian: mean map {summary.mean_map_cc:.2f}, single maps {summary.mean_cc:.2f}. '
@@ -16,5 +22,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    saliency_flags.define_maps()
-    flags.start(main)
+    flags.start(main, SaliencyMapsConfig)

@@ -1,14 +1,20 @@
-"""`python -m fer_keras.train_saliency --flagfile=experiments/saliency_light.flags`."""
+"""Trains a saliency model: `python -m fer_keras.train_saliency --flagfile=experiments/X.flags`.
 
-from fer_keras import flags, saliency_flags
-from fer_keras.training.saliency_loop import train_saliency
+It learns where people looked; what it learned is written in float16 to --output.
+"""
+
+from __future__ import annotations
+
+from fer_keras import flags
+from fer_keras.config.saliency import SaliencyTrainingConfig
 
 
-def main() -> None:
+def main(config: SaliencyTrainingConfig) -> None:
     """Trains a saliency model and says where its weights are."""
-    print(f'Wrote {train_saliency(saliency_flags.read())}')
+    from fer_keras.training.saliency_session import train_saliency
+
+    print(f'Wrote {train_saliency(config)}')
 
 
 if __name__ == '__main__':
-    saliency_flags.define()
-    flags.start(main)
+    flags.start(main, SaliencyTrainingConfig)

@@ -121,7 +121,10 @@ def test_a_model_inside_a_run_has_the_flags_of_the_run(tmp_path, inside):
     arguments = [f'--model={tmp_path / inside}', '--output=report']
     run, _ = read(*arguments, configs=(RunConfig, EvaluationConfig), continues_run=True)
     assert run.training.seed == 5
-    assert 'source' not in flags.given()
+    with pytest.raises(
+        InvalidInputError, match='`source` must be named. Received: none. Give --source'
+    ):
+        flags.require_given('source', 'must be named')
 
 
 def test_a_folder_without_a_run_says_what_to_give(tmp_path):

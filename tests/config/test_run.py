@@ -2,7 +2,11 @@ import dataclasses
 
 import pytest
 
-from fer_keras.config.run import DataConfig, ModelConfig, RunConfig, TrainingConfig, as_flags
+from fer_keras.config.data import DataConfig
+from fer_keras.config.fields import as_flags
+from fer_keras.config.model import ModelConfig
+from fer_keras.config.run import RunConfig
+from fer_keras.config.training import TrainingConfig
 
 
 def test_target_is_the_source_unless_named():
@@ -38,18 +42,18 @@ def test_a_split_of_images_is_tested_by_itself_alone():
             DataConfig(**clash)
 
 
-def test_a_source_of_the_shallow_branch_is_neither_target_nor_without_the_branch():
-    data = DataConfig(source='cfee', shallow_source='drawn, more,')
-    assert data.shallow_source_names == ('drawn', 'more')
+def test_a_source_of_the_histograms_is_neither_target_nor_without_their_branch():
+    data = DataConfig(source='cfee', hog_source='drawn, more,')
+    assert data.hog_source_names == ('drawn', 'more')
     for clash in (
-        {'source': 'cfee', 'shallow_source': 'more,cfee'},
-        {'source': 'cfee', 'target': 'drawn', 'shallow_source': 'drawn'},
-        {'source': 'cfee/basic_faces', 'shallow_source': 'cfee/all_faces'},  # The same people.
+        {'source': 'cfee', 'hog_source': 'more,cfee'},
+        {'source': 'cfee', 'target': 'drawn', 'hog_source': 'drawn'},
+        {'source': 'cfee/basic_faces', 'hog_source': 'cfee/all_faces'},  # The same people.
     ):
         with pytest.raises(ValueError, match='other data sets than.*Received'):
             DataConfig(**clash)
-    RunConfig(data, ModelConfig(shallow_branch=True))
-    with pytest.raises(ValueError, match='shallow_branch=False. Give --shallow_branch'):
+    RunConfig(data, ModelConfig(hog_branch=True))
+    with pytest.raises(ValueError, match='hog_branch=False. Give --hog_branch'):
         RunConfig(data)
 
 
@@ -57,17 +61,26 @@ def test_a_source_of_the_shallow_branch_is_neither_target_nor_without_the_branch
     ('part', 'values'),
     [
         (DataConfig, {'source': ' , '}),
+        (DataConfig, {'fold': 10}),
+        (DataConfig, {'cache': 1}),
         (ModelConfig, {'fusion': 'multiply', 'fusion_strength': 0.5}),
         (ModelConfig, {'saliency': 'none', 'saliency_weights': 'x.h5'}),
+        (ModelConfig, {'color': 'gray'}),
+        (ModelConfig, {'crop': 2.0}),
+        (ModelConfig, {'dropout': float('nan')}),
         (TrainingConfig, {'epochs': 2, 'head_epochs': 3}),
-        (TrainingConfig, {'precision': 'auto', 'strategy': 'multi_worker'}),
-        (TrainingConfig, {'group_rates': '0.1,x'}),
-        (TrainingConfig, {'group_rates': '0.1,-1'}),
+        (TrainingConfig, {'optimizer': 'adam'}),
+        (TrainingConfig, {'epochs': 1.5}),
+        (TrainingConfig, {'learning_rate': '1e-3'}),
     ],
 )
-def test_fields_that_disagree_are_refused(part, values):
+def test_fields_that_are_wrong_or_disagree_are_refused(part, values):
     with pytest.raises(ValueError, match='Received'):
         part(**values)
+
+
+def test_whole_numbers_are_numbers():
+    assert ModelConfig(crop=1).crop == 1
 
 
 def test_a_flag_file_has_a_line_for_every_field():
