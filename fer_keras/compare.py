@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_keras import flags
-from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
+from fer_keras.evaluation.comparison import Comparison, compare
+from fer_keras.evaluation.predictions import read_predictions
 
 
 def main(runs: Sequence[str]) -> None:

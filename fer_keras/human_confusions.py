@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_keras import flags
-from fer_keras.evaluation.comparison import read_predictions
 from fer_keras.evaluation.human_confusions import agreement, read_human_confusions
 from fer_keras.evaluation.metrics import confusion_matrix
-from fer_keras.evaluation.predictions import label_names_of
+from fer_keras.evaluation.predictions import label_names_of, read_predictions
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -32,16 +32,16 @@ from fer_keras.evaluation.examples import (
     remove_examples,
     worst_errors,
 )
-from fer_keras.evaluation.intervals import intervals, resampled_metrics
+from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import (
     confusion_matrix,
-    decide_among,
     reliability,
     slices,
     summarize,
     top_confusions,
 )
-from fer_keras.evaluation.predictions import predict_split, predict_split_with
+from fer_keras.evaluation.predicting import predict_split, predict_split_with
+from fer_keras.evaluation.predictions import decide_among
 from fer_keras.evaluation.run_document import Findings, describe_run
 from fer_keras.inference.predictor import Predictor
 from fer_keras.models.classifier import load_classifier
@@ -163,7 +163,7 @@ def _summarize(
     left_out = _count(target, split) - len(rows) if _fold(data) < 0 else 0
     return summarize(rows, names) | {
         'classes': list(names),
-        'intervals': intervals(resampled_metrics(rows, names)),
+        'intervals': intervals(resampled_measures(rows, names)),
         'target': target.info.full_name,
         'target_split': split,
         'images_of_other_classes_left_out': left_out,

@@ -17,7 +17,8 @@ from fer_keras.evaluation.document import (
     Section,
     Table,
 )
-from fer_keras.evaluation.metrics import FEWEST_PEOPLE, MEASURES
+from fer_keras.evaluation.measures import MEASURES
+from fer_keras.evaluation.metrics import FEWEST_PEOPLE
 
 _DUPLICATES_SHOWN = 10
 

@@ -12,16 +12,15 @@ from matplotlib.figure import Figure
 
 from fer_keras import figures
 from fer_keras.evaluation.document import Block, Bullets, Paragraph, Picture, Table
-from fer_keras.evaluation.intervals import intervals, resampled_metrics
+from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import (
     FEWEST_PEOPLE,
     confusion_matrix,
-    people,
     reliability,
     slices,
     top_confusions,
 )
-from fer_keras.evaluation.predictions import label_names_of
+from fer_keras.evaluation.predictions import label_names_of, people
 from fer_keras.run_dir import plain_name
 
 PICTURES = 'pictures'
@@ -58,7 +57,7 @@ def describe_test(
         shares = np.diag(counts) / np.maximum(counts.sum(axis=1).to_numpy(), 1)
         recall = {one: float(share) for one, share in zip(names, shares, strict=True)}
         recall = {name: recall[name] for name in present}
-        found = intervals(resampled_metrics(rows, names))
+        found = intervals(resampled_measures(rows, names))
         ends = {name: found[f'recall {name}'] for name in present}
         label = f'{title} {variant}'
         blocks += [

@@ -21,7 +21,7 @@ from fer_keras.evaluation.document import (
     Section,
     Table,
 )
-from fer_keras.evaluation.metrics import MEASURES
+from fer_keras.evaluation.measures import MEASURES
 from fer_keras.evaluation.run_document import environment_blocks
 from fer_keras.protocols.details import Gallery, describe_test
 from fer_keras.protocols.jobs import Job

@@ -13,15 +13,19 @@ import numpy as np
 import pandas as pd
 
 from fer_keras.config.protocol import ProtocolConfig
-from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
-from fer_keras.evaluation.intervals import intervals, resampled_metrics, weighted_metrics
-from fer_keras.evaluation.metrics import MEASURES, decide_among
-from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
+from fer_keras.evaluation.comparison import Comparison, compare
+from fer_keras.evaluation.intervals import intervals, resampled_measures
+from fer_keras.evaluation.measures import MEASURES, measure
+from fer_keras.evaluation.predictions import (
+    IMAGE,
+    PROBABILITY,
+    decide_among,
+    label_names_of,
+    present_labels,
+    read_predictions,
+)
 from fer_keras.protocols.jobs import Job, report_name, tested_split
 from fer_keras.run_dir import RunDir
-
-# What an image is known by.
-_IMAGE = ['subject_id', 'file_name', 'label']
 
 
 def summarize_protocol(
@@ -78,7 +82,7 @@ def read_tables(jobs: Sequence[Job], target: str = '') -> dict[str, dict[str, li
     ):
         parts = [read_predictions(job.run_dir, name) for job in folds]
         of_variant = tables.setdefault(experiment, {}).setdefault(variant, [])
-        of_variant += [rows.sort_values(_IMAGE, ignore_index=True) for rows in _join(parts)]
+        of_variant += [rows.sort_values(list(IMAGE), ignore_index=True) for rows in _join(parts)]
     return tables
 
 
@@ -87,7 +91,7 @@ def _join(folds: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     # A fold may have trained without any image of a rare class, which it then never answers.
     probabilities = [PROBABILITY.format(name) for name in label_names_of(joined)]
     joined = joined.fillna(dict.fromkeys(probabilities, 0.0))
-    if len(folds) > 1 and joined.duplicated(_IMAGE).any():
+    if len(folds) > 1 and joined.duplicated(list(IMAGE)).any():
         return [rows for _, rows in joined.groupby(level=0)]
     return [joined]
 
@@ -102,16 +106,16 @@ def mean_over_seeds(seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {'seeds': len(seeds), 'images': len(seeds[0])}
     names = label_names_of(seeds[0])
-    values = [weighted_metrics(rows, names, np.ones((1, len(rows)))) for rows in seeds]
-    drawn = [resampled_metrics(rows, names) for rows in seeds]
-    for measure in MEASURES:
-        of_seeds = np.array([value[measure][0] for value in values])
-        mean_of_draws = np.mean([one[measure] for one in drawn], axis=0)
-        found[measure] = float(of_seeds.mean())
+    values = [measure(rows, names) for rows in seeds]
+    drawn = [resampled_measures(rows, names) for rows in seeds]
+    for name in MEASURES:
+        of_seeds = np.array([value[name] for value in values])
+        mean_of_draws = np.mean([one[name] for one in drawn], axis=0)
+        found[name] = float(of_seeds.mean())
         deviation = float(of_seeds.std(ddof=1)) if len(seeds) > 1 else float('nan')
-        found[f'{measure}_deviation'] = deviation
-        ends = intervals({measure: mean_of_draws}).get(measure, [float('nan')] * 2)
-        found[f'{measure}_low'], found[f'{measure}_high'] = ends
+        found[f'{name}_deviation'] = deviation
+        ends = intervals({name: mean_of_draws}).get(name, [float('nan')] * 2)
+        found[f'{name}_low'], found[f'{name}_high'] = ends
     return found
 
 
@@ -154,8 +158,7 @@ def cross_matrix(
 
 
 def _among_present(rows: pd.DataFrame) -> pd.DataFrame:
-    present = [name for name in label_names_of(rows) if (rows['label'] == name).any()]
-    return rows.assign(predicted=decide_among(rows, present))
+    return rows.assign(predicted=decide_among(rows, present_labels(rows, label_names_of(rows))))
 
 
 def _as_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
