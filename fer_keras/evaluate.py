@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.evaluation.report import evaluate, evaluate_model, print_report
+from fer_keras.evaluation.printing import print_report
+from fer_keras.evaluation.report import evaluate, evaluate_model
 from fer_keras.inference.predictor import load
 from fer_keras.run_dir import RunDir
 

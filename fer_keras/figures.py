@@ -1,4 +1,4 @@
-"""Pictures of a report, drawn with matplotlib."""
+"""Figures of a report, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from fer_keras.files import whole_file
+
+
+def save_figure(figure: Figure, path: str, *, dpi: int) -> None:
+    """Writes a figure whole, or not at all, and closes it."""
+    with whole_file(path) as unfinished:
+        figure.savefig(unfinished, dpi=dpi)
+    plt.close(figure)
 
 
 def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:

@@ -13,7 +13,7 @@ from rich.table import Table
 from fer_keras import flags
 from fer_keras.data.datasets import label_names, open_dataset
 from fer_keras.data.splits import read_split
-from fer_keras.evaluation.duplicates import LARGEST_DISTANCE, find_duplicates, hash_pictures
+from fer_keras.evaluation.duplicates import LARGEST_DISTANCE, find_duplicates, hash_images
 
 _SHOWN = 20
 
@@ -28,7 +28,7 @@ def main(names: Sequence[str]) -> None:
         classes = label_names([builder])
         for split in builder.info.splits:
             source = read_split([builder], split, classes)
-            places.append(hash_pictures(f'{name} {split}', source.examples))
+            places.append(hash_images(f'{name} {split}', source.examples))
     found = find_duplicates(places, flags.FLAGS.largest_distance)
     pictures = sum(len(place.file_names) for place in places)
     print(f'{pictures} pictures in {len(places)} splits: {len(found)} pairs across splits.')

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.evaluation.report import evaluate, print_report, require_testable
+from fer_keras.evaluation.printing import print_report
+from fer_keras.evaluation.report import evaluate
+from fer_keras.evaluation.target import require_testable
 from fer_keras.run_dir import RunDir
 from fer_keras.training.session import train
 

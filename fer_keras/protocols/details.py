@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fer_keras import figures
-from fer_keras.evaluation.document import Block, Bullets, Paragraph, Picture, Table
+from fer_keras.evaluation.document import Block, Bullets, Paragraph, ReportFigure, Table
 from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import (
     FEWEST_PEOPLE,
@@ -36,12 +36,12 @@ class Gallery:
 
     def __call__(
         self, figure: Figure, name: str, caption: str, *, is_wide: bool = False
-    ) -> Picture:
+    ) -> ReportFigure:
         """Writes `figure` and closes it."""
         file = f'{PICTURES}/{plain_name(name)}.png'
         figure.savefig(os.path.join(self._output, file), dpi=110)
         plt.close(figure)
-        return Picture(file, caption, is_wide)
+        return ReportFigure(file, caption, is_wide)
 
 
 def describe_test(

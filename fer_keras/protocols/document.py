@@ -17,7 +17,7 @@ from fer_keras.evaluation.document import (
     Bullets,
     Document,
     Paragraph,
-    Picture,
+    ReportFigure,
     Section,
     Table,
 )
@@ -217,11 +217,11 @@ def _from_first_runs(jobs: Sequence[Job]) -> dict[str, tuple[Block, ...]]:
 
 def _block(saved: Mapping[str, Any], run_dir: str) -> Block:
     kinds: dict[str, Any] = {
-        kind.__name__.lower(): kind for kind in (Paragraph, Bullets, Table, Picture)
+        kind.__name__.lower(): kind for kind in (Paragraph, Bullets, Table, ReportFigure)
     }
     values = {name: value for name, value in saved.items() if name != 'kind'}
     block = kinds[saved['kind']](**values)
-    if isinstance(block, Picture):
+    if isinstance(block, ReportFigure):
         runs = os.path.join('runs', os.path.basename(run_dir), 'report')
         return dataclasses.replace(block, file=f'{runs}/{block.file}')
     return block

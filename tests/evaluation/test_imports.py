@@ -5,15 +5,8 @@ import sys
 
 import pytest
 
-HEAVY = (
-    'tensorflow',
-    'keras',
-    'tensorflow_datasets',
-    'cv2',
-    'scipy.stats',
-    'sklearn',
-    'matplotlib',
-)
+TENSORFLOW = ('tensorflow', 'keras', 'tensorflow_datasets', 'cv2')
+HEAVY = (*TENSORFLOW, 'scipy.stats', 'sklearn', 'matplotlib')
 LIGHT = (
     'comparison', 'document', 'human_confusions', 'intervals', 'measures', 'metrics', 'predictions',
     'run_document',
@@ -25,7 +18,7 @@ LIGHT = (
     [
         ([f'fer_keras.evaluation.{name}' for name in LIGHT], HEAVY),
         (['fer_keras.protocols.summary', 'fer_keras.protocols.jobs'], HEAVY),
-        (['fer_keras.protocols.document'], HEAVY[:4]),
+        (['fer_keras.protocols.document'], TENSORFLOW),
     ],
     ids=['evaluation', 'tables of protocols', 'reports of protocols'],
 )
