@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -47,13 +48,10 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     if run.data.report_images:
         worst, sample = draw_chosen_examples(model, source, run.data, rows, report)
     metrics = _measure(rows, names, target, run.data) | {'parameters': model.count_params()}
-    found_slices = slices(rows)
-    figures = draw_figures(rows, metrics, found_slices, _read_history(run_dir))
     findings = Findings(
         metrics=metrics,
-        slices=found_slices,
+        slices=slices(rows),
         duplicates=find_seen_images(run.data, names, source),
-        figures={name: os.path.basename(report.picture(name)) for name in figures},
         worst=worst,
         sample=sample,
         configuration=fields_of(run),
@@ -62,7 +60,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
             'test': describe_environment([target]),
         },
     )
-    write_report(report, findings, rows, figures)
+    _write(report, findings, rows, _read_history(run_dir))
     return metrics
 
 
@@ -73,19 +71,16 @@ def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> d
     source = read_target(target, data, names)
     rows = predict_split_with(predictor, source)
     metrics = _measure(rows, names, target, data)
-    found_slices = slices(rows)
-    figures = draw_figures(rows, metrics, found_slices)
     findings = Findings(
         metrics=metrics,
-        slices=found_slices,
+        slices=slices(rows),
         duplicates=find_seen_images(data, names, source),
-        figures={name: os.path.basename(report.picture(name)) for name in figures},
         worst=(),
         sample=(),
         configuration={'source': data.source},
         environments={'test': describe_environment([target])},
     )
-    write_report(report, findings, rows, figures)
+    _write(report, findings, rows)
     return metrics
 
 
@@ -100,6 +95,14 @@ def _measure(
         'images_of_other_classes_left_out': count_left_out(target, data, len(rows)),
         'top_confusions': top_confusions(confusion_matrix(rows, names)),
     }
+
+
+def _write(
+    report: ReportDir, findings: Findings, rows: pd.DataFrame, history: pd.DataFrame | None = None
+) -> None:
+    drawn = draw_figures(rows, findings.metrics, findings.slices, history)
+    names = {name: os.path.basename(report.picture(name)) for name in drawn}
+    write_report(report, dataclasses.replace(findings, figures=names), rows, drawn)
 
 
 def _read_history(run_dir: RunDir) -> pd.DataFrame | None:

@@ -32,15 +32,15 @@ class Findings:
         slices: From `metrics.slices`.
         duplicates: From `duplicates.find_duplicates`, between what was trained on and the test;
             None where what was trained on is not at hand.
-        figures: Name of a figure to its file in the report: `confusion_matrix`, `recall`,
-            `reliability`, and where there are such `confusion_among_present`, `slices`, `history`.
         worst: The worst errors; empty where faces must not be shown.
         sample: Images drawn blindly; empty likewise.
         configuration: Flag to value; of a model outside its run the source alone.
         environments: `training` (where known) and `test`, as `environment.describe_environment`.
+        figures: Name of a figure to its file in the report: `confusion_matrix`, `recall`,
+            `reliability`, and where there are such `confusion_among_present`, `slices`, `history`.
 
-    >>> found = Findings({'accuracy': 0.5}, pd.DataFrame(), None, {'recall': 'recall.png'}, (), (),
-    ...                  {'source': 'cfee/basic_faces'}, {})
+    >>> found = Findings({'accuracy': 0.5}, pd.DataFrame(), None, (), (),
+    ...                  {'source': 'cfee/basic_faces'}, {}, {'recall': 'recall.png'})
     >>> found.figures['recall']
     'recall.png'
     """
@@ -48,11 +48,11 @@ class Findings:
     metrics: Mapping[str, Any]
     slices: pd.DataFrame
     duplicates: pd.DataFrame | None
-    figures: Mapping[str, str]
     worst: Sequence[ReportFigure]
     sample: Sequence[ReportFigure]
     configuration: Mapping[str, str]
     environments: Mapping[str, Mapping[str, Any]]
+    figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def describe_run(findings: Findings) -> Document:

@@ -29,7 +29,7 @@ def findings():
     }
     figures = {name: f'{name}.png' for name in ('confusion_matrix', 'recall', 'reliability')}
     return Findings(
-        metrics, slices(ROWS), None, figures, (), (), {'source': 'fake'}, {'test': ENVIRONMENT}
+        metrics, slices(ROWS), None, (), (), {'source': 'fake'}, {'test': ENVIRONMENT}, figures
     )
 
 
