@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fer_keras.files import whole_file
@@ -167,7 +168,7 @@ def draw_histories(histories: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
         axis.set(xlabel='epoch', ylabel=f'validation {name}')
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     lines = [
-        plt.Line2D([], [], color=shades[number], linestyle=dashes[number % len(dashes)])
+        Line2D([], [], color=shades[number], linestyle=dashes[number % len(dashes)])
         for number in range(len(variants))
     ]
     figure.legend(lines, variants, loc='outside lower center', ncols=min(4, len(variants)))

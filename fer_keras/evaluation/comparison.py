@@ -126,7 +126,7 @@ def _mcnemar(gain: npt.NDArray[np.floating[Any]]) -> float:
     for k in range(min(better, worse)):
         term = term * (differing - k) // (k + 1)  # Of k + 1 out of those that differ.
         tail += term
-    return min(1.0, 2 * tail / 2**differing)
+    return min(1.0, float(2 * tail / 2**differing))
 
 
 def _by_image(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import scipy.fft
 import tensorflow as tf
@@ -41,10 +43,10 @@ class HashedImages:
     place: str
     file_names: tuple[str, ...]
     subjects: tuple[str, ...]
-    hashes: np.ndarray
+    hashes: npt.NDArray[np.bool_]
 
 
-def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
+def perceptual_hashes(thumbnails: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """The signs of the low frequencies against their median (Zauner 2010, section 3.2.1).
 
     Args:
@@ -55,7 +57,8 @@ def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
     """
     frequencies = scipy.fft.dctn(thumbnails, axes=(1, 2))[:, :_HASH_SIDE, :_HASH_SIDE]
     low = frequencies.reshape(len(thumbnails), -1)[:, 1:]
-    return low > np.median(low, axis=1, keepdims=True)
+    hashes: npt.NDArray[np.bool_] = low > np.median(low, axis=1, keepdims=True)
+    return hashes
 
 
 def hash_images(place: str, examples: tf.data.Dataset) -> HashedImages:

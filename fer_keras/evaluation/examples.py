@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import keras
@@ -92,7 +93,7 @@ def remove_examples(report: ReportDir) -> None:
 
 
 def _write(
-    strip: npt.NDArray[np.uint8], row: pd.Series, position: int, report: ReportDir
+    strip: npt.NDArray[Any], row: pd.Series, position: int, report: ReportDir
 ) -> ReportFigure:
     if strip.shape[0] < _SMALLEST_SIDE_PX:
         size = (4 * _SMALLEST_SIDE_PX, _SMALLEST_SIDE_PX)

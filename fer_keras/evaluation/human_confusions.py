@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ def read_human_confusions(path: str) -> pd.DataFrame:
             f'{path} must have a column `true` and one for each answer. '
             f'Received: {list(table.columns)}.'
         )
-    table = table.set_index('true').apply(pd.to_numeric, errors='coerce')
+    table = pd.DataFrame(table.set_index('true').apply(pd.to_numeric, errors='coerce'))
     if table.index.has_duplicates:
         raise InvalidInputError(
             f'{path} must have one row an expression. Received: {list(table.index)}.'
@@ -108,5 +109,5 @@ def agreement(counts: pd.DataFrame, human: pd.DataFrame) -> Agreement:
     )
 
 
-def _correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+def _correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     return float(np.corrcoef(one, other)[0, 1])

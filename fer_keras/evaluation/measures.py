@@ -75,7 +75,7 @@ def weighted_measures(
     """
     weights = weights.astype(float)
     present = present_labels(rows, names)
-    truth = pd.Index(names).get_indexer(rows['label'])
+    truth = pd.Index(names).get_indexer(pd.Index(rows['label']))
     probabilities = probabilities_of(rows, names)
     own = probabilities[np.arange(len(rows)), truth]
     per_image = {
@@ -98,10 +98,13 @@ def weighted_confusions(rows: pd.DataFrame, names: Sequence[str], weights: Array
         float64 `[draws, true, predicted]`; images of other classes than `names` are left out.
     """
     classes = pd.Index(names)
-    truth, predicted = (classes.get_indexer(rows[column]) for column in ('label', 'predicted'))
+    truth, predicted = (
+        classes.get_indexer(pd.Index(rows[column])) for column in ('label', 'predicted')
+    )
     known = (truth >= 0) & (predicted >= 0)
     cells = np.eye(len(names) ** 2)[truth[known] * len(names) + predicted[known]]
-    return (weights[:, known] @ cells).reshape(-1, len(names), len(names))
+    counts: Array = weights[:, known] @ cells
+    return counts.reshape(-1, len(names), len(names))
 
 
 def reliability_bins(rows: pd.DataFrame, bins: int = 15) -> pd.DataFrame:
@@ -142,7 +145,9 @@ def _calibration_errors(rows: pd.DataFrame, weights: Array) -> Array:
     table = reliability_bins(rows)
     in_bin = np.eye(table['bin'].max() + 1)[table['bin']]
     gaps = (table['confidence'] - table['accuracy']).to_numpy()
-    return np.abs(weights @ (in_bin * gaps[:, None])).sum(axis=1) / weights.sum(axis=1)
+    of_bins = np.abs(weights @ (in_bin * gaps[:, None])).sum(axis=1)
+    errors: Array = of_bins / weights.sum(axis=1)
+    return errors
 
 
 def _roc_areas(truth: npt.NDArray[np.intp], probabilities: Array, weights: Array) -> Array:

@@ -128,13 +128,15 @@ def _divisions(rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
 
 def _per_class(counts: pd.DataFrame, present: Sequence[str]) -> dict[str, dict[str, float | int]]:
     """Precision (0 where a class is never answered), recall, F1 and images of each class."""
-    images, answers = counts.sum(axis=1), counts.sum(axis=0)
+    cells = counts.to_numpy()
+    right, images, answers = np.diag(cells), cells.sum(axis=1), cells.sum(axis=0)
     return {
         name: {
-            'precision': float(counts.loc[name, name] / max(answers[name], 1)),
-            'recall': float(counts.loc[name, name] / images[name]),
-            'f1': float(2 * counts.loc[name, name] / (images[name] + answers[name])),
-            'images': int(images[name]),
+            'precision': float(right[i] / max(answers[i], 1)),
+            'recall': float(right[i] / images[i]),
+            'f1': float(2 * right[i] / (images[i] + answers[i])),
+            'images': int(images[i]),
         }
-        for name in present
+        for i, name in enumerate(counts.index)
+        if name in present
     }

@@ -86,9 +86,11 @@ def present_labels(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return [name for name in names if name in present]
 
 
-def decide_among(rows: pd.DataFrame, present: Sequence[str]) -> npt.NDArray[np.str_]:
+def decide_among(rows: pd.DataFrame, present: Sequence[str]) -> npt.NDArray[Any]:
     """The most probable of the classes `present`, for each image, the others masked out."""
-    return np.array(present)[np.argmax(probabilities_of(rows, present), axis=1)]
+    best = np.argmax(probabilities_of(rows, present), axis=1)
+    decided: npt.NDArray[Any] = np.array(present)[best]
+    return decided
 
 
 def people(rows: pd.DataFrame) -> list[str]:

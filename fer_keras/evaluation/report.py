@@ -14,6 +14,7 @@ from fer_keras import files
 from fer_keras.config.run import DataConfig, RunConfig, fields_of
 from fer_keras.data.datasets import open_dataset, require_canonical_order
 from fer_keras.environment import describe_environment
+from fer_keras.evaluation.document import ReportFigure
 from fer_keras.evaluation.examples import draw_chosen_examples, remove_examples
 from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import confusion_matrix, slices, summarize, top_confusions
@@ -44,7 +45,8 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     source = read_target(target, run.data, names, run.model.maps_folder)
     rows = predict_split(model, source, run.data, names)
     remove_examples(report)
-    worst, sample = [], []
+    worst: Sequence[ReportFigure] = ()
+    sample: Sequence[ReportFigure] = ()
     if run.data.report_images:
         worst, sample = draw_chosen_examples(model, source, run.data, rows, report)
     metrics = _measure(rows, names, target, run.data) | {'parameters': model.count_params()}

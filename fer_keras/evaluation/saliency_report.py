@@ -101,4 +101,5 @@ def _scores(
 def _relative(example: Example) -> Array:
     """Fixations as shares of the sides, so that they carry over to an image of another size."""
     height, width = example['map'].shape[:2]
-    return example['fixations'] / (width, height)
+    shares: Array = example['fixations'] / (width, height)
+    return shares

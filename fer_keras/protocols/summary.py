@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fer_keras import files
 from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.evaluation.comparison import Comparison, compare
 from fer_keras.evaluation.intervals import intervals, resampled_measures
@@ -25,7 +24,7 @@ from fer_keras.evaluation.predictions import (
     read_predictions,
 )
 from fer_keras.protocols.jobs import Job, report_name, tested_split
-from fer_keras.run_dir import RunDir
+from fer_keras.run_dir import ReportDir, RunDir
 
 
 def summarize_protocol(
@@ -178,6 +177,7 @@ def _told(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_metrics(run_dir: str, report: str = '') -> dict[str, Any]:
     """Reads `metrics.json` of a report inside a run."""
-    path = os.path.join(RunDir(run_dir).report_dir(report), 'metrics.json')
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    metrics: dict[str, Any] = files.read_json(
+        ReportDir(RunDir(run_dir).report_dir(report)).metrics_file
+    )
+    return metrics

@@ -102,10 +102,11 @@ def density(saliency_map: Array) -> Array:
 
 
 def _standard(saliency_map: Array) -> Array:
-    values = np.asarray(saliency_map, np.float64)
+    values: Array = np.asarray(saliency_map, np.float64)
     values = values - values.mean()
     deviation = values.std()
-    return values / deviation if deviation else values
+    standard: Array = values / deviation if deviation else values
+    return standard
 
 
 def _cells(
