@@ -6,50 +6,26 @@ classifier are joined by commas: `python -m fer_keras.compare a_0,a_1,a_2 b_0,b_
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
-import pandas as pd
-from rich.console import Console
-from rich.table import Table
-
 from fer_keras import flags
-from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
+from fer_keras.config.evaluation import ComparisonConfig
 
 
-def main(runs: Sequence[str]) -> None:
+def main(options: ComparisonConfig, runs: Sequence[str]) -> None:
     """Prints the table, and writes it as CSV where `--output` says so."""
-    evaluation, output = flags.FLAGS.evaluation, flags.FLAGS.output
+    from fer_keras.evaluation.comparison import compare
+    from fer_keras.evaluation.predictions import read_predictions
+    from fer_keras.evaluation.printing import print_comparisons, write_comparisons
+
+    seeds = {run: run.split(',') for run in runs}
     comparisons = compare(
-        {run: [read_predictions(one, evaluation) for one in run.split(',')] for run in runs}
+        {run: [read_predictions(one, options.evaluation) for one in seeds[run]] for run in runs}
     )
     print_comparisons(comparisons)
-    if output:
-        rows = [dataclasses.asdict(comparison) for comparison in comparisons]
-        pd.DataFrame(rows).to_csv(output, index=False)
-
-
-def print_comparisons(comparisons: Sequence[Comparison]) -> None:
-    """Prints one row a comparison."""
-    table = Table(title=f'against {comparisons[0].first}, {comparisons[0].accuracies[0]:.1%}')
-    for heading in ('classifier', 'accuracy', 'difference', '95 % over people', 'p', 'p (Holm)'):
-        table.add_column(heading, justify='left' if heading == 'classifier' else 'right')
-    for c in comparisons:
-        table.add_row(
-            c.second,
-            f'{c.accuracies[1]:.1%}',
-            f'{100 * c.difference:+.1f}',
-            f'{100 * c.interval[0]:+.1f} to {100 * c.interval[1]:+.1f}',
-            f'{c.p_permutation:.4f}',
-            f'{c.p_holm:.4f}',
-        )
-    Console(soft_wrap=True, highlight=False).print(table)
-    print('p: exchanging the two classifiers within whole people, two-sided.')
-    for c in comparisons:
-        if c.p_mcnemar is not None:
-            print(f'{c.second}: McNemar p {c.p_mcnemar:.4f}, which takes images for independent.')
+    if options.output:
+        write_comparisons(comparisons, options.output)
 
 
 if __name__ == '__main__':
-    flags.define_comparison()
-    flags.start_with_arguments(main)
+    flags.start(main, ComparisonConfig, arguments='RUN RUN ...', needs_tensorflow=False)

@@ -40,14 +40,22 @@ def describe_dataset(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit of the checkout that the package runs from; empty for an installed package."""
+    """The commit of our own checkout; empty where the package does not run from one.
+
+    An installed package may lie inside the repository of another project.
+    """
+    root = Path(__file__).resolve().parents[1]
+    top = _git(root, 'rev-parse', '--show-toplevel')
+    if not top or Path(top).resolve() != root or not (root / 'setup.cfg').is_file():
+        return ''
+    return _git(root, 'describe', '--always', '--dirty')
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git prints; empty where there is no git, or no repository."""
     try:
         completed = subprocess.run(
-            ['git', 'describe', '--always', '--dirty'],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
+            ['git', *arguments], cwd=folder, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return ''

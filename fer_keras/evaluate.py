@@ -14,7 +14,8 @@ from fer_keras.run_dir import RunDir, evaluation_name
 
 def main(run: RunConfig, options: EvaluationConfig) -> None:
     """Tests the best epoch on the target and writes a report of its own."""
-    from fer_keras.evaluation.report import evaluate, evaluate_model, print_report
+    from fer_keras.evaluation.printing import print_report
+    from fer_keras.evaluation.report import evaluate, evaluate_model
     from fer_keras.inference.predictor import load
 
     if options.model:

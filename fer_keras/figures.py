@@ -1,4 +1,4 @@
-"""Pictures of a report, drawn with matplotlib."""
+"""Figures of a report, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+
+from fer_keras.files import whole_file
+
+
+def save_figure(figure: Figure, path: str, *, dpi: int) -> None:
+    """Writes a figure whole, or not at all, and closes it."""
+    with whole_file(path) as unfinished:
+        figure.savefig(unfinished, dpi=dpi)
+    plt.close(figure)
 
 
 def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
@@ -158,7 +168,7 @@ def draw_histories(histories: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
         axis.set(xlabel='epoch', ylabel=f'validation {name}')
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     lines = [
-        plt.Line2D([], [], color=shades[number], linestyle=dashes[number % len(dashes)])
+        Line2D([], [], color=shades[number], linestyle=dashes[number % len(dashes)])
         for number in range(len(variants))
     ]
     figure.legend(lines, variants, loc='outside lower center', ncols=min(4, len(variants)))

@@ -15,14 +15,18 @@ from fer_keras.errors import InvalidInputError
 
 def main(options: HumanConfusionsConfig, arguments: Sequence[str]) -> None:
     """Prints the correlation of the off-diagonal confusions."""
-    from fer_keras.evaluation.human_confusions import compare_with_people, describe
-
     if len(arguments) != 2:
         raise InvalidInputError(
             'Give a run, or its predictions.csv, and a CSV of human confusions. '
             f'Received: {list(arguments)}.'
         )
-    print(describe(compare_with_people(*arguments, evaluation=options.evaluation)))
+    from fer_keras.evaluation.human_confusions import agreement, read_human_confusions
+    from fer_keras.evaluation.metrics import confusion_matrix
+    from fer_keras.evaluation.predictions import label_names_of, read_predictions
+
+    rows, human = read_predictions(arguments[0], options.evaluation), arguments[1]
+    counts = confusion_matrix(rows, label_names_of(rows))
+    print(agreement(counts, read_human_confusions(human)))
 
 
 if __name__ == '__main__':

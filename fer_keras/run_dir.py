@@ -169,6 +169,11 @@ class ReportDir:
         return os.path.join(self.path, 'reliability.csv')
 
     @property
+    def saliency_file(self) -> str:
+        """Saliency models against where people looked."""
+        return os.path.join(self.path, 'saliency.csv')
+
+    @property
     def html_file(self) -> str:
         """The report as one page, its pictures inside."""
         return os.path.join(self.path, 'report.html')

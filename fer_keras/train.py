@@ -12,7 +12,9 @@ from fer_keras.run_dir import RunDir
 
 def main(run: RunConfig) -> None:
     """Trains, tests the best epoch on the target, and writes the report."""
-    from fer_keras.evaluation.report import evaluate, print_report, require_testable
+    from fer_keras.evaluation.printing import print_report
+    from fer_keras.evaluation.report import evaluate
+    from fer_keras.evaluation.target import require_testable
     from fer_keras.training.session import train
 
     run_dir = RunDir(run.training.run_dir)

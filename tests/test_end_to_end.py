@@ -16,7 +16,7 @@ import tensorflow as tf
 from fer_keras.config.run import DataConfig, RunConfig, TrainingConfig
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.splits import read_split
-from fer_keras.evaluation.predictions import predict_split
+from fer_keras.evaluation.predicting import predict_split
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.training.session import train

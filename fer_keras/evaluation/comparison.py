@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import scipy.stats
 
-from fer_keras.evaluation.metrics import people
-from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
-from fer_keras.evaluation.statistics import blocks, resampled_ratios
-from fer_keras.run_dir import RunDir
+from fer_keras.errors import InvalidInputError
+from fer_keras.evaluation.intervals import blocks, resampled_ratios
+from fer_keras.evaluation.predictions import IMAGE, is_right, people, require_columns
 
 _RESAMPLES = 10_000
 
@@ -31,6 +30,12 @@ class Comparison:
         p_permutation: Two-sided, by exchanging the two within whole people.
         p_mcnemar: Exact McNemar test, which takes images for independent; None for several seeds.
         p_holm: `p_permutation` corrected for all comparisons of the table (Holm 1979).
+
+    >>> rows = pd.DataFrame({'file_name': ['1.png', '2.png'], 'subject_id': ['anna', 'bert'],
+    ...                      'label': ['sad', 'happy'], 'predicted': ['happy', 'happy']})
+    >>> (found,) = compare({'plain': [rows], 'center': [rows.assign(predicted=rows['label'])]})
+    >>> found.accuracies, found.difference, found.p_mcnemar
+    ((0.5, 1.0), 0.5, 1.0)
     """
 
     first: str
@@ -54,12 +59,15 @@ def compare(groups: Mapping[str, Sequence[pd.DataFrame]], *, seed: int = 0) -> l
         One comparison for each classifier but the first.
 
     Raises:
-        ValueError: Fewer than two classifiers, or predictions on different images.
+        InvalidInputError: Fewer than two classifiers, or predictions on different images.
     """
     if len(groups) < 2:
-        raise ValueError(
+        raise InvalidInputError(
             f'A comparison needs at least two classifiers. Received: {len(groups)}, {list(groups)}.'
         )
+    for name, seeds in groups.items():
+        for rows in seeds:
+            require_columns(rows, (*IMAGE, 'predicted'), name)
     tables = {name: [_by_image(rows) for rows in seeds] for name, seeds in groups.items()}
     (first, reference), *others = tables.items()
     for name, seeds in tables.items():
@@ -79,29 +87,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
-    """Reads the predictions of a run folder, or a CSV file of predictions.
-
-    Args:
-        run: A run folder, or a file like its `predictions.csv`.
-        evaluation: Which report inside the folder; empty: the one on the run's own target.
-
-    Raises:
-        FileNotFoundError: There are none.
-        ValueError: The probabilities are not of the classes that their columns name.
-    """
-    is_file = os.path.isfile(run)
-    path = run if is_file else os.path.join(RunDir(run).report_dir(evaluation), 'predictions.csv')
-    if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f'No predictions in {path}. Make them with: python -m fer_keras.evaluate '
-            f'--run_dir={run} --target=NAME/CONFIG --target_split=test'
-        )
-    rows = pd.read_csv(path, dtype={'subject_id': str}, keep_default_na=False)
-    _require_own_order(rows, path)
-    return rows
-
-
 def _compare_two(
     first: str,
     first_seeds: Sequence[pd.DataFrame],
@@ -109,7 +94,7 @@ def _compare_two(
     second_seeds: Sequence[pd.DataFrame],
     seed: int,
 ) -> Comparison:
-    right = [np.mean([_correct(rows) for rows in s], axis=0) for s in (first_seeds, second_seeds)]
+    right = [np.mean([is_right(rows) for rows in s], axis=0) for s in (first_seeds, second_seeds)]
     gain = right[1] - right[0]
     _, person = np.unique(people(first_seeds[0]), return_inverse=True)
     gains, images = np.bincount(person, weights=gain), np.bincount(person)
@@ -134,47 +119,30 @@ def _compare_two(
     )
 
 
-def _mcnemar(gain: np.ndarray) -> float:
+def _mcnemar(gain: npt.NDArray[np.floating[Any]]) -> float:
     """Exact: among the images on which the two differ, either is right as often as the other."""
     better, worse = int((gain > 0).sum()), int((gain < 0).sum())
-    if not better + worse:
-        return 1.0
-    return float(scipy.stats.binomtest(better, better + worse).pvalue)
-
-
-def _correct(rows: pd.DataFrame) -> np.ndarray:
-    return (rows['label'] == rows['predicted']).to_numpy().astype(float)
+    differing, term, tail = better + worse, 1, 1
+    for k in range(min(better, worse)):
+        term = term * (differing - k) // (k + 1)  # Of k + 1 out of those that differ.
+        tail += term
+    return min(1.0, float(2 * tail / 2**differing))
 
 
 def _by_image(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values(['subject_id', 'file_name', 'label'], ignore_index=True)
-
-
-def _require_own_order(rows: pd.DataFrame, path: str) -> None:
-    names = label_names_of(rows)
-    if not names:
-        return
-    largest = rows[[PROBABILITY.format(name) for name in names]].to_numpy().argmax(axis=1)
-    differing = int((np.array(names)[largest] != rows['predicted'].to_numpy()).sum())
-    if differing:
-        raise ValueError(
-            f'In {path}, `predicted` must name the class of the largest probability. Received: '
-            f'another one in {differing} of {len(rows)} rows, so that the probabilities are of '
-            f'another order of labels than their columns, {names}. Predict again with: python -m '
-            'fer_keras.evaluate --run_dir=RUN'
-        )
+    return rows.sort_values(list(IMAGE), ignore_index=True)
 
 
 def _require_same_images(
     one: pd.DataFrame, other: pd.DataFrame, one_name: str, other_name: str
 ) -> None:
-    keys = ['subject_id', 'file_name', 'label']
+    keys = list(IMAGE)
     if one[keys].equals(other[keys]):
         return
     both = one[keys].merge(other[keys], how='outer', indicator=True)
     counts = both['_merge'].value_counts()
     example = both.loc[both['_merge'] != 'both', 'file_name'].iloc[:3].tolist()
-    raise ValueError(
+    raise InvalidInputError(
         'Only predictions on the same images with the same labels can be compared. Received: '
         f'{counts["left_only"]} images only in {one_name}, {counts["right_only"]} only in '
         f'{other_name}, such as {example}. Evaluate both on one target: python -m '

@@ -1,37 +1,41 @@
-"""Intervals of every number of a report: all of them for many draws of people at once."""
+"""Bootstrap intervals: people are drawn with all their images.
+
+Images of one person are not independent (Efron and Tibshirani 1993, chapter 13; the cluster
+bootstrap of Field and Welsh 2007). The same people and seed always give the same draws.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fer_keras.evaluation.metrics import decide_among, people, reliability_bins
-from fer_keras.evaluation.predictions import PROBABILITY
-from fer_keras.evaluation.statistics import blocks
+from fer_keras.evaluation.measures import Array, Values, weighted_measures
+from fer_keras.evaluation.predictions import people
 
 _RESAMPLES = 2000
-Values = dict[str, np.ndarray]
+_LARGEST_BLOCK = 2_000_000
 
 
-def resampled_metrics(
+def resampled_measures(
     rows: pd.DataFrame, names: Sequence[str], *, resamples: int = _RESAMPLES, seed: int = 0
 ) -> Values:
-    """The metrics of bootstrap samples of people, each drawn with all its images.
+    """The measures of bootstrap samples of people, each drawn with all its images.
 
     The same people and seed give the same draws, so that values of several seeds of one classifier
     may be averaged draw by draw.
 
     Args:
-        rows: From `predictions.predict_split`.
+        rows: As `evaluation.predictions` describes them.
         names: Label names in the model's order.
         resamples: How many samples.
         seed: Of the draws.
 
     Returns:
-        For each of the numbers of `metrics.summarize`, float64 `[resamples]`, and `recall <class>`
-        for each class that has images; NaN where a sample leaves it undefined.
+        As `measures.measure`, float64 `[resamples]` each; NaN where a sample leaves it undefined.
     """
     _, person = np.unique(people(rows), return_inverse=True)
     count = person.max() + 1
@@ -40,103 +44,87 @@ def resampled_metrics(
     for draws in blocks(resamples, len(rows)):
         drawn = random.integers(count, size=(draws, count))
         times = np.stack([np.bincount(one, minlength=count) for one in drawn])
-        parts.append(weighted_metrics(rows, names, times[:, person]))
+        parts.append(weighted_measures(rows, names, times[:, person]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def intervals(values: Mapping[str, np.ndarray], level: float = 0.95) -> dict[str, list[float]]:
-    """Percentile interval of each of `resampled_metrics`; samples without a value are left out."""
-    ends = [(1 - level) / 2, (1 + level) / 2]
+def intervals(values: Mapping[str, Array], level: float = 0.95) -> dict[str, list[float]]:
+    """Percentile interval of each of `resampled_measures`; samples without a value are left out.
+
+    >>> intervals({'accuracy': np.arange(101)}, level=0.5)
+    {'accuracy': [25.0, 75.0]}
+    """
     return {
-        name: [float(end) for end in np.nanquantile(drawn, ends)]
+        name: [float(end) for end in np.nanquantile(drawn, _ends(level))]
         for name, drawn in values.items()
         if not np.isnan(drawn).all()
     }
 
 
-def weighted_metrics(rows: pd.DataFrame, names: Sequence[str], weights: np.ndarray) -> Values:
-    """The numbers of `metrics.summarize` with a weight for each image.
+def accuracy_interval(
+    correct: npt.NDArray[np.bool_], subjects: Sequence[str], *, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the accuracy alone: as that of `resampled_measures`, but quicker.
 
     Args:
-        rows: From `predictions.predict_split`.
-        names: Label names in the model's order.
-        weights: `[draws, images]`, not negative: how often each image counts in each draw.
+        correct: bool `[images]`, whether each image was recognised.
+        subjects: Person of each image, `[images]`.
+        level: Coverage, in (0, 1).
+        seed: Seed of the resampling.
 
     Returns:
-        As `resampled_metrics`, `[draws]` each.
+        Lower and upper end, in [0, 1].
+
+    Raises:
+        ValueError: No image, or `correct` and `subjects` of different length.
     """
-    weights = weights.astype(float)
-    index = {name: position for position, name in enumerate(names)}
-    truth = rows['label'].map(index).to_numpy()
-    present = [name for name in names if (rows['label'] == name).any()]
-    probabilities = rows[[PROBABILITY.format(name) for name in names]].to_numpy()
-    own = probabilities[np.arange(len(rows)), truth]
-    per_image = {
-        'accuracy_among_present': decide_among(rows, present) == rows['label'].to_numpy(),
-        'top_2_accuracy': (np.argsort(probabilities)[:, -2:] == truth[:, None]).any(axis=1),
-        'negative_log_likelihood': -np.log(np.maximum(own, 1e-12)),
-    }
-    total = weights.sum(axis=1)
-    values = {name: weights @ value / total for name, value in per_image.items()}
-    predicted = rows['predicted'].map(index).to_numpy()
-    values |= _of_confusions(_confusions(truth, predicted, weights, len(names)), names, present)
-    values['expected_calibration_error'] = _calibration_errors(rows, weights)
-    values['roc_auc_one_vs_rest'] = _roc_areas(truth, probabilities, weights)
-    return values
+    if len(correct) != len(subjects) or not len(correct):
+        raise ValueError(
+            '`correct` and `subjects` must have one value an image and not be empty. '
+            f'Received: {len(correct)} and {len(subjects)} values.'
+        )
+    _, person = np.unique(np.asarray(subjects), return_inverse=True)
+    right = np.bincount(person, weights=correct.astype(float))
+    images = np.bincount(person)
+    values = resampled_ratios(right, images, np.random.default_rng(seed), _RESAMPLES)
+    low, high = np.quantile(values, _ends(level))
+    return float(low), float(high)
 
 
-def _confusions(
-    truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, count: int
-) -> np.ndarray:
-    """`[draws, true, predicted]`."""
-    cells = np.eye(count * count)[truth * count + predicted]
-    return (weights @ cells).reshape(-1, count, count)
+def resampled_ratios(
+    sums: npt.NDArray[Any],
+    images: npt.NDArray[Any],
+    random: np.random.Generator,
+    resamples: int,
+) -> Array:
+    """Means over the images of people who are drawn with replacement.
+
+    Args:
+        sums: Of what is averaged, over the images of each person, `[people]`.
+        images: Of each person, `[people]`.
+        random: Draws them.
+        resamples: How often.
+
+    Returns:
+        float64 `[resamples]`.
+    """
+    parts = []
+    for count in blocks(resamples, len(sums)):
+        drawn = random.integers(len(sums), size=(count, len(sums)))
+        parts.append(sums[drawn].sum(axis=1) / images[drawn].sum(axis=1))
+    return np.concatenate(parts)
 
 
-def _of_confusions(counts: np.ndarray, names: Sequence[str], present: Sequence[str]) -> Values:
-    total = counts.sum(axis=(1, 2))
-    right = np.diagonal(counts, axis1=1, axis2=2)
-    images, answers = counts.sum(axis=2), counts.sum(axis=1)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        recall = right / images
-        f1 = np.where(images > 0, 2 * right / (images + answers), np.nan)
-        by_chance = (images * answers).sum(axis=1) / total**2
-        accuracy = right.sum(axis=1) / total
-        kappa = (accuracy - by_chance) / (1 - by_chance)
-    columns = [list(names).index(name) for name in present]
-    return {
-        'accuracy': accuracy,
-        # A draw may lack a class that the images have: its mean is over the others.
-        'unweighted_average_recall': np.nanmean(recall[:, columns], axis=1),
-        'macro_f1': np.nanmean(f1[:, columns], axis=1),
-        'cohen_kappa': kappa,
-        **{f'recall {names[column]}': recall[:, column] for column in columns},
-    }
+def blocks(rows: int, columns: int) -> Iterator[int]:
+    """Numbers of rows that add up to `rows`, so few that little is in memory at a time.
+
+    >>> list(blocks(5, 1_000_000))
+    [2, 2, 1]
+    """
+    at_a_time = max(1, _LARGEST_BLOCK // max(columns, 1))
+    for first in range(0, rows, at_a_time):
+        yield min(at_a_time, rows - first)
 
 
-def _calibration_errors(rows: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
-    table = reliability_bins(rows)
-    in_bin = np.eye(table['bin'].max() + 1)[table['bin']]
-    gaps = (table['confidence'] - table['accuracy']).to_numpy()
-    return np.abs(weights @ (in_bin * gaps[:, None])).sum(axis=1) / weights.sum(axis=1)
-
-
-def _roc_areas(truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean over classes of the share of (own, other) pairs in the right order; ties count half."""
-    areas = []
-    for label in np.unique(truth):
-        order = np.argsort(probabilities[:, label])
-        scores, is_own = probabilities[order, label], truth[order] == label
-        drawn = weights[:, order]
-        others = np.cumsum(drawn * ~is_own, axis=1)
-        others = np.concatenate([np.zeros((len(drawn), 1)), others], axis=1)
-        own_scores, own_weights = scores[is_own], drawn[:, is_own]
-        below = others[:, np.searchsorted(scores, own_scores, side='left')]
-        not_above = others[:, np.searchsorted(scores, own_scores, side='right')]
-        pairs = own_weights.sum(axis=1) * others[:, -1]
-        with np.errstate(invalid='ignore', divide='ignore'):
-            areas.append((own_weights * (below + not_above) / 2).sum(axis=1) / pairs)
-    stacked = np.stack(areas)
-    defined = ~np.isnan(stacked)
-    sums = np.where(defined, stacked, 0).sum(axis=0)
-    return np.where(defined.any(axis=0), sums / np.maximum(defined.sum(axis=0), 1), np.nan)
+def _ends(level: float) -> list[float]:
+    return [(1 - level) / 2, (1 + level) / 2]

@@ -1,71 +1,112 @@
-"""Predictions of a classifier on one split of one data set, a row an image."""
+"""A table of predictions, a row an image: its columns, how it is read, and what is read off it.
+
+Beside what is known of the image (`data.splits.DESCRIPTIONS`) there are `label`, the true class,
+`predicted`, the most probable one, and for each class of the model a column `p_<name>`, in [0, 1].
+"""
 
 from __future__ import annotations
 
-import itertools
+import os
 from collections.abc import Sequence
+from typing import Any
 
-import keras
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fer_keras.config.run import DataConfig
-from fer_keras.data.batches import evaluation_batches
-from fer_keras.data.decoding import decode_upright
-from fer_keras.data.splits import DESCRIPTIONS, Source
-from fer_keras.inference.predictor import Predictor
+from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.run_dir import ReportDir, RunDir
 
 PROBABILITY = 'p_{}'
-_IN_MEMORY = 64
+# What an image is known by.
+IMAGE = ('subject_id', 'file_name', 'label')
 
 
-def predict_split(
-    model: keras.Model, source: Source, data: DataConfig, names: Sequence[str]
-) -> pd.DataFrame:
-    """Runs the model over the split.
+def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
+    """Reads the predictions of a run folder, or a CSV file of predictions.
 
     Args:
-        model: From images to probabilities `[batch, len(names)]`.
-        source: The split.
-        data: Image and batch size.
-        names: Label names in the model's order.
+        run: A run folder, or a file like its `predictions.csv`.
+        evaluation: Which report inside the folder; empty: the one on the run's own target.
 
-    Returns:
-        `DESCRIPTIONS`, `label`, `predicted` (names) and a column `p_<name>` a class, in [0, 1].
+    Raises:
+        MissingFileError: There are none.
+        InvalidInputError: It is no such table, or the probabilities are not of the classes that
+            their columns name.
     """
-    batches = evaluation_batches(source, data, num_classes=len(names))
-    probabilities = model.predict(batches, verbose=0)
-    if probabilities.shape[1] != len(names):
-        raise ValueError(
-            f'The model must give a probability for each of {list(names)}. '
-            f'Received: {probabilities.shape[1]} probabilities an image.'
+    is_file = os.path.isfile(run)
+    path = run if is_file else ReportDir(RunDir(run).report_dir(evaluation)).predictions_file
+    if not os.path.isfile(path):
+        raise MissingFileError(
+            f'No predictions in {path}. Make them with: python -m fer_keras.evaluate '
+            f'--run_dir={run} --target=NAME/CONFIG --target_split=test'
         )
-    return _table(probabilities, source, names)
+    try:
+        rows = pd.read_csv(path, dtype={'subject_id': str}, keep_default_na=False)
+    except ValueError as error:
+        raise InvalidInputError(f'{path} must be CSV in UTF-8. Received: {error}') from error
+    require_columns(rows, ('label', 'predicted'), path)
+    _require_own_order(rows, path)
+    return rows
 
 
-def predict_split_with(predictor: Predictor, source: Source) -> pd.DataFrame:
-    """As `predict_split`, for whatever `predictor.load` opens, such as a SavedModel."""
-    images = source.examples.map(lambda example: decode_upright(example['image']))
-    columns = [PROBABILITY.format(name) for name in predictor.names]
-    unread, answers = images.as_numpy_iterator(), []
-    # Originals of a whole data set would fill the memory.
-    while some := list(itertools.islice(unread, _IN_MEMORY)):
-        answers.append(predictor.predict_crops(some)[columns].to_numpy())
-    return _table(np.concatenate(answers), source, predictor.names)
+def require_columns(rows: pd.DataFrame, columns: Sequence[str], where: str) -> None:
+    """Raises `InvalidInputError` where a table of predictions lacks one of the columns."""
+    missing = [column for column in columns if column not in rows]
+    if missing:
+        raise InvalidInputError(
+            f'{where} must have the columns {list(columns)}, as the predictions.csv of a run. '
+            f'Received: {list(rows)}, without {missing}.'
+        )
 
 
 def label_names_of(rows: pd.DataFrame) -> list[str]:
-    """The names of the classes of a table of predictions, in its order."""
+    """The names of the classes of a table of predictions, in its order.
+
+    >>> label_names_of(pd.DataFrame(columns=['label', 'predicted', 'p_happy', 'p_sad']))
+    ['happy', 'sad']
+    """
     prefix = PROBABILITY.format('')
     return [str(name).removeprefix(prefix) for name in rows if str(name).startswith(prefix)]
 
 
-def _table(probabilities: np.ndarray, source: Source, names: Sequence[str]) -> pd.DataFrame:
-    described = source.examples.map(lambda e: {k: e[k] for k in (*DESCRIPTIONS, 'label')})
-    rows = pd.DataFrame(list(described.as_numpy_iterator()))
-    for column in DESCRIPTIONS:
-        rows[column] = rows[column].str.decode('utf-8')
-    rows['label'] = [names[label] for label in rows['label']]
-    rows['predicted'] = [names[label] for label in np.argmax(probabilities, axis=1)]
-    columns = [PROBABILITY.format(name) for name in names]
-    return pd.concat([rows, pd.DataFrame(probabilities, columns=columns)], axis=1)
+def probabilities_of(rows: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.floating[Any]]:
+    """The probabilities of the classes `names`, `[images, len(names)]` in [0, 1]."""
+    return rows[[PROBABILITY.format(name) for name in names]].to_numpy()
+
+
+def is_right(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether each image was recognised, bool `[images]`."""
+    return (rows['label'] == rows['predicted']).to_numpy()
+
+
+def present_labels(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Those of `names` that an image has, in their order."""
+    present = set(rows['label'])
+    return [name for name in names if name in present]
+
+
+def decide_among(rows: pd.DataFrame, present: Sequence[str]) -> npt.NDArray[Any]:
+    """The most probable of the classes `present`, for each image, the others masked out."""
+    best = np.argmax(probabilities_of(rows, present), axis=1)
+    decided: npt.NDArray[Any] = np.array(present)[best]
+    return decided
+
+
+def people(rows: pd.DataFrame) -> list[str]:
+    """The person of each image; an image of nobody known stands for itself."""
+    return list(rows['subject_id'].where(rows['subject_id'] != '', rows['file_name']))
+
+
+def _require_own_order(rows: pd.DataFrame, path: str) -> None:
+    names = label_names_of(rows)
+    if not names:
+        return
+    differing = int((decide_among(rows, names) != rows['predicted'].to_numpy()).sum())
+    if differing:
+        raise InvalidInputError(
+            f'In {path}, `predicted` must name the class of the largest probability. Received: '
+            f'another one in {differing} of {len(rows)} rows, so that the probabilities are of '
+            f'another order of labels than their columns, {names}. Predict again with: python -m '
+            'fer_keras.evaluate --run_dir=RUN'
+        )

@@ -13,11 +13,12 @@ from fer_keras.evaluation.document import (
     Bullets,
     Document,
     Paragraph,
-    Picture,
+    ReportFigure,
     Section,
     Table,
 )
-from fer_keras.evaluation.metrics import FEWEST_PEOPLE, MEASURES
+from fer_keras.evaluation.measures import MEASURES
+from fer_keras.evaluation.sections import environment_blocks, model_card_blocks, slice_blocks
 
 _DUPLICATES_SHOWN = 10
 
@@ -31,22 +32,27 @@ class Findings:
         slices: From `metrics.slices`.
         duplicates: From `duplicates.find_duplicates`, between what was trained on and the test;
             None where what was trained on is not at hand.
-        pictures: Name of a picture to its file in the report: `confusion_matrix`, `recall`,
-            `reliability`, and where there are such `confusion_among_present`, `slices`, `history`.
-        worst: Pictures of the worst errors; empty where faces must not be shown.
-        sample: Pictures of images drawn blindly; empty likewise.
+        worst: The worst errors; empty where faces must not be shown.
+        sample: Images drawn blindly; empty likewise.
         configuration: Flag to value; of a model outside its run the source alone.
         environments: `training` (where known) and `test`, as `environment.describe_environment`.
+        figures: Name of a figure to its file in the report: `confusion_matrix`, `recall`,
+            `reliability`, and where there are such `confusion_among_present`, `slices`, `history`.
+
+    >>> found = Findings({'accuracy': 0.5}, pd.DataFrame(), None, (), (),
+    ...                  {'source': 'cfee/basic_faces'}, {}, {'recall': 'recall.png'})
+    >>> found.figures['recall']
+    'recall.png'
     """
 
     metrics: Mapping[str, Any]
     slices: pd.DataFrame
     duplicates: pd.DataFrame | None
-    pictures: Mapping[str, str]
-    worst: Sequence[Picture]
-    sample: Sequence[Picture]
+    worst: Sequence[ReportFigure]
+    sample: Sequence[ReportFigure]
     configuration: Mapping[str, str]
     environments: Mapping[str, Mapping[str, Any]]
+    figures: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def describe_run(findings: Findings) -> Document:
@@ -58,11 +64,11 @@ def describe_run(findings: Findings) -> Document:
         Section('Confusions', tuple(_confusions(findings))),
         Section('Classes', tuple(_classes(findings))),
         Section('Calibration', tuple(_calibration(findings))),
-        Section('Slices', tuple(slice_blocks(findings.slices, findings.pictures.get('slices')))),
+        Section('Slices', tuple(slice_blocks(findings.slices, findings.figures.get('slices')))),
         Section('Learning curves', tuple(_learning(findings))),
         Section('Examples', tuple(_examples(findings))),
         Section('Duplicates', tuple(_duplicates(findings.duplicates))),
-        Section('Model card', tuple(_model_card(findings))),
+        Section('Model card', tuple(model_card_blocks(metrics, findings.configuration))),
         Section('Data and versions', tuple(environment_blocks(findings.environments))),
         Section('Configuration', tuple(_configuration(findings.configuration))),
     ]
@@ -74,57 +80,6 @@ def describe_run(findings: Findings) -> Document:
         sections=tuple(section for section in sections if section.blocks),
         numbers=dict(metrics),
     )
-
-
-def slice_blocks(slices: pd.DataFrame, picture: str | None) -> list[Block]:
-    """The table of slices, with a warning where some are of few people."""
-    if slices.empty:
-        return [Paragraph('The data set says nothing of its images by which to divide them.')]
-    found = slices.to_dict('records')
-    small = [f'{row["slice"]} {row["value"]}' for row in found if row['is_small']]
-    blocks: list[Block] = []
-    if small:
-        text = (
-            f'Of fewer than {FEWEST_PEOPLE} people, so that their intervals are too narrow and '
-            f'nothing can be concluded from them: {", ".join(small)}.'
-        )
-        blocks.append(Paragraph(text, is_warning=True))
-    if picture:
-        blocks.append(Picture(picture, 'Accuracy of each slice; of few people: hollow.'))
-    columns = ('slice', 'accuracy', '95 % over people', 'images', 'people', '')
-    rows = tuple(
-        (
-            f'{row["slice"]}: {row["value"]}',
-            f'{row["accuracy"]:.1%}',
-            f'{row["low"]:.1%} to {row["high"]:.1%}',
-            str(row['images']),
-            str(row['people']),
-            'few people' if row['is_small'] else '',
-        )
-        for row in found
-    )
-    return [*blocks, Table(columns, rows)]
-
-
-def environment_blocks(environments: Mapping[str, Mapping[str, Any]]) -> list[Block]:
-    """Data sets with their split hashes, and what the numbers were made with."""
-    sets = [
-        (data['name'], role, str(data['examples']).strip('{}').replace("'", ''), data['split_hash'])
-        for role, environment in environments.items()
-        for data in environment['data_sets']
-    ]
-    columns = ('data set', 'for', 'examples', 'hash of the splits')
-    rows = []
-    for key in ('fer_keras', 'commit', 'python', 'platform'):
-        rows.append((key, *(str(e.get(key) or '') for e in environments.values())))
-    packages = {name for e in environments.values() for name in e['packages']}
-    for name in sorted(packages):
-        rows.append((name, *(e['packages'].get(name, '') for e in environments.values())))
-    rows.append(('devices', *(', '.join(e['devices']) for e in environments.values())))
-    return [
-        Table(columns, tuple(sets), text_columns=4),
-        Table(('made with', *environments), tuple(rows), text_columns=3),
-    ]
 
 
 def _summary(metrics: Mapping[str, Any]) -> list[Block]:
@@ -158,14 +113,16 @@ def _summary(metrics: Mapping[str, Any]) -> list[Block]:
 
 
 def _confusions(findings: Findings) -> list[Block]:
-    pictures = findings.pictures
+    figures = findings.figures
     blocks: list[Block] = [
         Bullets(tuple(findings.metrics['top_confusions'])),
-        Picture(pictures['confusion_matrix'], 'Images of each true class by the class decided.'),
+        ReportFigure(
+            figures['confusion_matrix'], 'Images of each true class by the class decided.'
+        ),
     ]
-    if 'confusion_among_present' in pictures:
+    if 'confusion_among_present' in figures:
         caption = 'The same, deciding among the classes of the images only.'
-        blocks.append(Picture(pictures['confusion_among_present'], caption))
+        blocks.append(ReportFigure(figures['confusion_among_present'], caption))
     return blocks
 
 
@@ -178,8 +135,8 @@ def _classes(findings: Findings) -> list[Block]:
         recall, precision, f1 = (f'{values[key]:.3f}' for key in ('recall', 'precision', 'f1'))
         interval = f'{low:.3f} to {high:.3f}'
         rows.append((name, recall, interval, precision, f1, str(values['images'])))
-    picture = Picture(findings.pictures['recall'], 'Recall of each class.')
-    return [picture, Table(columns, tuple(rows))]
+    figure = ReportFigure(findings.figures['recall'], 'Recall of each class.')
+    return [figure, Table(columns, tuple(rows))]
 
 
 def _calibration(findings: Findings) -> list[Block]:
@@ -189,12 +146,12 @@ def _calibration(findings: Findings) -> list[Block]:
     )
     return [
         Paragraph(f'Confidence and accuracy are {error:.3f} apart in the mean (15 bins).'),
-        Picture(findings.pictures['reliability'], caption),
+        ReportFigure(findings.figures['reliability'], caption),
     ]
 
 
 def _learning(findings: Findings) -> list[Block]:
-    if 'history' not in findings.pictures:
+    if 'history' not in findings.figures:
         return []
     text = (
         "The epoch was chosen by {monitor} on the source's validation split: nothing was chosen "
@@ -202,9 +159,9 @@ def _learning(findings: Findings) -> list[Block]:
         'the backbone alone where a shallow branch decides with it; the validation loss is the '
         'cross-entropy of the whole classifier.'
     )
-    picture = Picture(findings.pictures['history'], 'Loss and accuracy over the epochs.', True)
+    figure = ReportFigure(findings.figures['history'], 'Loss and accuracy over the epochs.', True)
     monitor = findings.configuration.get('monitor', 'the monitor')
-    return [Paragraph(text.format(monitor=monitor)), picture]
+    return [Paragraph(text.format(monitor=monitor)), figure]
 
 
 def _examples(findings: Findings) -> list[Block]:
@@ -246,51 +203,6 @@ def _duplicates(duplicates: pd.DataFrame | None) -> list[Block]:
     shown = duplicates.head(_DUPLICATES_SHOWN).to_dict('records')
     rows = tuple(tuple(str(row[key]) for key in keys) for row in shown)
     return [Paragraph(text, is_warning=True), Table(columns, rows, text_columns=4)]
-
-
-def _model_card(findings: Findings) -> list[Block]:
-    metrics, flags = findings.metrics, findings.configuration
-    low, high = metrics['accuracy_interval']
-    saliency, also = flags.get('saliency', ''), flags.get('shallow_source', '')
-    attention = (
-        'no saliency' if saliency in ('', 'none') else f'saliency {saliency}, {flags["fusion"]}'
-    )
-    is_known = 'backbone' in flags
-    model = f'{flags["backbone"]}, {attention}, {flags["image_size_px"]} px' if is_known else ''
-    worst = min(metrics['per_class'].items(), key=lambda item: item[1]['recall'])
-    rows = (
-        ('Model', f'{model}; {metrics["parameters"]} parameters' if is_known else 'unknown'),
-        ('Classes', ', '.join(metrics['classes'])),
-        ('Trained on', flags['source']),
-        *([('The shallow branch also on', also)] if also else []),
-        ('Chosen by', f'{flags["monitor"]} on the validation people' if is_known else 'unknown'),
-        ('Tested on', f'{metrics["target"]}, {metrics["target_split"]}'),
-        ('Accuracy', f'{metrics["accuracy"]:.1%} ({low:.1%} to {high:.1%})'),
-        ('Weakest class', f'{worst[0]}, recall {worst[1]["recall"]:.1%}'),
-        (
-            'Meant for',
-            'research on how facial expressions of face crops are recognised, and on how this '
-            'carries over to other data sets',
-        ),
-        (
-            'Not meant for',
-            'inferring what somebody feels, or deciding about anybody: an expression is not an '
-            'emotion. The European AI Act (article 5) forbids inferring emotions at work and in '
-            'schools, but for medical reasons and safety',
-        ),
-        (
-            'Limits',
-            'only what its data sets show: their people, groups, ages and cameras (see the '
-            'slices), and posed expressions where theirs are posed; on other pictures expect the '
-            'accuracy to fall, as between any two data sets',
-        ),
-        (
-            'Data',
-            'the faces belong to people who agreed to the use that the licence of their data set '
-            'names; the weights carry traces of them',
-        ),
-    )
-    return [Table(('', 'model card'), rows, text_columns=2)]
 
 
 def _configuration(flags: Mapping[str, str]) -> list[Block]:

@@ -1,17 +1,26 @@
 """The table of saliency models: every metric, averaged over the images of a data set."""
 
-import os
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import tensorflow_datasets as tfds
 
+from fer_keras import files
 from fer_keras.config.run import PRECOMPUTED
 from fer_keras.data.map_folder import read_precomputed
+from fer_keras.errors import InvalidInputError
+from fer_keras.run_dir import ReportDir
 from fer_keras.saliency import metrics
 from fer_keras.saliency.predictor import SaliencyPredictor
 
+Array = npt.NDArray[np.floating[Any]]
+# An image with its fixations and their map.
+Example = Mapping[str, Any]
 COLUMNS = ('NSS', 'CC', 'SIM', 'KL', 'AUC-Judd', 'sAUC', 'IG (bit)')
 
 
@@ -21,10 +30,16 @@ def saliency_table(
     """One row a kind; images without fixations are left out.
 
     Args:
-        builder: a data set with `image`, `fixations` and `map`.
-        split: of the data set.
-        kinds: keys of `SALIENCY_KINDS`, `saved_model:/path` or `folder:/path`.
-        weights: a file for the kinds that have weights; empty: the shipped ones.
+        builder: A data set with `image`, `fixations` and `map`.
+        split: Of the data set.
+        kinds: Keys of `SALIENCY_KINDS`, `saved_model:/path` or `folder:/path`.
+        weights: A file for the kinds that have weights; empty: the shipped ones.
+
+    Returns:
+        The columns `COLUMNS`, indexed by kind.
+
+    Raises:
+        InvalidInputError: No image has fixations.
     """
     examples = [
         example
@@ -32,7 +47,9 @@ def saliency_table(
         if len(example['fixations'])
     ]
     if not examples:
-        raise ValueError(f'{split!r} has no image with fixations, so there is nothing to measure.')
+        raise InvalidInputError(
+            f'{split!r} has no image with fixations, so there is nothing to measure.'
+        )
     baselines = list(predict(examples, 'center', ''))
     rows = {}
     for kind in kinds:
@@ -42,7 +59,7 @@ def saliency_table(
     return pd.DataFrame.from_dict(rows, orient='index', columns=list(COLUMNS))
 
 
-def predict(examples: Sequence[dict], kind: str, weights: str) -> Iterable[np.ndarray]:
+def predict(examples: Sequence[Example], kind: str, weights: str) -> Iterable[Array]:
     """Maps of the examples, one at a time: float32 `[h, w]` in [0, 1]."""
     predictor = SaliencyPredictor(kind, weights=weights or None)
     for example in examples:
@@ -57,14 +74,13 @@ def predict(examples: Sequence[dict], kind: str, weights: str) -> Iterable[np.nd
 
 def write_table(table: pd.DataFrame, folder: str) -> str:
     """Writes `saliency.csv`; returns its path."""
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, 'saliency.csv')
-    table.to_csv(path, float_format='%.4f', index_label='saliency')
+    path = ReportDir(folder).saliency_file
+    files.write_text(path, table.to_csv(float_format='%.4f', index_label='saliency'))
     return path
 
 
 def _scores(
-    examples: Sequence[dict], maps: Iterable[np.ndarray], baselines: Sequence[np.ndarray]
+    examples: Sequence[Example], maps: Iterable[Array], baselines: Sequence[Array]
 ) -> Iterable[list[float]]:
     everywhere = [_relative(example) for example in examples]
     for number, (example, saliency_map) in enumerate(zip(examples, maps, strict=True)):
@@ -82,7 +98,8 @@ def _scores(
         ]
 
 
-def _relative(example: dict) -> np.ndarray:
+def _relative(example: Example) -> Array:
     """Fixations as shares of the sides, so that they carry over to an image of another size."""
     height, width = example['map'].shape[:2]
-    return example['fixations'] / (width, height)
+    shares: Array = example['fixations'] / (width, height)
+    return shares

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from fer_keras import figures
-from fer_keras.evaluation.document import Block, Bullets, Paragraph, Picture, Table
-from fer_keras.evaluation.intervals import intervals, resampled_metrics
+from fer_keras.evaluation.document import Block, Bullets, Paragraph, Table
+from fer_keras.evaluation.intervals import intervals, resampled_measures
+from fer_keras.evaluation.measures import measure
 from fer_keras.evaluation.metrics import (
     FEWEST_PEOPLE,
     confusion_matrix,
-    people,
     reliability,
     slices,
     top_confusions,
 )
-from fer_keras.evaluation.predictions import label_names_of
-from fer_keras.run_dir import plain_name
+from fer_keras.evaluation.predictions import label_names_of, people, present_labels
+from fer_keras.protocols.gallery import Gallery
 
-PICTURES = 'pictures'
 _HARDEST_SHOWN = 12
-
-
-class Gallery:
-    """Writes figures into the folder of the pictures of a report."""
-
-    def __init__(self, output: str) -> None:
-        self._output = output
-        os.makedirs(os.path.join(output, PICTURES), exist_ok=True)
-
-    def __call__(
-        self, figure: Figure, name: str, caption: str, *, is_wide: bool = False
-    ) -> Picture:
-        """Writes `figure` and closes it."""
-        file = f'{PICTURES}/{plain_name(name)}.png'
-        figure.savefig(os.path.join(self._output, file), dpi=110)
-        plt.close(figure)
-        return Picture(file, caption, is_wide)
 
 
 def describe_test(
@@ -54,11 +32,9 @@ def describe_test(
         rows = pd.concat(seeds, ignore_index=True)
         names = label_names_of(rows)
         counts = confusion_matrix(rows, names)
-        present = [name for name in names if counts.loc[name].sum()]
-        shares = np.diag(counts) / np.maximum(counts.sum(axis=1).to_numpy(), 1)
-        recall = {one: float(share) for one, share in zip(names, shares, strict=True)}
-        recall = {name: recall[name] for name in present}
-        found = intervals(resampled_metrics(rows, names))
+        values, found = measure(rows, names), intervals(resampled_measures(rows, names))
+        present = present_labels(rows, names)
+        recall = {name: values[f'recall {name}'] for name in present}
         ends = {name: found[f'recall {name}'] for name in present}
         label = f'{title} {variant}'
         blocks += [

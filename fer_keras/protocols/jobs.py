@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.run import set_of
-from fer_keras.run_dir import ProtocolDir
+from fer_keras.run_dir import ProtocolDir, evaluation_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ def tested_split(target: str, sources: Sequence[str]) -> str:
 
 def report_name(target: str) -> str:
     """The folder that `fer_keras.evaluate` writes for `name/config split`."""
-    return '_'.join(target.replace('/', ' ').split())
+    return evaluation_name(*target.split()) if target else ''
 
 
 def _pools(data_sets: Sequence[str]) -> list[tuple[str, ...]]:

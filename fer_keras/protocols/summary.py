@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fer_keras import files
 from fer_keras.config.protocol import ProtocolConfig
-from fer_keras.evaluation.comparison import Comparison, compare, read_predictions
-from fer_keras.evaluation.intervals import intervals, resampled_metrics, weighted_metrics
-from fer_keras.evaluation.metrics import MEASURES, decide_among
-from fer_keras.evaluation.predictions import PROBABILITY, label_names_of
+from fer_keras.evaluation.comparison import Comparison, compare
+from fer_keras.evaluation.intervals import intervals, resampled_measures
+from fer_keras.evaluation.measures import MEASURES, measure
+from fer_keras.evaluation.predictions import (
+    IMAGE,
+    PROBABILITY,
+    decide_among,
+    label_names_of,
+    present_labels,
+    read_predictions,
+)
 from fer_keras.protocols.jobs import Job, report_name, tested_split
-from fer_keras.run_dir import RunDir
-
-# What an image is known by.
-_IMAGE = ['subject_id', 'file_name', 'label']
+from fer_keras.run_dir import ReportDir, RunDir
 
 
 def summarize_protocol(
@@ -78,7 +81,7 @@ def read_tables(jobs: Sequence[Job], target: str = '') -> dict[str, dict[str, li
     ):
         parts = [read_predictions(job.run_dir, name) for job in folds]
         of_variant = tables.setdefault(experiment, {}).setdefault(variant, [])
-        of_variant += [rows.sort_values(_IMAGE, ignore_index=True) for rows in _join(parts)]
+        of_variant += [rows.sort_values(list(IMAGE), ignore_index=True) for rows in _join(parts)]
     return tables
 
 
@@ -87,7 +90,7 @@ def _join(folds: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     # A fold may have trained without any image of a rare class, which it then never answers.
     probabilities = [PROBABILITY.format(name) for name in label_names_of(joined)]
     joined = joined.fillna(dict.fromkeys(probabilities, 0.0))
-    if len(folds) > 1 and joined.duplicated(_IMAGE).any():
+    if len(folds) > 1 and joined.duplicated(list(IMAGE)).any():
         return [rows for _, rows in joined.groupby(level=0)]
     return [joined]
 
@@ -102,16 +105,16 @@ def mean_over_seeds(seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {'seeds': len(seeds), 'images': len(seeds[0])}
     names = label_names_of(seeds[0])
-    values = [weighted_metrics(rows, names, np.ones((1, len(rows)))) for rows in seeds]
-    drawn = [resampled_metrics(rows, names) for rows in seeds]
-    for measure in MEASURES:
-        of_seeds = np.array([value[measure][0] for value in values])
-        mean_of_draws = np.mean([one[measure] for one in drawn], axis=0)
-        found[measure] = float(of_seeds.mean())
+    values = [measure(rows, names) for rows in seeds]
+    drawn = [resampled_measures(rows, names) for rows in seeds]
+    for name in MEASURES:
+        of_seeds = np.array([value[name] for value in values])
+        mean_of_draws = np.mean([one[name] for one in drawn], axis=0)
+        found[name] = float(of_seeds.mean())
         deviation = float(of_seeds.std(ddof=1)) if len(seeds) > 1 else float('nan')
-        found[f'{measure}_deviation'] = deviation
-        ends = intervals({measure: mean_of_draws}).get(measure, [float('nan')] * 2)
-        found[f'{measure}_low'], found[f'{measure}_high'] = ends
+        found[f'{name}_deviation'] = deviation
+        ends = intervals({name: mean_of_draws}).get(name, [float('nan')] * 2)
+        found[f'{name}_low'], found[f'{name}_high'] = ends
     return found
 
 
@@ -154,8 +157,7 @@ def cross_matrix(
 
 
 def _among_present(rows: pd.DataFrame) -> pd.DataFrame:
-    present = [name for name in label_names_of(rows) if (rows['label'] == name).any()]
-    return rows.assign(predicted=decide_among(rows, present))
+    return rows.assign(predicted=decide_among(rows, present_labels(rows, label_names_of(rows))))
 
 
 def _as_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
@@ -175,6 +177,7 @@ def _told(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_metrics(run_dir: str, report: str = '') -> dict[str, Any]:
     """Reads `metrics.json` of a report inside a run."""
-    path = os.path.join(RunDir(run_dir).report_dir(report), 'metrics.json')
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    metrics: dict[str, Any] = files.read_json(
+        ReportDir(RunDir(run_dir).report_dir(report)).metrics_file
+    )
+    return metrics

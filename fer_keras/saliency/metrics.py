@@ -5,10 +5,16 @@ All follow `pysaliency` (Kuemmerer), and so the MIT/Tuebingen benchmark, to 1e-6
 several people looked at one pixel. Where the benchmark's MATLAB code differs, the function says so.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+from fer_keras.errors import InvalidInputError
+
+Array = npt.NDArray[np.floating[Any]]
 # MATLAB's eps, which both implementations use.
 EPSILON = 2.2204e-16
 
@@ -77,10 +83,10 @@ def area_under_curve(positives: Array, negatives: Array) -> float:
     """Probability that a positive exceeds a negative, ties counting half (Mann-Whitney).
 
     Raises:
-        ValueError: there are no negatives.
+        InvalidInputError: There are no negatives.
     """
     if not negatives.size:
-        raise ValueError('An AUC needs at least one negative. Received: none.')
+        raise InvalidInputError('An AUC needs at least one negative. Received: none.')
     ordered = np.sort(negatives)
     below = np.searchsorted(ordered, positives, side='left')
     not_above = np.searchsorted(ordered, positives, side='right')
@@ -96,26 +102,31 @@ def density(saliency_map: Array) -> Array:
 
 
 def _standard(saliency_map: Array) -> Array:
-    values = np.asarray(saliency_map, np.float64)
+    values: Array = np.asarray(saliency_map, np.float64)
     values = values - values.mean()
     deviation = values.std()
-    return values / deviation if deviation else values
+    standard: Array = values / deviation if deviation else values
+    return standard
 
 
-def _cells(saliency_map: Array, fixations: Array) -> tuple[npt.NDArray, npt.NDArray]:
+def _cells(
+    saliency_map: Array, fixations: Array
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """(rows, columns) of the fixations.
 
     Raises:
-        ValueError: the map is not a plane, there are no fixations, or one lies outside.
+        InvalidInputError: The map is not a plane, there are no fixations, or one lies outside.
     """
     if np.ndim(saliency_map) != 2:
-        raise ValueError(f'A map must be [height, width]. Received: {np.shape(saliency_map)}.')
+        raise InvalidInputError(
+            f'A map must be [height, width]. Received: {np.shape(saliency_map)}.'
+        )
     xy = np.asarray(fixations).reshape(-1, 2).astype(int)
     if not len(xy):
-        raise ValueError('The metric needs at least one fixation. Received: none.')
+        raise InvalidInputError('The metric needs at least one fixation. Received: none.')
     height, width = np.shape(saliency_map)
     if (xy < 0).any() or (xy >= (width, height)).any():
-        raise ValueError(
+        raise InvalidInputError(
             f'Fixations must be (x, y) with 0 <= x < {width} and 0 <= y < {height}. '
             f'Received: {xy.min(axis=0)} to {xy.max(axis=0)}.'
         )

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_keras.evaluation.comparison import compare, holm, read_predictions
+from fer_keras.evaluation.comparison import compare, holm
+from fer_keras.evaluation.predictions import read_predictions
 from tests.test_end_to_end import run
 
 CLASSES = ('neutral', 'happy')

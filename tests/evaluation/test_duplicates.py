@@ -9,14 +9,14 @@ import tensorflow as tf
 from fer_keras.config.run import DataConfig
 from fer_keras.data.datasets import open_sources
 from fer_keras.data.splits import read_split
-from fer_keras.evaluation import report
 from fer_keras.evaluation.duplicates import (
     LARGEST_DISTANCE,
-    Pictures,
+    HashedImages,
     find_duplicates,
-    hash_pictures,
+    hash_images,
     perceptual_hashes,
 )
+from fer_keras.evaluation.target import find_seen_images
 from tests.fakes import BASIC, png_bytes, write_dataset
 from tests.test_end_to_end import run
 
@@ -37,7 +37,7 @@ def hashed(place, pictures):
     files = pictures if isinstance(pictures[0], bytes) else [png_bytes(one) for one in pictures]
     names = [f'{number}.png' for number in range(len(files))]
     examples = {'image': files, 'file_name': names, 'subject_id': [''] * len(files)}
-    return hash_pictures(place, tf.data.Dataset.from_tensor_slices(examples))
+    return hash_images(place, tf.data.Dataset.from_tensor_slices(examples))
 
 
 PICTURES = [smooth_picture(seed) for seed in range(6)]
@@ -63,8 +63,8 @@ def test_copies_are_found_and_others_are_not(change):
 def test_distances_count_the_bits_that_differ():
     bits = np.zeros((2, 255), bool)
     bits[1, :5] = True
-    one = Pictures('a', ('0',), ('',), bits[:1])
-    other = Pictures('b', ('1',), ('',), bits[1:])
+    one = HashedImages('a', ('0',), ('',), bits[:1])
+    other = HashedImages('b', ('1',), ('',), bits[1:])
     assert find_duplicates([one, other], 5)['distance'].tolist() == [5]
     assert find_duplicates([one, other], 4).empty
 
@@ -101,10 +101,10 @@ def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
     # As if the pictures of these splits had been tested.
     for split in ('train', 'validation'):
         tested = read_split(open_sources(data), split, BASIC)
-        found = report._find_duplicates(data, BASIC, tested)
+        found = find_seen_images(data, BASIC, tested)
         assert (found['place'] == f'own {split}').sum() >= len(BASIC)
     # A machine may have the target alone.
-    assert report._find_duplicates(dataclasses.replace(data, source='gone'), BASIC, tested) is None
+    assert find_seen_images(dataclasses.replace(data, source='gone'), BASIC, tested) is None
 
 
 def test_the_report_also_looks_among_what_taught_the_shallow_branch(tmp_path):
@@ -112,7 +112,7 @@ def test_the_report_also_looks_among_what_taught_the_shallow_branch(tmp_path):
     write_dataset(tmp_path, name='more', people={'test': 1})  # The same pictures once more.
     data = DataConfig(source='own', shallow_source='more', data_dir=str(tmp_path))
     tested = read_split(open_sources(data), 'test', BASIC)
-    found = report._find_duplicates(data, BASIC, tested)
+    found = find_seen_images(data, BASIC, tested)
     assert (found['place'] == 'more all').sum() >= len(BASIC)
-    alone = report._find_duplicates(dataclasses.replace(data, shallow_source=''), BASIC, tested)
+    alone = find_seen_images(dataclasses.replace(data, shallow_source=''), BASIC, tested)
     assert 'more all' not in set(alone['place'])

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fer_keras.evaluation.intervals import accuracy_interval
 from fer_keras.evaluation.metrics import (
     confusion_matrix,
     reliability,
@@ -9,7 +10,6 @@ from fer_keras.evaluation.metrics import (
     summarize,
     top_confusions,
 )
-from fer_keras.evaluation.statistics import bootstrap_over_subjects
 
 NAMES = ['neutral', 'happy', 'sad']
 
@@ -65,10 +65,8 @@ def test_rows_of_the_confusion_matrix_are_the_truth():
 
 def test_the_interval_holds_the_accuracy_and_is_wider_for_few_people():
     correct = np.tile([True, True, True, False], 50)
-    few = bootstrap_over_subjects(correct, np.repeat(np.arange(4), 50).astype(str))
-    same_rate = bootstrap_over_subjects(
-        np.repeat([True] * 3 + [False], 50), np.repeat(list('abcd'), 50)
-    )
+    few = accuracy_interval(correct, np.repeat(np.arange(4), 50).astype(str))
+    same_rate = accuracy_interval(np.repeat([True] * 3 + [False], 50), np.repeat(list('abcd'), 50))
     assert few == (0.75, 0.75) or few[0] <= 0.75 <= few[1]
     assert same_rate[1] - same_rate[0] > few[1] - few[0]
 
@@ -81,7 +79,7 @@ def test_an_image_of_nobody_known_stands_for_itself():
 
 def test_an_empty_table_has_no_interval():
     with pytest.raises(ValueError, match='not be empty'):
-        bootstrap_over_subjects(np.zeros(0, bool), [])
+        accuracy_interval(np.zeros(0, bool), [])
 
 
 def test_probabilities_are_scored_by_hand():

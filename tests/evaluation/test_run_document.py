@@ -4,9 +4,10 @@ import pytest
 from fer_keras.evaluation.document import Paragraph, Table, to_markdown
 from fer_keras.evaluation.duplicates import find_duplicates
 from fer_keras.evaluation.examples import random_sample, worst_errors
-from fer_keras.evaluation.intervals import intervals, resampled_metrics
+from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import slices, summarize
-from fer_keras.evaluation.run_document import Findings, describe_run, slice_blocks
+from fer_keras.evaluation.run_document import Findings, describe_run
+from fer_keras.evaluation.sections import slice_blocks
 from tests.evaluation.test_metrics import NAMES, ROWS, table
 
 ENVIRONMENT = {
@@ -20,15 +21,15 @@ ENVIRONMENT = {
 def findings():
     metrics = summarize(ROWS, NAMES) | {
         'classes': NAMES,
-        'intervals': intervals(resampled_metrics(ROWS, NAMES)),
+        'intervals': intervals(resampled_measures(ROWS, NAMES)),
         'target': 'fake/1.0.0',
         'target_split': 'test',
         'images_of_other_classes_left_out': 3,
         'top_confusions': ['happy is taken for sad in 1 of 1 images (100.0%).'],
     }
-    pictures = {name: f'{name}.png' for name in ('confusion_matrix', 'recall', 'reliability')}
+    figures = {name: f'{name}.png' for name in ('confusion_matrix', 'recall', 'reliability')}
     return Findings(
-        metrics, slices(ROWS), None, pictures, (), (), {'source': 'fake'}, {'test': ENVIRONMENT}
+        metrics, slices(ROWS), None, (), (), {'source': 'fake'}, {'test': ENVIRONMENT}, figures
     )
 
 

@@ -18,8 +18,9 @@ from fer_keras.data.datasets import open_dataset
 from fer_keras.data.splits import read_split
 from fer_keras.flags import parse_run
 from fer_keras.models.external_saliency import TRUSTED
-from fer_keras.protocol import check_jobs, run_job
+from fer_keras.protocols import runner
 from fer_keras.protocols.jobs import list_jobs, report_name
+from fer_keras.protocols.runner import run_job
 from fer_keras.protocols.summary import cross_matrix, read_tables, summarize
 from fer_keras.run_dir import RunDir
 from fer_keras.training import session
@@ -71,6 +72,10 @@ def write_report(run_dir, name, share, seed, *, absent=(), left_out=0, prefix=''
     return right.mean()
 
 
+def check_jobs(jobs):
+    runner.check_jobs(jobs, parse_run)
+
+
 def test_every_experiment_variant_and_seed_has_its_own_folder_and_flags(config):
     jobs = list_jobs(config)
     assert len({job.run_dir for job in jobs}) == len(jobs) == 8
@@ -93,7 +98,7 @@ def test_what_is_finished_is_not_run_again(config, monkeypatch):
         ran.append((module, os.path.basename(run_dir)))
         write_report(run_dir, '' if module == 'train' else 'other_faces_all', 0.5, 0)
 
-    monkeypatch.setattr(protocol, '_run', pretend)
+    monkeypatch.setattr(runner, '_run', pretend)
     job = list_jobs(config)[0]
     run_job(job)
     assert ran == [('train', 'cross-plain-seed0'), ('evaluate', 'cross-plain-seed0')]
@@ -160,7 +165,7 @@ def test_a_finished_run_of_other_flags_is_not_taken_for_this_one(prepared):
 
 
 def test_a_failed_run_says_how_to_go_on(config, monkeypatch):
-    monkeypatch.setattr(protocol, 'sys', type('Sys', (), {'executable': 'false'}))
+    monkeypatch.setattr(runner, 'sys', type('Sys', (), {'executable': 'false'}))
     with pytest.raises(ValueError, match='goes on from here'):
         run_job(list_jobs(config)[0])
 
@@ -246,9 +251,9 @@ def test_a_matrix_masks_what_the_target_lacks_and_says_so(matrix):
 def test_the_report_of_a_matrix_stands_alone(matrix, monkeypatch):
     jobs = list_jobs(matrix)
     fill(jobs, matrix.data_sets)
-    monkeypatch.setattr(protocol, '_run', lambda *_: pytest.fail('all is finished'))
+    monkeypatch.setattr(runner, '_run', lambda *_: pytest.fail('all is finished'))
     monkeypatch.setattr(protocol.flags, 'read_protocol', lambda kind: matrix)
-    monkeypatch.setattr(protocol, 'check_jobs', lambda jobs: None)
+    monkeypatch.setattr(runner, 'check_jobs', lambda *_: None)
     protocol.main()
     out = Path(matrix.output)
     page = (out / 'report.html').read_text()
@@ -339,11 +344,11 @@ def test_the_end_of_a_protocol_ends_its_run(tmp_path, monkeypatch):
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{waits}"\n')
     python.chmod(0o755)
-    monkeypatch.setattr(protocol.sys, 'executable', str(python))
+    monkeypatch.setattr(runner.sys, 'executable', str(python))
     timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     with pytest.raises(KeyboardInterrupt, match='goes on from here'):
-        protocol._run('train')
+        runner._run('train')
 
 
 def test_the_command_runs_a_protocol_and_tables_it(tmp_path):
