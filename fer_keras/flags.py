@@ -67,10 +67,12 @@ def define_data() -> None:
         9,
     )
     flags.DEFINE_bool('cache', DataConfig.cache, 'Keep decoded, resized images in memory.')
-    flags.DEFINE_bool(
-        'balanced_sampling',
-        DataConfig.balanced_sampling,
-        'Draw each class equally often, however many images it has.',
+    flags.DEFINE_enum(
+        'balance',
+        DataConfig.balance,
+        config.BALANCES,
+        'Have each class count alike, however many images it has: draw it equally often, or weight '
+        'the training loss.',
     )
     flags.DEFINE_float(
         'mixup_alpha',
@@ -188,11 +190,6 @@ def define_training() -> None:
         TrainingConfig.focal_gamma,
         'Focus of the training loss on images that are still wrong (Lin 2017); 0 is cross-entropy.',
         0.0,
-    )
-    flags.DEFINE_bool(
-        'balance_classes',
-        TrainingConfig.balance_classes,
-        'Weight the training loss so that each class counts alike, however many images it has.',
     )
     flags.DEFINE_bool(
         'freeze_batch_norm',

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from fer_keras.config.run import STRATEGIES
 from fer_keras.config.saliency import (
     TRAINABLE_KINDS,
     SaliencyEvaluationConfig,
@@ -47,6 +48,12 @@ def define() -> None:
         'validation_share', Config.validation_share, 'Share of train that chooses the epoch.'
     )
     flags.DEFINE_integer('seed', Config.seed, 'Seed of everything drawn at random.', 0)
+    flags.DEFINE_string('run_dir', Config.run_dir, 'Folder of the run; empty: beside the output.')
+    flags.DEFINE_enum('strategy', Config.strategy, STRATEGIES, 'Which devices are used.')
+    flags.DEFINE_bool('deterministic', Config.deterministic, 'Make every operation repeatable.')
+    flags.DEFINE_integer(
+        'checkpoint_steps', Config.checkpoint_steps, 'Save every so many steps; 0: each epoch.', 0
+    )
 
 
 def define_evaluation() -> None:

@@ -13,6 +13,7 @@ TARGET_SPLITS = ('train', 'validation', 'test', 'all')
 PRECOMPUTED = 'folder:'
 OPTIMIZERS = ('adamw', 'sgd')
 PRECISIONS = ('auto', 'float32', 'mixed_bfloat16', 'mixed_float16')
+BALANCES = ('none', 'sampling', 'loss')
 MONITORS = ('val_accuracy', 'val_loss')
 # How configs end whose splits are of images and not of people.
 _LEAKY = '_leaky_image_split'
@@ -38,7 +39,7 @@ class DataConfig:
     image_size_px: int = 224
     batch_size: int = 32
     augmentation: str = 'light'
-    balanced_sampling: bool = False
+    balance: str = 'none'
     mixup_alpha: float = 0.0
     cutmix_alpha: float = 0.0
     cache: bool = True
@@ -157,7 +158,6 @@ class TrainingConfig:
     clip_norm: float = 0.0
     label_smoothing: float = 0.1
     focal_gamma: float = 0.0
-    balance_classes: bool = False
     freeze_batch_norm: bool = False
     ema_momentum: float = 0.0
     patience: int = 10

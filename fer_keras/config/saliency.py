@@ -11,7 +11,8 @@ class SaliencyTrainingConfig:
 
     `encoder_weights` are a Keras file without the top: MobileNetV2 for `mlnet_light`, VGG16 for
     `mlnet`. `validation_share` of the training part chooses the epoch; the data set's own
-    validation part stays unseen, for the report.
+    validation part stays unseen, for the report. The run lies in `run_dir`; empty: the folder
+    beside `output` that is called like it.
     """
 
     saliency_data: str = 'salicon'
@@ -29,6 +30,10 @@ class SaliencyTrainingConfig:
     smallest_zoom: float = 0.5
     validation_share: float = 0.15
     seed: int = 0
+    run_dir: str = ''
+    strategy: str = 'mirrored'
+    deterministic: bool = False
+    checkpoint_steps: int = 0
 
     def __post_init__(self) -> None:
         if self.head_epochs > self.epochs:

@@ -18,7 +18,7 @@ from fer_keras.config.run import DataConfig, RunConfig, fields_of
 from fer_keras.data.datasets import (
     label_names,
     open_dataset,
-    open_shallow_sources,
+    open_hog_sources,
     open_sources,
     require_canonical_order,
 )
@@ -117,7 +117,7 @@ def require_testable(data: DataConfig) -> None:
     No op of TensorFlow runs: those of several workers must not before their strategy is made.
     """
     names = label_names(open_sources(data))
-    open_shallow_sources(data)
+    open_hog_sources(data)
     target = open_dataset(data.target_name, data.data_dir)
     require_described([target], data.target_split, names, _fold(data))
 
@@ -139,7 +139,7 @@ def _find_duplicates(data: DataConfig, names: Sequence[str], tested: Source) -> 
     None where these are not at hand, as on a machine that has the target alone.
     """
     try:
-        sources, shallow_sources = open_sources(data), open_shallow_sources(data)
+        sources, shallow_sources = open_sources(data), open_hog_sources(data)
     except FileNotFoundError:
         return None
     known = {
