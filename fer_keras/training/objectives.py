@@ -148,6 +148,19 @@ class SaliencyObjective(Objective):
             'cc': tf.reduce_sum(cc(targets, logits)),
         }
 
+    def validation_sums(self, targets: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        count = tf.shape(logits)[0]
+        # An empty batch has no largest logit: an image is added, and not counted.
+        padding = [[0, tf.cast(tf.equal(count, 0), tf.int32)], [0, 0], [0, 0], [0, 0]]
+        targets, logits = tf.pad(targets, padding), tf.pad(logits, padding)
+        of_images = {
+            'loss': self.losses(targets, logits),
+            'nss': nss(targets, logits),
+            'cc': cc(targets, logits),
+        }
+        sums = {name: tf.reduce_sum(values[:count]) for name, values in of_images.items()}
+        return {**sums, 'images': tf.cast(count, tf.float32)}
+
 
 def add(one: Sums, other: Sums) -> Sums:
     """Sums over the images of both."""

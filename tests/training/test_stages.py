@@ -119,7 +119,7 @@ def small_run(tmp_path, images=None, names=None, callbacks=(), **options):
     model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(2, 'softmax')])
     run_dir = RunDir(str(tmp_path))
     os.makedirs(run_dir.state_dir, exist_ok=True)
-    config = TrainingConfig(head_epochs=0, **options)
+    config = TrainingConfig(**{'head_epochs': 0, **options})
     batches = SimpleNamespace(
         steps_per_epoch=4,
         batch_size=2,
