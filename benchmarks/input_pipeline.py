@@ -22,6 +22,7 @@ from fer_keras.data.datasets import label_names, open_dataset
 from fer_keras.data.splits import Source, read_split
 from fer_keras.models.classifier import build_classifier
 from fer_keras.training.engine import Engine
+from fer_keras.training.objectives import ClassificationObjective
 from fer_keras.training.recipe import compile_classifier, make_optimizer
 
 
@@ -127,7 +128,8 @@ def step_speed(source: Source, num_classes: int, options: argparse.Namespace) ->
     compile_classifier(model, make_optimizer(training, is_head_stage=False, steps=1), training)
     data = DataConfig(image_size_px=options.image_size_px, batch_size=options.batch_size)
     epoch = TrainingBatches(source, data, num_classes=num_classes, seed=0).epoch(0)
-    engine = Engine(model, tf.distribute.get_strategy())
+    objective = ClassificationObjective(model.loss)
+    engine = Engine(model, objective, tf.distribute.get_strategy())
     iterator = engine.share(epoch.take(1).cache().repeat())
     engine.train(iterator, 2)
     seconds = []

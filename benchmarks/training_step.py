@@ -22,6 +22,7 @@ from fer_keras.data.splits import Source, read_split
 from fer_keras.models.classifier import build_classifier, freeze_for_stage
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader
 from fer_keras.training.engine import Engine
+from fer_keras.training.objectives import ClassificationObjective
 from fer_keras.training.recipe import compile_classifier, make_optimizer
 
 
@@ -82,7 +83,8 @@ def make_step(
     compile_classifier(model, make_optimizer(training, is_head_stage=False, steps=99), training)
     data = DataConfig(image_size_px=size, batch_size=options.batch_size)
     batches = TrainingBatches(source, data, num_classes=len(names), seed=0)
-    engine = Engine(model, tf.distribute.get_strategy(), forward=forward)
+    objective = ClassificationObjective(model.loss)
+    engine = Engine(model, objective, tf.distribute.get_strategy(), forward=forward)
     iterator = engine.distribute(lambda context: batches.epoch(0, 0, context).repeat())
     engine.train(iterator, batches.steps_per_epoch // 8)  # the cache is filled on the way
     return engine, iterator

@@ -48,3 +48,11 @@ class UnwritableFileError(UserError, OSError):
     >>> str(UnwritableFileError('/no/a.csv cannot be written: No such file or directory.'))
     '/no/a.csv cannot be written: No such file or directory.'
     """
+
+
+class LostWorkerError(UserError, ConnectionError):
+    """Another process of a training on several hosts has ended; the run goes on when started again.
+
+    >>> isinstance(LostWorkerError('Another worker is lost.'), ConnectionError)
+    True
+    """

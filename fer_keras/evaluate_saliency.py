@@ -11,10 +11,10 @@ from fer_keras.config.saliency import SaliencyEvaluationConfig
 
 def main(config: SaliencyEvaluationConfig) -> None:
     """Prints and writes the table of saliency models."""
-    from fer_keras.data.fixation_batches import open_saliency_data
+    from fer_keras.data.datasets import open_dataset
     from fer_keras.evaluation.saliency_report import saliency_table, write_table
 
-    builder = open_saliency_data(config.saliency_data, config.data_dir)
+    builder = open_dataset(config.saliency_data, config.data_dir)
     table = saliency_table(builder, config.split, config.kinds, config.weights)
     print(table.round(3).to_string())
     print(write_table(table, config.output))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -20,6 +21,21 @@ def save_figure(figure: Figure, path: str, *, dpi: int) -> None:
     with whole_file(path) as unfinished:
         figure.savefig(unfinished, dpi=dpi)
     plt.close(figure)
+
+
+def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
+    """Half the image, half its saliency map in colours.
+
+    Args:
+        image: `[height, width, 3]`, RGB in [0, 255].
+        saliency_map: `[height, width]` in [0, 1].
+
+    Returns:
+        uint8 `[height, width, 3]`, RGB.
+    """
+    grey = np.round(saliency_map * 255).astype(np.uint8)
+    colours = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[:, :, ::-1]
+    return np.round(0.5 * image + 0.5 * colours).astype(np.uint8)
 
 
 def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:

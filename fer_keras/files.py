@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ from fer_keras.errors import UnwritableFileError
 
 # In the name of a file that is not yet whole, before its suffix.
 UNFINISHED = '.unfinished-'
+_WEIGHTS = '.weights.h5'
 # Rights, room, and files that stand where a folder should be.
 _UNWRITABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -32,7 +34,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[str]:
     Raises:
         UnwritableFileError: The folder, the file or its content cannot be written.
     """
-    stem, suffix = os.path.splitext(os.fspath(path))
+    stem, suffix = _split(os.fspath(path))
     unfinished = f'{stem}{UNFINISHED}{secrets.token_hex(4)}{suffix}'
     try:
         os.makedirs(os.path.dirname(unfinished) or '.', exist_ok=True)
@@ -45,6 +47,25 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[str]:
     finally:
         with contextlib.suppress(OSError):
             os.remove(unfinished)
+
+
+def remove_unfinished(path: str | os.PathLike[str]) -> None:
+    """Removes what processes that were killed as they wrote `path` have left; one alone writes it.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    stem, suffix = _split(os.fspath(path))
+    # Without the dash: as it was called by earlier versions.
+    for left in glob.glob(f'{glob.escape(stem)}{UNFINISHED.rstrip("-")}*{glob.escape(suffix)}'):
+        os.remove(left)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Stem and suffix; `.weights.h5` is one suffix, without which Keras writes no weights."""
+    if path.endswith(_WEIGHTS):
+        return path.removesuffix(_WEIGHTS), _WEIGHTS
+    return os.path.splitext(path)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -13,7 +13,9 @@ def main(config: SaliencyTrainingConfig) -> None:
     """Trains a saliency model and says where its weights are."""
     from fer_keras.training.saliency_session import train_saliency
 
-    print(f'Wrote {train_saliency(config)}')
+    written = train_saliency(config)
+    if written:  # One of several workers writes them.
+        print(f'Wrote {written}')
 
 
 if __name__ == '__main__':

@@ -33,3 +33,18 @@ def test_what_cannot_be_written_says_which_file_and_why(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UnwritableFileError, match=r'file/a.txt cannot be written: '):
         files.write_text(tmp_path / 'file' / 'a.txt', 'a')
+
+
+def test_what_killed_processes_left_of_a_file_is_removed_and_nothing_else(tmp_path):
+    for name in ('a.unfinished-12.keras', 'a.unfinished.keras', 'a.keras', 'b.unfinished-1.keras'):
+        (tmp_path / name).write_text('')
+    files.remove_unfinished(tmp_path / 'a.keras')
+    assert sorted(os.listdir(tmp_path)) == ['a.keras', 'b.unfinished-1.keras']
+
+
+def test_weights_of_keras_keep_both_parts_of_their_suffix(tmp_path):
+    with files.whole_file(tmp_path / 'a.weights.h5') as unfinished:
+        assert unfinished.endswith('.weights.h5') and 'a.unfinished-' in unfinished
+        with open(unfinished, 'w') as file:
+            file.write('')
+    assert os.listdir(tmp_path) == ['a.weights.h5']

@@ -9,6 +9,7 @@ from etils import epath
 from tensorflow_datasets.core import read_only_builder
 
 from fer_keras.config.run import DataConfig
+from fer_keras.errors import InvalidInputError, MissingFileError
 from tfds_builders import expressions
 
 
@@ -20,7 +21,7 @@ def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
         data_dir: Folder of the prepared data sets; `~` is expanded.
 
     Raises:
-        FileNotFoundError: It has not been built there; says what to type.
+        MissingFileError: It has not been built there; says what to type.
     """
     directory = epath.Path(data_dir).expanduser()
     try:
@@ -28,7 +29,7 @@ def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
     except tfds.core.DatasetNotFoundError as error:
         set_name, _, config = name.partition('/')
         with_config = f' --config={config}' if config else ''
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{name} is not prepared in {directory}. Build it with: '
             f'python -m tfds_builders.build {set_name}{with_config} '
             f'--data_dir={directory} --manual_dir=FOLDER_OF_THE_ARCHIVES (where it has archives)'
@@ -40,8 +41,8 @@ def open_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
     return [open_dataset(name, data.data_dir) for name in data.source_names]
 
 
-def open_shallow_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
-    """Opens every data set that teaches the shallow branch alone."""
+def open_hog_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
+    """Opens every data set that teaches the branch of histograms alone."""
     return [open_dataset(name, data.data_dir) for name in data.shallow_source_names]
 
 
@@ -52,10 +53,10 @@ def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:
 
 
 def require_canonical_order(names: Sequence[str], where: str) -> None:
-    """Raises `ValueError` where label names are not in the order that every model here has."""
+    """Raises `InvalidInputError` where label names are not in the order of every model here."""
     expected = [name for name in expressions.CLASS_NAMES if name in names]
     if list(names) != expected:
-        raise ValueError(
+        raise InvalidInputError(
             f'{where} must name the classes in the canonical order, as training wrote them: the '
             f'probabilities would be read as others. Received: {list(names)}, expected: {expected}.'
         )

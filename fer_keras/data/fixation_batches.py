@@ -3,16 +3,53 @@
 Fixations travel as points until the last step, since points survive a crop and a flip exactly.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from fer_keras.config.saliency import SaliencyTrainingConfig
+from fer_keras.data.epochs import EpochBatches, Example
+from fer_keras.errors import InvalidInputError
 
 Size = tuple[int, int]
-Example = dict[str, tf.Tensor]
 FEWEST_FIXATIONS = 5
+
+
+class FixationBatches(EpochBatches):
+    """Shuffled, augmented pairs of images and targets, as `to_pair` gives them.
+
+    Args:
+        examples: Dictionaries of `image`, `map`, `fixations` and `file_name`, of any size.
+        count: How many they are.
+        size: (height, width) at which the network is trained.
+        config: Batch size, augmentation and seed.
+
+    >>> image = tf.zeros((8, 12, 3), tf.uint8)
+    >>> example = {'image': image, 'map': image[..., :1], 'fixations': tf.ones((6, 2))}
+    >>> examples = tf.data.Dataset.from_tensors({**example, 'file_name': 'a.jpg'}).repeat(2)
+    >>> config = SaliencyTrainingConfig(batch_size=2)
+    >>> batches = FixationBatches(examples, 2, (4, 6), config)
+    >>> [(images.shape, targets.shape) for images, targets in batches.epoch(0)]
+    [(TensorShape([2, 4, 6, 3]), TensorShape([2, 4, 6, 2]))]
+    """
+
+    def __init__(
+        self, examples: tf.data.Dataset, count: int, size: Size, config: SaliencyTrainingConfig
+    ) -> None:
+        self._size = size
+        self._config = config
+        super().__init__(
+            [examples], [count], batch_size=config.batch_size, seed=config.seed, cache=True
+        )
+
+    def prepare(self, example: Example) -> Example:
+        return resize_example(example, self._size)
+
+    def finish(self, seed: tf.Tensor, example: Example) -> tuple[tf.Tensor, tf.Tensor]:
+        return to_pair(augment(example, seed, self._config))
 
 
 def saliency_splits(config: SaliencyTrainingConfig) -> tuple[str, str]:
@@ -21,43 +58,29 @@ def saliency_splits(config: SaliencyTrainingConfig) -> tuple[str, str]:
     return f'train[:{border}%]', f'train[{border}%:]'
 
 
-def open_saliency_data(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
-    """Opens prepared data; `FileNotFoundError` says how to prepare it."""
-    try:
-        return tfds.builder(name, data_dir=data_dir, try_gcs=False)
-    except (tfds.core.DatasetNotFoundError, tfds.core.registered.DatasetNotFoundError) as error:
-        raise FileNotFoundError(
-            f'{name!r} is not prepared in {data_dir}. Type `python -m tfds_builders.build {name} '
-            f'--manual_dir=/the/archive --data_dir={data_dir}` first.'
-        ) from error
+def read_fixations(builder: tfds.core.DatasetBuilder, split: str) -> tuple[tf.data.Dataset, int]:
+    """The examples of a split in a fixed order, and how many they are.
+
+    Raises:
+        InvalidInputError: There are none.
+    """
+    count = builder.info.splits[split].num_examples
+    if not count:
+        raise InvalidInputError(
+            f'`{split}` of {builder.info.full_name} must hold images. Received: none of '
+            f'{builder.info.splits["train"].num_examples}. Change --validation_share.'
+        )
+    read_config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    return builder.as_dataset(split, shuffle_files=False, read_config=read_config), count
 
 
-def training_batches(
-    builder: tfds.core.DatasetBuilder, split: str, size: Size, config: SaliencyTrainingConfig
-) -> tf.data.Dataset:
-    """Endless shuffled pairs of float32 image `[b, h, w, 3]` and target `[b, h, w, 2]`."""
-    seeds = tf.data.Dataset.random(seed=config.seed, rerandomize_each_iteration=True).batch(2)
-    examples = _resized(builder, split, size).cache()
-    return (
-        # Shuffle after the cache: a cached shuffle would repeat its first order.
-        tf.data.Dataset.zip(examples.shuffle(1000, seed=config.seed).repeat(), seeds)
-        .map(lambda example, seed: augment(example, seed, config), tf.data.AUTOTUNE)
-        .map(to_pair, tf.data.AUTOTUNE)
-        .batch(config.batch_size, drop_remainder=True)
-        .prefetch(2)
-    )
-
-
-def evaluation_batches(
-    builder: tfds.core.DatasetBuilder, split: str, size: Size, batch_size: int
-) -> tf.data.Dataset:
+def evaluation_batches(examples: tf.data.Dataset, size: Size, batch_size: int) -> tf.data.Dataset:
     """The same pairs, in order, once, as they are."""
-    return _resized(builder, split, size).map(to_pair).batch(batch_size).cache()
 
+    def read(example: Example) -> tuple[tf.Tensor, tf.Tensor]:
+        return to_pair(resize_example(example, size))
 
-def _resized(builder: tfds.core.DatasetBuilder, split: str, size: Size) -> tf.data.Dataset:
-    data = builder.as_dataset(split, shuffle_files=False)
-    return data.map(lambda example: resize_example(example, size), tf.data.AUTOTUNE)
+    return examples.map(read, tf.data.AUTOTUNE).batch(batch_size).cache()
 
 
 def resize_example(example: Example, size: Size) -> Example:
@@ -77,7 +100,7 @@ def _resize(image: tf.Tensor, size: Size) -> tf.Tensor:
 
 def augment(example: Example, seed: tf.Tensor, config: SaliencyTrainingConfig) -> Example:
     """Flips half of the images, crops some, and varies brightness and contrast a little."""
-    seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int32), 4))
+    seeds = tf.unstack(tf.random.split(seed, 4))
     example = flip_example(example, tf.random.stateless_uniform((), seeds[0]) < 0.5)
     box = random_box(seeds[1], config)
     example = crop_example(example, box)

@@ -1,4 +1,4 @@
-"""Maps of a frozen saliency model: made once an image, and kept in memory or in a file."""
+"""Maps of a frozen saliency model: made once an image, kept in memory or in a file, handed out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from fer_keras.data.decoding import decode
 from fer_keras.data.splits import Source
+from fer_keras.files import whole_file
 
 # Counts up whenever the file or what it holds changes.
 _VERSION = b'1'
@@ -37,16 +38,39 @@ def keep_maps(maker: keras.Model, source: Source, folder: str = '') -> Source:
     folder = os.path.expanduser(folder)
     path = os.path.join(folder, f'{_fingerprint(maker, source)}.npy')
     if not os.path.isfile(path):
-        os.makedirs(folder, exist_ok=True)
-        unfinished = f'{path}.unfinished-{os.getpid()}'  # Of several workers each may write it.
-        maps = np.lib.format.open_memmap(
-            unfinished, mode='w+', dtype=np.float32, shape=_shape(maker, source)
-        )
-        _fill(maps, maker, source)
-        maps.flush()
-        os.replace(unfinished, path)
+        with whole_file(path) as unfinished:  # Of several workers each may write it.
+            maps = np.lib.format.open_memmap(
+                unfinished, mode='w+', dtype=np.float32, shape=_shape(maker, source)
+            )
+            _fill(maps, maker, source)
+            maps.flush()
     # Read page by page where they are needed: the memory does not grow with the data.
     return dataclasses.replace(source, maps=np.load(path, mmap_mode='r'))
+
+
+def add_kept_map(image: tf.Tensor, position: tf.Tensor, maps: np.ndarray | None) -> tf.Tensor:
+    """Puts the kept map of an image behind it, in [0, 255] as the image; without maps nothing.
+
+    A map of the inner part of the image, which is all that the network sees, is continued to the
+    rim by its outermost values, so that there is one wherever an augmentation may move the image.
+
+    Args:
+        image: float32 `[size, size, 3]`.
+        position: int64, of the image in its split.
+        maps: `Source.maps`, in [0, 1], or None.
+
+    Returns:
+        float32 `[size, size, 4]`, or the image as it is.
+    """
+    if maps is None:
+        return image
+    # Not stateful: it may run in parallel, and the same position always gives the same map.
+    kept = tf.numpy_function(lambda row: maps[row], [position], tf.float32, stateful=False)
+    inner = maps.shape[1]
+    margin = (image.shape[0] - inner) // 2
+    nearest = np.clip(np.arange(image.shape[0]) - margin, 0, inner - 1)
+    kept = tf.gather(tf.gather(tf.ensure_shape(kept, maps.shape[1:]), nearest), nearest, axis=1)
+    return tf.concat([image, 255 * kept[..., None]], axis=-1)
 
 
 def _shape(maker: keras.Model, source: Source) -> tuple[int, ...]:

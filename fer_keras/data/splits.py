@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from fer_keras.data.datasets import label_names
 from fer_keras.data.map_folder import read_map
+from fer_keras.errors import InvalidInputError
 
 # What is read beside the image, where the data set has it.
 DESCRIPTIONS = ('file_name', 'subject_id', 'gender', 'group', 'camera', 'gaze', 'age', 'detected')
@@ -30,6 +31,11 @@ class Source:
         maps_folder: Folder of a saliency map for each example, or empty.
         maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
             `position`; or None.
+
+    >>> examples = tf.data.Dataset.from_tensor_slices({'label': [0, 2, 2], 'position': [0, 1, 2]})
+    >>> source = Source(examples, counts=(1, 0, 2))
+    >>> source.size, source.at([1]).counts
+    (3, (0, 0, 1))
     """
 
     examples: tf.data.Dataset
@@ -63,9 +69,9 @@ def read_split(
     the others; folds are subject-independent.
 
     Raises:
-        FileNotFoundError: `maps_folder` is given and lacks the map of an example.
-        ValueError: No data set has such a split, or nothing is left; or a map is none; or the data
-            has no folds.
+        MissingFileError: `maps_folder` is given and lacks the map of an example.
+        InvalidInputError: No data set has such a split, or nothing is left; or a map is none; or
+            the data has no folds.
     """
     require_described(builders, split, names, fold)
     if fold >= 0:
@@ -92,12 +98,12 @@ def require_described(
     known = sorted({name for builder in builders for name in builder.info.splits})
     if split != 'all' and split not in known and fold < 0:
         described = ', '.join(builder.info.full_name for builder in builders)
-        raise ValueError(
+        raise InvalidInputError(
             f'`split` must be one of {known} or `all` for {described}. Received: {split!r}.'
         )
     for builder in builders:
         if fold >= 0 and 'fold' not in builder.info.features:
-            raise ValueError(
+            raise InvalidInputError(
                 f'{builder.info.full_name} must have the feature `fold` to be tested by folds. '
                 f'Received: {sorted(builder.info.features)}. Leave --fold at -1.'
             )
@@ -107,9 +113,9 @@ def require_described(
 
 def _no_images(
     builders: Sequence[tfds.core.DatasetBuilder], split: str, names: Sequence[str]
-) -> ValueError:
+) -> InvalidInputError:
     described = ', '.join(f'{b.info.full_name} {sorted(b.info.splits)}' for b in builders)
-    return ValueError(
+    return InvalidInputError(
         f'The split must hold images of {list(names)}. '
         f'Received: split={split!r}, which holds none in {described}.'
     )
@@ -119,14 +125,14 @@ def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int 
     """The classes that have training images: of what a set declares, it may hold a part.
 
     Raises:
-        ValueError: Fewer than two have.
+        InvalidInputError: Fewer than two have.
     """
     names = label_names(builders)
     counts = read_split(builders, 'train', names, fold=fold).counts
     present = [name for name, count in zip(names, counts, strict=True) if count]
     if len(present) < 2:
         described = ', '.join(builder.info.full_name for builder in builders)
-        raise ValueError(
+        raise InvalidInputError(
             f'There must be training images of at least two expressions in {described}. '
             f'Received: images of {present} only.'
         )

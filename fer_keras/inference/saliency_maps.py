@@ -12,6 +12,7 @@ from fer_keras.config.run import PRECOMPUTED
 from fer_keras.config.saliency import SaliencyMapsConfig
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.map_folder import read_precomputed
+from fer_keras.figures import overlay
 from fer_keras.inference.photos import read_photo
 from fer_keras.saliency.metrics import cc
 from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
@@ -69,13 +70,6 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
         mean_cc=float(np.mean(correlations)),
         mean_overlay=str(output / 'mean_overlay.png'),
     )
-
-
-def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
-    """Half the picture, half the map in colours: uint8 `[h, w, 3]` RGB."""
-    grey = np.round(saliency_map * 255).astype(np.uint8)
-    colours = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[:, :, ::-1]
-    return np.round(0.5 * image + 0.5 * colours).astype(np.uint8)
 
 
 def list_images(folder: str) -> list[pathlib.Path]:

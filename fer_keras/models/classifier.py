@@ -37,7 +37,7 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         also sees the mirror image, except in training. With `config.shallow_branch` a linear
         classifier of histograms of oriented gradients, `shallow`, decides together with the
         backbone; it sees the face without saliency, does not learn by steps, and knows nothing
-        until `training.shallow` fits it.
+        until `training.hog` fits it.
 
     Raises:
         ValueError: Fewer than two classes, or an unknown or impossible choice in `config`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from fer_keras.models.classifier import has_saliency, trains_saliency
-from fer_keras.models.saliency_layers import MapOfAnother
+from fer_keras.models.saliency_layers import MapChannel, MapOfAnother
 
 # Made in no time, and the same for every image: it would otherwise move with its image.
 _NOT_KEPT = ('CenterGaussian',)
@@ -43,7 +43,7 @@ def build_map_reader(model: keras.Model) -> keras.Model:
     saved with it and is served with it.
 
     Returns:
-        A model from float32 `[batch, size, size, 4]`, RGB in [0, 255] and the map in [0, 1], to
+        A model from float32 `[batch, size, size, 4]`, RGB and the map, all in [0, 255], to
         `probabilities`.
     """
     face, saliency_map = model.get_layer('attended_image').input
@@ -51,7 +51,7 @@ def build_map_reader(model: keras.Model) -> keras.Model:
     size, face_size = model.input_shape[1], face.shape[1]
     pair = keras.Input((size, size, 4), name='image')
     seen = keras.layers.CenterCrop(face_size, face_size, dtype='float32', name='face')(pair)
-    kept = seen[..., 3:]
+    kept = MapChannel(name='kept_map')(seen)
     if _is_shuffled(model.get_layer('saliency_map')):
         kept = MapOfAnother(name='map_of_another')(kept)
     return keras.Model(pair, after_saliency([seen[..., :3], kept]), name='map_reader')

@@ -146,18 +146,26 @@ def covering_size(size: Size, box: Size) -> Size:
 
 
 def mlnet_loss(target: Any, predicted: Any, alpha: float = 1.1) -> Any:
-    """Mean of ((p / max p - y)^2 / (alpha - y)), Cornia et al. 2016, equation 2.
+    """Mean of `mlnet_losses` over the images."""
+    return ops.mean(mlnet_losses(target, predicted, alpha))
+
+
+def mlnet_losses(target: Any, predicted: Any, alpha: float = 1.1) -> Any:
+    """Mean of ((p / max p - y)^2 / (alpha - y)) of each image, Cornia et al. 2016, equation 2.
 
     Args:
         target: `[batch, h, w, 1]` in [0, 1].
         predicted: `[batch, h, w, 1]`, non-negative; divided by its maximum per image.
         alpha: 1.1, the published `1 - y + 0.1`: errors weigh most where people look.
 
+    Returns:
+        `[batch]`.
+
     Deviation: the maximum is at least EPSILON; the published loss of an all-zero map is NaN.
     """
     maximum = ops.max(predicted, axis=(1, 2, 3), keepdims=True)
     error = predicted / ops.maximum(maximum, EPSILON) - target
-    return ops.mean(ops.square(error) / (alpha - target))
+    return ops.mean(ops.square(error) / (alpha - target), axis=(1, 2, 3))
 
 
 def build_mlnet(size: Size = PUBLISHED_INPUT, *, name: str = 'mlnet') -> keras.Model:

@@ -4,10 +4,14 @@ Target: float32 `[batch, h, w, 2]`, the smoothed map in [0, 1] and the number of
 pixel. Logits: float32 `[batch, h, w, 1]` of a density over the pixels. One value an image.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
 from keras import ops
+
+from fer_keras.models.mlnet import mlnet_losses
 
 EPSILON = 1e-7
 CC_WEIGHT = 1.0
@@ -21,6 +25,11 @@ def saliency_loss(target: Any, logits: Any) -> Any:
         + CC_WEIGHT * (1 - cc(target, logits))
         - NSS_WEIGHT * nss(target, logits)
     )
+
+
+def mlnet_loss_of_target(target: Any, logits: Any) -> Any:
+    """`mlnet_losses` of a target that carries the fixations too, at the image's resolution."""
+    return mlnet_losses(target[..., :1], ops.exp(logits))
 
 
 def kl_divergence(target: Any, logits: Any) -> Any:

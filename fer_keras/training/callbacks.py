@@ -3,27 +3,143 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 
 import keras
 
-from fer_keras.config.run import TrainingConfig
+from fer_keras.files import remove_unfinished, whole_file, write_text
 from fer_keras.run_dir import RunDir
+from fer_keras.training.callback_memory import Memory, RememberedCallback, memories_for
+from fer_keras.training.progress import ProgressLine
+from fer_keras.training.stages import Schedule, Stage
 
 
-class BestCheckpoint(keras.callbacks.ModelCheckpoint):
-    """Keeps the classifier of the best epoch, written under a temporary name and renamed."""
+class BestCheckpoint(keras.callbacks.Callback):
+    """Keeps the model of the best epoch, written whole or not at all.
+
+    Args:
+        path: The `.keras` file.
+        monitor: The measure; the lowest is best where it ends in `loss`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = BestCheckpoint(os.path.join(folder, 'best.keras'), 'val_loss')
+    ...     checkpoint.set_model(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+    ...     for epoch, loss in enumerate([0.5, 0.25, 0.75]):
+    ...         checkpoint.on_epoch_end(epoch, {'val_loss': loss})
+    ...     os.listdir(folder), checkpoint.best
+    (['best.keras'], 0.25)
+    """
 
     def __init__(self, path: str, monitor: str) -> None:
+        super().__init__()
+        self.best: float | None = None
         self._path = path
-        unfinished = path.removesuffix('.keras') + '.unfinished.keras'
-        super().__init__(unfinished, monitor=monitor, mode=_mode(monitor), save_best_only=True)
+        self._monitor = monitor
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if os.path.isfile(self.filepath):  # Of a run that was killed as it wrote.
-            os.remove(self.filepath)
-        super().on_epoch_end(epoch, logs)
-        if os.path.isfile(self.filepath):
-            os.replace(self.filepath, self._path)
+        value = (logs or {})[self._monitor]
+        if self.best is not None:
+            is_better = value < self.best if _mode(self._monitor) == 'min' else value > self.best
+            if not is_better:
+                return
+        self.best = float(value)
+        remove_unfinished(self._path)
+        with whole_file(self._path) as unfinished:
+            self.model.save(unfinished)
+
+
+class StageCallbacks:
+    """The callbacks of one stage: the run's own and the user's, and what they remember.
+
+    The run's own are new in each stage, the user's are the same in all.
+
+    Args:
+        own: The run's.
+        users: The user's, of which one keeps what it knows from stage to stage.
+        model: What is trained.
+        stage: Which epochs.
+        steps: Of an epoch.
+
+    Attributes:
+        calls: Calls all of them.
+
+    >>> stop = RememberedCallback(keras.callbacks.EarlyStopping(), 'callbacks/0/EarlyStopping')
+    >>> stage = Stage(index=0, first=0, last=2, is_head_stage=False)
+    >>> callbacks = StageCallbacks([], [stop], keras.Sequential(), stage, steps=5)
+    >>> callbacks.begin({stop.key: {'wait': 4}}, is_same_stage=True)
+    >>> callbacks.memory()['callbacks/0/EarlyStopping']['wait']
+    4
+    """
+
+    def __init__(
+        self,
+        own: Sequence[keras.callbacks.Callback],
+        users: Sequence[RememberedCallback],
+        model: keras.Model,
+        stage: Stage,
+        steps: int,
+    ) -> None:
+        self._own = [RememberedCallback(one, f'run/{type(one).__name__}') for one in own]
+        self._users = list(users)
+        self.calls = keras.callbacks.CallbackList(
+            [one.callback for one in self._all()], model=model, epochs=stage.last, steps=steps
+        )
+
+    def begin(self, saved: Mapping[str, Memory], *, is_same_stage: bool) -> None:
+        """Begins the training of the stage, or goes on with it.
+
+        Args:
+            saved: `memory` of the state that the run goes on from.
+            is_same_stage: Whether that is of this stage.
+        """
+        memories = memories_for(saved, self._all())
+        if not is_same_stage:  # They begin it with what they know, as if nothing had been cut off.
+            for one in self._users:
+                one.restore(memories[one.key])
+        self.calls.on_train_begin()
+        for one in self._all():
+            one.note_beginning()
+            if is_same_stage or isinstance(one.callback, _OF_THE_RUN) and one in self._own:
+                one.restore(memories[one.key])
+
+    def memory(self) -> dict[str, Memory]:
+        """What each remembers, by its key."""
+        return {one.key: one.memory() for one in self._all()}
+
+    def _all(self) -> list[RememberedCallback]:
+        return [*self._own, *self._users]
+
+
+def make_callbacks(
+    schedule: Schedule, stage: Stage, run_dir: RunDir, batch_size: int, *, writes: bool = True
+) -> list[keras.callbacks.Callback]:
+    """The run's own callbacks of one stage, in the order in which they are called.
+
+    Args:
+        schedule: What is averaged, monitored and waited for.
+        stage: The stage; the first of two does not end early.
+        run_dir: Where the files go.
+        batch_size: Images a step, for the progress line.
+        writes: Whether this process writes the files; each decides alike about all else.
+    """
+    callbacks: list[keras.callbacks.Callback] = []
+    if schedule.averages_weights:
+        # Before the checkpoint, so that it saves the averaged weights that were validated.
+        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if writes:
+        callbacks += [
+            BestCheckpoint(run_dir.model_file, schedule.monitor),
+            keras.callbacks.CSVLogger(run_dir.history_file, append=True),
+            # It writes to the folders `train` and `validation` inside.
+            keras.callbacks.TensorBoard(run_dir.path, write_graph=False),
+        ]
+    if schedule.patience is not None and not stage.is_head_stage:
+        mode = _mode(schedule.monitor)
+        callbacks.append(
+            keras.callbacks.EarlyStopping(schedule.monitor, mode=mode, patience=schedule.patience)
+        )
+    return [*callbacks, *([ProgressLine(batch_size, schedule.epochs)] if writes else [])]
 
 
 def forget_epochs_after(history_file: str, epoch: int) -> None:
@@ -35,48 +151,12 @@ def forget_epochs_after(history_file: str, epoch: int) -> None:
     # The last line may have been cut off.
     whole = [line for line in lines if line.count(',') == lines[0].count(',')]
     kept = whole[:1] + [line for line in whole[1:] if int(line.split(',')[0]) < epoch]
-    unfinished = f'{history_file}.unfinished'
-    with open(unfinished, 'w', encoding='utf-8', newline='') as file:
-        file.writelines(kept if len(kept) > 1 else [])
-    os.replace(unfinished, history_file)
-
-
-def make_callbacks(
-    config: TrainingConfig,
-    run_dir: RunDir,
-    best_checkpoint: keras.callbacks.Callback,
-    *,
-    stops_early: bool,
-    writes: bool = True,
-) -> list[keras.callbacks.Callback]:
-    """The callbacks of one stage, in the order in which they are called.
-
-    Args:
-        config: What is averaged, monitored and waited for.
-        run_dir: Where the files go.
-        best_checkpoint: The run's `BestCheckpoint`, one for both stages: the best is overall.
-        stops_early: Whether the stage may end before its last epoch.
-        writes: Whether this process writes the files; each decides alike about all else.
-    """
-    callbacks: list[keras.callbacks.Callback] = []
-    if config.ema_momentum:
-        # Before the checkpoint, so that it saves the averaged weights that were validated.
-        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
-    if writes:
-        callbacks += [
-            best_checkpoint,
-            keras.callbacks.CSVLogger(run_dir.history_file, append=True),
-            # It writes to the folders `train` and `validation` inside.
-            keras.callbacks.TensorBoard(run_dir.path, write_graph=False),
-        ]
-    if stops_early:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                monitor=config.monitor, mode=_mode(config.monitor), patience=config.patience
-            )
-        )
-    return callbacks
+    write_text(history_file, ''.join(kept if len(kept) > 1 else []))
 
 
 def _mode(monitor: str) -> str:
     return 'min' if monitor.endswith('loss') else 'max'
+
+
+# What was best, and the step that TensorBoard counts, are the run's and not the stage's.
+_OF_THE_RUN = (BestCheckpoint, keras.callbacks.TensorBoard)

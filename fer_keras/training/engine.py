@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-Sums = dict[str, float]
+from fer_keras.training.objectives import Objective, Sums
 
 
 class Engine:
@@ -20,36 +20,47 @@ class Engine:
 
     Args:
         model: The compiled model.
+        objective: What it is trained for.
         strategy: The strategy that it was built in.
         parts: Parts that a replica takes one after the other, for batches larger than its memory.
         clip_norm: Largest norm of the gradient of the global batch; 0 leaves it as it is.
-        class_weights: Factor of the training loss of each class, or nothing.
         sam_radius: Of sharpness-aware minimisation (Foret et al. 2021, ICLR, algorithm 1): the
             gradient is that at the worst point at this distance, of the global batch; 0: here.
         xla: Whether the gradient is compiled with XLA.
-        forward: What gives the probabilities, where it is not the model itself but another graph
-            over the same variables.
+        forward: What gives the outputs, where it is not the model itself but another graph over
+            the same variables.
+
+    >>> from fer_keras.training.objectives import ClassificationObjective
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, 'softmax')])
+    >>> model.compile(keras.optimizers.SGD(), keras.losses.CategoricalCrossentropy())
+    >>> engine = Engine(model, ClassificationObjective(model.loss), tf.distribute.get_strategy())
+    >>> batches = tf.data.Dataset.from_tensors((tf.ones((4, 3)), tf.one_hot([0, 1, 1, 1], 2)))
+    >>> engine.train(engine.share(batches.repeat(5)), 5)['images']
+    20.0
+    >>> measured, totals = engine.evaluate(batches)
+    >>> sorted(measured), int(totals['confusion'].sum())
+    (['accuracy', 'loss'], 4)
     """
 
     def __init__(
         self,
         model: keras.Model,
+        objective: Objective,
         strategy: tf.distribute.Strategy,
         *,
         parts: int = 1,
         clip_norm: float = 0.0,
-        class_weights: Sequence[float] = (),
         sam_radius: float = 0.0,
         xla: bool = False,
         forward: keras.Model | None = None,
     ) -> None:
         self._model = model
+        self._objective = objective
         self._forward = forward or model
         self._sam_radius = sam_radius
         self._strategy = strategy
         self._parts = parts
         self._clip_norm = clip_norm
-        self._class_weights = class_weights
         if not model.optimizer.built:  # A second time would reset the scale of the loss.
             with strategy.scope():
                 model.optimizer.build(model.trainable_variables)
@@ -75,28 +86,28 @@ class Engine:
         return iter(self._strategy.experimental_distribute_dataset(batches.with_options(options)))
 
     def train(self, iterator: Iterator, steps: int) -> Sums:
-        """Takes `steps` steps; returns sums over their images, for `means_of`.
+        """Takes `steps` steps; returns sums over their images, for the means of the objective.
 
         `finite_steps` counts those before the first with a loss that is no number.
         """
         return _to_floats(self._train(iterator, tf.constant(steps)))
 
-    def evaluate(self, batches: tf.data.Dataset) -> tuple[dict[str, float], np.ndarray]:
-        """Mean `loss` and `accuracy` over all the images, and their counts `[true, predicted]`.
-
-        The loss is the cross-entropy of the labels as they are, whatever trains: smoothing asks
-        for answers that are less certain, and would prefer an epoch for giving them.
-        """
-        total: Sums = {}
-        confusion = np.zeros((), np.int64)
+    def evaluate(self, batches: tf.data.Dataset) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """The measures of the objective over all the images, and the sums that they are made of."""
+        totals: dict[str, np.ndarray] = {}
         for batch in self.share(batches):
-            sums = self._test(batch)
-            confusion = confusion + sums.pop('confusion').numpy().astype(np.int64)
-            total = add(total, _to_floats(sums))
-        return means_of(total), confusion
+            for name, value in self._test(batch).items():
+                # Counts and sums of many batches: float64 adds them exactly enough.
+                totals[name] = totals.get(name, 0.0) + value.numpy().astype(np.float64)
+        return self._objective.means(totals), totals
+
+    def means(self, sums: Sums) -> dict[str, float]:
+        """The measures of the objective of what `train` gave."""
+        return self._objective.means(sums)
 
     def _train_steps(self, iterator: Iterator, steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        total = {name: tf.zeros((), tf.float32) for name in ('loss', 'correct', 'images')}
+        names = ('images', *self._objective.measures.values())
+        total = {name: tf.zeros((), tf.float32) for name in names}
         finite = tf.zeros((), tf.float32)
         for _ in tf.range(steps):
             sums = self._reduce(self._strategy.run(self._step, (next(iterator),)))
@@ -122,26 +133,24 @@ class Engine:
         """The gradient of a replica's share of a batch, part by part, and its sums."""
         gradients = [tf.zeros(variable.shape) for variable in self._model.trainable_variables]
         total: dict[str, tf.Tensor] = {}
-        for images, labels in zip(*(tf.split(one, self._parts) for one in batch), strict=True):
+        for images, targets in zip(*(tf.split(one, self._parts) for one in batch), strict=True):
             # One after the other: the memory of a part is free before the next begins.
             with tf.control_dependencies(gradients):
                 images = tf.identity(images)
-            more, sums = self._gradient(images, labels)
+            more, sums = self._gradient(images, targets)
             gradients = [one + other for one, other in zip(gradients, more, strict=True)]
             total = {name: total.get(name, 0.0) + value for name, value in sums.items()}
         return gradients, total
 
     def _gradient_of(
-        self, images: tf.Tensor, labels: tf.Tensor
+        self, images: tf.Tensor, targets: tf.Tensor
     ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
         """What these images add to the gradient of the global batch, and to its sums."""
         model = self._forward
         shares = self._strategy.num_replicas_in_sync * self._parts
         with tf.GradientTape() as tape:
-            probabilities = model(images, training=True)
-            losses = self._losses(labels, probabilities)
-            if self._class_weights:
-                losses *= tf.linalg.matvec(labels, tf.constant(self._class_weights, tf.float32))
+            outputs = model(images, training=True)
+            losses = self._objective.losses(targets, outputs)
             global_batch = tf.cast(tf.shape(images)[0] * shares, tf.float32)
             # Penalties of layers are no sum over images: each share adds its part of them.
             loss = tf.reduce_sum(losses) / global_batch + sum(model.losses) / shares
@@ -151,7 +160,7 @@ class Engine:
             self._model.trainable_variables,
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
-        return gradients, _sums(losses, labels, probabilities)
+        return gradients, self._objective.training_sums(losses, targets, outputs)
 
     def _sharpness_aware(
         self, gradients: list[tf.Tensor], batch: tuple[tf.Tensor, tf.Tensor]
@@ -218,51 +227,21 @@ class Engine:
         return [gradient * (limit / tf.maximum(norm, limit)) for gradient in gradients]
 
     def _test_step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        def step(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        def step(images: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
             # A replica's share of the last batch may be empty, which some operations refuse.
             count = tf.shape(images)[0]
             is_empty = tf.cast(tf.equal(count, 0), tf.int32)
             images = tf.pad(images, [[0, is_empty], *[[0, 0]] * (images.shape.rank - 1)])
-            probabilities = tf.cast(self._forward(images, training=False), tf.float32)[:count]
-            confusion = tf.math.confusion_matrix(
-                tf.argmax(labels, -1), tf.argmax(probabilities, -1), labels.shape[-1]
-            )
-            losses = keras.losses.categorical_crossentropy(labels, probabilities)
-            sums = _sums(losses, labels, probabilities)
-            return {**sums, 'confusion': confusion}
+            outputs = tf.cast(self._forward(images, training=False), tf.float32)[:count]
+            return self._objective.validation_sums(targets, outputs)
 
         return self._reduce(self._strategy.run(step, batch))
-
-    def _losses(self, labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-        """The loss of each image, `[batch]`."""
-        loss = self._model.loss
-        return loss.call(labels, tf.cast(probabilities, tf.float32))
 
     def _reduce(self, sums: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {
             name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
             for name, value in sums.items()
         }
-
-
-def add(one: Sums, other: Sums) -> Sums:
-    """Adds sums; an empty one is zero."""
-    return {name: one.get(name, 0.0) + value for name, value in other.items()}
-
-
-def means_of(sums: Sums) -> dict[str, float]:
-    """`loss` and `accuracy` an image."""
-    images = max(sums.get('images', 0.0), 1.0)
-    return {'loss': sums.get('loss', 0.0) / images, 'accuracy': sums.get('correct', 0.0) / images}
-
-
-def _sums(losses: tf.Tensor, labels: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-    is_correct = tf.argmax(labels, -1) == tf.argmax(probabilities, -1)
-    return {
-        'loss': tf.reduce_sum(losses),
-        'correct': tf.reduce_sum(tf.cast(is_correct, tf.float32)),
-        'images': tf.cast(tf.shape(losses)[0], tf.float32),
-    }
 
 
 def _to_floats(sums: dict[str, tf.Tensor]) -> Sums:

@@ -18,6 +18,10 @@ class StopRequest:
 
     The steps look at `is_made` between themselves: in the midst of one a state would be half old
     and half new.
+
+    >>> with StopRequest() as stop:
+    ...     stop.is_made
+    False
     """
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ _ON_TERMINAL, _IN_FILE = 0.2, 30.0
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """Prints loss, accuracy, images/s and the time left.
+    """Prints the measures, images/s and the time left.
 
     Images/s are those of the steps of this epoch but the first call, which also builds the graph.
 
@@ -23,6 +23,12 @@ class ProgressLine(keras.callbacks.Callback):
         epochs: Epochs of the whole run.
         stream: Where the line goes.
         clock: Seconds.
+
+    >>> line = ProgressLine(batch_size=8, epochs=1, clock=lambda: 0.0)
+    >>> line.set_params({'steps': 10})
+    >>> line.on_epoch_begin(0)
+    >>> line.on_epoch_end(0, {'accuracy': 0.5, 'loss': 1.25, 'val_loss': 1.5})
+    epoch 1/1  loss 1.2500  accuracy 0.5000  val_loss 1.5000
     """
 
     def __init__(
@@ -69,9 +75,9 @@ class ProgressLine(keras.callbacks.Callback):
         return epochs * an_epoch
 
     def _show(self, where: str, logs: dict[str, float] | None, left: float, end: str) -> None:
-        # Keras sorts them by name; loss before accuracy, training before validation.
+        # The loss before the other measures, training before validation.
         logs = logs or {}
-        names = sorted(logs, key=lambda name: (name.startswith('val_'), 'accuracy' in name))
+        names = sorted(logs, key=lambda name: (name.startswith('val_'), 'loss' not in name, name))
         numbers = [f'{name} {logs[name]:.4f}' for name in names]
         speed = [f'{self._speed:.0f} images/s'] if self._speed else []
         rest = [f'{describe_seconds(left)} left'] if left else []

@@ -14,6 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from fer_keras.errors import InvalidInputError
+from fer_keras.files import UNFINISHED, write_bytes
+
 _NAME = re.compile(r'state-(\d{6})-(\d{8})\.npz')
 
 
@@ -26,10 +29,13 @@ class TrainingState:
         step: The next step within it.
         stage: Index of the stage that the optimizer belongs to.
         sums: Sums of the epoch so far, from which its mean loss and accuracy are made.
-        callbacks: What each callback remembers, by the name of its class.
+        callbacks: What each callback remembers, as `callback_memory` names them.
         is_finished: Training has ended, early or not.
         model: Every variable of the model, the dropout generators' among them.
         optimizer: Every variable of the optimizer, averages and schedule position among them.
+
+    >>> TrainingState(epoch=2, step=5).is_finished
+    False
     """
 
     epoch: int = 0
@@ -43,27 +49,30 @@ class TrainingState:
 
 
 class Checkpoints:
-    """The last `keep` states of a run, in `folder`."""
+    """The last `keep` states of a run, in `folder`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoints = Checkpoints(folder)
+    ...     path = checkpoints.save(TrainingState(epoch=3, model=[np.zeros(2)]))
+    ...     os.path.basename(path), checkpoints.latest().epoch
+    ('state-000003-00000000.npz', 3)
+    """
 
     def __init__(self, folder: str, *, keep: int = 2) -> None:
         self._folder = folder
         self._keep = keep
 
     def save(self, state: TrainingState) -> str:
-        """Writes under a temporary name, then renames: a killed run leaves no half state."""
-        os.makedirs(self._folder, exist_ok=True)
+        """Writes it whole or not at all, and removes what is older; returns its path.
+
+        Raises:
+            UnwritableFileError: The disk is full, or the folder cannot be written to.
+        """
+        self._remove_unfinished()  # First: of a full disk it may be the last of the room.
         path = os.path.join(self._folder, f'state-{state.epoch:06d}-{state.step:08d}.npz')
-        unfinished = f'{path}.unfinished'
-        try:
-            with open(unfinished, 'wb') as file:
-                file.write(_to_bytes(state))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            os.remove(unfinished)  # Of a full disk it would be the last of the room.
-            raise
-        os.replace(unfinished, path)
-        for old in self._paths()[: -self._keep] + self._unfinished():
+        write_bytes(path, _to_bytes(state))
+        for old in self._paths()[: -self._keep]:
             os.remove(old)
         return path
 
@@ -80,10 +89,12 @@ class Checkpoints:
                 )
         return None
 
-    def _unfinished(self) -> list[str]:
-        """What runs that were killed as they wrote have left."""
-        names = [name for name in os.listdir(self._folder) if name.endswith('.npz.unfinished')]
-        return [os.path.join(self._folder, name) for name in names]
+    def _remove_unfinished(self) -> None:
+        """Removes what runs that were killed as they wrote have left."""
+        names = os.listdir(self._folder) if os.path.isdir(self._folder) else []
+        for name in names:
+            if UNFINISHED.rstrip('-') in name:  # Without the dash: of earlier versions.
+                os.remove(os.path.join(self._folder, name))
 
     def _paths(self) -> list[str]:
         names = os.listdir(self._folder) if os.path.isdir(self._folder) else []
@@ -99,30 +110,17 @@ def assign(variables: list[keras.Variable], values: list[np.ndarray], what: str)
     """Gives the variables their saved values.
 
     Raises:
-        ValueError: They are others than those that were saved.
+        InvalidInputError: They are others than those that were saved.
     """
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
-        raise ValueError(
+        raise InvalidInputError(
             f'The saved state must have the variables of the {what}: {len(shapes)} of them. '
             f'Received: {len(values)} of other shapes. It belongs to other flags or another '
             'version: choose another --run_dir.'
         )
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def plain_values(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """What a callback remembers, as far as it is a number, a truth value or nothing.
-
-    Texts are left out: they are paths, and a run's folder may have moved.
-    """
-    plain = (bool, int, float, type(None), np.bool_, np.number)
-    return {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in vars(callback).items()
-        if isinstance(value, plain)
-    }
 
 
 def _to_bytes(state: TrainingState) -> bytes:

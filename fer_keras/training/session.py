@@ -1,32 +1,34 @@
-"""One run: data, model, devices and files are brought together, and the loop is started."""
+"""One run of a classifier: data, model, devices and files are brought together, and trained."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from fer_keras.config.run import RunConfig, TrainingConfig, as_flags
+from fer_keras.config.saliency import SaliencyTrainingConfig
 from fer_keras.data.batches import TrainingBatches, evaluation_batches
-from fer_keras.data.datasets import open_shallow_sources, open_sources
+from fer_keras.data.datasets import open_hog_sources, open_sources
 from fer_keras.data.map_cache import keep_maps
 from fer_keras.data.splits import Source, read_split, trained_label_names
 from fer_keras.environment import describe_environment
+from fer_keras.files import write_json, write_text
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.run_dir import RunDir
-from fer_keras.training.precision import choose_precision
-from fer_keras.training.progress import ProgressLine
+from fer_keras.training.hog import fit_hog_branch
+from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import balanced_weights
-from fer_keras.training.shallow import fit_shallow_branch
-from fer_keras.training.stages import Loop
 from fer_keras.training.strategy import is_chief, make_strategy
-from fer_keras.training.tensorboard import Pictures
+from fer_keras.training.tasks import ClassifierTask
+from fer_keras.training.tensorboard import TensorBoardImages
 
 
 def train(
@@ -47,85 +49,105 @@ def train(
         Whether this process is the one that writes the files of the run.
 
     Raises:
-        FileNotFoundError: A data set is not prepared, or a weights file is missing.
-        FileExistsError: The folder holds a finished run, or one of other flags.
-        ValueError: The configuration does not fit the data or the devices.
+        MissingFileError: A data set is not prepared, or a weights file is missing.
+        ExistingFileError: The folder holds a finished run, or one of other flags.
+        InvalidInputError: The configuration does not fit the data or the devices.
+        UnwritableFileError: The disk is full; the run goes on when there is room.
         KeyboardInterrupt: Somebody asked the run to end; its state is saved.
     """
     make_repeatable(run.training)
     strategy = make_strategy(
         run.training.strategy, batch_size=run.data.batch_size, parts=run.training.accumulate
     )
-    sources, shallow_sources = open_sources(run.data), open_shallow_sources(run.data)
+    sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
     names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
-    if chief:
-        run_dir.claim(as_flags(run))
-        write_beginning(run_dir, [*sources, *shallow_sources], names)
-    else:
-        run_dir.refuse_others(as_flags(run))
-    keras.config.set_dtype_policy(choose_precision(run, run_dir, num_classes=len(names)))
-    maps_folder, fold = run.model.maps_folder, run.data.fold
-    training = read_split(sources, 'train', names, maps_folder, fold)
-    validation = read_split(sources, 'validation', names, maps_folder, fold)
+    claim(run_dir, as_flags(run), [*sources, *hog_sources], names, is_chief=chief)
+    keras.config.set_dtype_policy(run.training.precision)
+    training, validation = (
+        read_split(sources, split, names, run.model.maps_folder, run.data.fold)
+        for split in ('train', 'validation')
+    )
     with strategy.scope():
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
-        prepare = None
-        if run.model.shallow_branch:
-            others = [read_split([source], 'all', names) for source in shallow_sources]
-            prepare = functools.partial(
-                _prepare_shallow_branch, run, model, strategy, [training, *others]
-            )
-        forward, (training, validation) = make_maps(
-            model, (training, validation), run.data.saliency_cache, is_told=chief
-        )
-    progress = [ProgressLine(run.data.batch_size, run.training.epochs)] if chief else []
-    loop = Loop(
-        run.training,
-        run_dir,
+        others = [read_split([source], 'all', names) for source in hog_sources]
+        begin = functools.partial(_fit_hog_branch, run, model, strategy, [training, *others])
+        splits = (training, validation)
+        forward, (training, validation) = _keep_maps(run, model, splits, is_told=chief)
+    task = ClassifierTask(
         model,
         strategy,
-        class_weights=balanced_weights(training.counts) if run.training.balance_classes else (),
+        run.training,
+        class_weights=balanced_weights(training.counts) if run.data.balance == 'loss' else (),
         forward=forward,
-        pictures=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
-        prepare=prepare,
-        callbacks=[*progress, *callbacks],
+        images=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
+        begin=begin if run.model.shallow_branch else None,
     )
-    loop.run(
+    Loop(task, run_dir, callbacks).run(
         TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed),
         evaluation_batches(validation, run.data, num_classes=len(names)),
     )
     return chief
 
 
-def make_maps(
-    model: keras.Model, splits: Sequence[Source], kept_in: str, *, is_told: bool
-) -> tuple[keras.Model | None, Sequence[Source]]:
-    """Has a frozen saliency model make its maps once, where the run keeps them.
+def make_repeatable(config: TrainingConfig | SaliencyTrainingConfig) -> None:
+    """Seeds Python, NumPy and TensorFlow; `deterministic` also makes every op repeatable."""
+    keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def claim(
+    run_dir: RunDir,
+    flags: str,
+    builders: Sequence[tfds.core.DatasetBuilder],
+    names: Sequence[str] = (),
+    *,
+    is_chief: bool,
+) -> None:
+    """Makes the folder of a run, and writes what is known before the first step.
 
     Args:
-        model: The classifier.
-        splits: What gets maps.
-        kept_in: `memory`, a folder, or `none`.
-        is_told: Whether this process prints how long it took.
+        run_dir: The folder.
+        flags: The content of `flags.txt`.
+        builders: The data sets.
+        names: The classes, where the model has some.
+        is_chief: Whether this process writes the files; the others only look.
+
+    Raises:
+        ExistingFileError: The folder holds a finished run, or one of other flags.
+    """
+    if not is_chief:
+        run_dir.refuse_others(flags)
+        return
+    run_dir.claim(flags)
+    if names:
+        write_text(run_dir.labels_file, ''.join(f'{name}\n' for name in names))
+    write_json(run_dir.environment_file, describe_environment(builders))
+
+
+def _keep_maps(
+    run: RunConfig, model: keras.Model, splits: Sequence[Source], *, is_told: bool
+) -> tuple[keras.Model | None, Sequence[Source]]:
+    """Has a frozen saliency model make its maps once, where the run keeps them.
 
     Returns:
         What the steps call instead of the model, or None, and the splits with their maps.
     """
+    kept_in = run.data.saliency_cache
     if kept_in == 'none' or not has_maps_to_keep(model):
         return None, splits
     begun, maker = time.monotonic(), build_map_maker(model)
-    folder = '' if kept_in == 'memory' else kept_in
-    splits = [keep_maps(maker, split, folder) for split in splits]
+    splits = [keep_maps(maker, split, '' if kept_in == 'memory' else kept_in) for split in splits]
     if is_told:
         images = sum(split.size for split in splits)
         print(f'saliency maps of {images} images: {time.monotonic() - begun:.1f} s', flush=True)
     return build_map_reader(model), splits
 
 
-def _prepare_shallow_branch(
+def _fit_hog_branch(
     run: RunConfig,
     model: keras.Model,
     strategy: tf.distribute.Strategy,
@@ -133,8 +155,8 @@ def _prepare_shallow_branch(
 ) -> None:
     """Fits it, and tells how long it took."""
     begun = time.monotonic()
-    is_balanced = run.training.balance_classes or run.data.balanced_sampling
-    fit_shallow_branch(model, strategy, sources, run.data, is_balanced=is_balanced)
+    is_balanced = run.data.balance != 'none'
+    fit_hog_branch(model, strategy, sources, run.data, is_balanced=is_balanced)
     if is_chief(strategy):
         images, seconds = sum(source.size for source in sources), time.monotonic() - begun
         print(f'shallow branch, fitted to {images} images: {seconds:.1f} s', flush=True)
@@ -142,26 +164,15 @@ def _prepare_shallow_branch(
 
 def _draw_beginning(
     run: RunConfig, run_dir: RunDir, model: keras.Model, validation: Source, names: Sequence[str]
-) -> Pictures:
+) -> TensorBoardImages:
     """Writes to TensorBoard what is known before the first step."""
-    pictures = Pictures(run_dir, names)
-    pictures.write_flags(run)
+    images = TensorBoardImages(run_dir, names)
+    parts = (run.data, run.model, run.training)
+    flags: dict[str, Any] = {}
+    for part in parts:
+        flags |= dataclasses.asdict(part)
+    images.write_flags(flags)
     batches = evaluation_batches(validation, run.data, num_classes=len(names))
-    images = next(batches.take(1).as_numpy_iterator())[0]
-    pictures.write_overlays(model, images[..., : model.input_shape[-1]])
-    return pictures
-
-
-def write_beginning(run_dir: RunDir, sources: Sequence[Any], names: Sequence[str]) -> None:
-    """Writes what is known before the first step: labels and environment."""
-    with open(run_dir.labels_file, 'w', encoding='utf-8') as file:
-        file.write(''.join(f'{name}\n' for name in names))
-    with open(run_dir.environment_file, 'w', encoding='utf-8') as file:
-        json.dump(describe_environment(sources), file, indent=2)
-
-
-def make_repeatable(config: TrainingConfig) -> None:
-    """Seeds Python, NumPy and TensorFlow; `deterministic` also makes every op repeatable."""
-    keras.utils.set_random_seed(config.seed)
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
+    first = next(batches.take(1).as_numpy_iterator())[0]
+    images.write_overlays(model, first[..., : model.input_shape[-1]])
+    return images

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from fer_keras.errors import InvalidInputError
+
 
 def _one_device() -> tf.distribute.Strategy:
     gpus = tf.config.list_logical_devices('GPU')
@@ -15,7 +17,7 @@ def _one_device() -> tf.distribute.Strategy:
 
 def _multi_worker() -> tf.distribute.Strategy:
     if 'TF_CONFIG' not in os.environ:
-        raise ValueError(
+        raise InvalidInputError(
             'The strategy `multi_worker` reads the hosts from TF_CONFIG, which is not set. Set it '
             'on each host, here for the first of two: export TF_CONFIG=\'{"cluster": {"worker": '
             '["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}\''
@@ -38,16 +40,18 @@ def make_strategy(name: str, *, batch_size: int, parts: int = 1) -> tf.distribut
     """Builds the strategy.
 
     Raises:
-        ValueError: An unknown name, several hosts that nobody has named, or a global batch that
-            the replicas cannot share evenly.
+        InvalidInputError: An unknown name, several hosts that nobody has named, or a global batch
+            that the replicas cannot share evenly.
     """
     if name not in STRATEGIES:
-        raise ValueError(f'`strategy` must be one of {sorted(STRATEGIES)}. Received: {name!r}.')
+        raise InvalidInputError(
+            f'`strategy` must be one of {sorted(STRATEGIES)}. Received: {name!r}.'
+        )
     strategy = STRATEGIES[name]()
     replicas = strategy.num_replicas_in_sync
     if batch_size % (replicas * parts):
         times = f', times the {parts} parts of `accumulate`' if parts > 1 else ''
-        raise ValueError(
+        raise InvalidInputError(
             f'`batch_size` is global and must be a multiple of the {replicas} replicas{times}. '
             f'Received: batch_size={batch_size}.'
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import matplotlib.pyplot as plt
@@ -14,31 +14,39 @@ import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tensorboard.plugins.hparams import api as hparams
 
-from fer_keras.config.run import RunConfig
-from fer_keras.figures import draw_confusion_matrix
-from fer_keras.inference.saliency_maps import overlay
+from fer_keras.figures import draw_confusion_matrix, overlay
 from fer_keras.models.classifier import build_explainer, has_saliency
 from fer_keras.run_dir import RunDir
 
 _OVERLAYS = 8
 
 
-class Pictures:
-    """Writes them under `train` and `validation` of a run's folder."""
+class TensorBoardImages:
+    """Writes them under `train` and `validation` of a run's folder.
 
-    def __init__(self, run_dir: RunDir, names: Sequence[str]) -> None:
+    Args:
+        run_dir: Where the run is.
+        names: The classes, where confusions are drawn.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images = TensorBoardImages(RunDir(folder), ['happy', 'sad'])
+    ...     images.write_confusion(np.array([[3, 1], [0, 4]]), epoch=0)
+    ...     sorted(os.listdir(folder))
+    ['train', 'validation']
+    """
+
+    def __init__(self, run_dir: RunDir, names: Sequence[str] = ()) -> None:
         self._names = list(names)
         self._train, self._validation = (
             tf.summary.create_file_writer(os.path.join(run_dir.path, part))
             for part in ('train', 'validation')
         )
 
-    def write_flags(self, run: RunConfig) -> None:
+    def write_flags(self, values: Mapping[str, Any]) -> None:
         """Writes every flag as a hyper-parameter."""
-        parts = (run.data, run.model, run.training)
-        values = {name: value for part in parts for name, value in dataclasses.asdict(part).items()}
         with self._train.as_default():
-            hparams.hparams(values)
+            hparams.hparams(dict(values))
         self._train.flush()
 
     def write_overlays(self, model: keras.Model, images: np.ndarray) -> None:
@@ -66,8 +74,8 @@ class Pictures:
         figure.set_dpi(70)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        picture = np.asarray(canvas.buffer_rgba())[..., :3]
+        image = np.asarray(canvas.buffer_rgba())[..., :3]
         plt.close(figure)
         with self._validation.as_default():
-            tf.summary.image('confusion_matrix', picture[None], epoch)
+            tf.summary.image('confusion_matrix', image[None], epoch)
         self._validation.flush()

@@ -80,7 +80,7 @@ def test_the_epoch_is_chosen_on_other_images_than_are_learned_from():
 
 def test_data_that_is_not_prepared_says_what_to_type(tmp_path):
     with pytest.raises(FileNotFoundError, match='python -m tfds_builders.build'):
-        pipeline.open_saliency_data('no_such_set', str(tmp_path))
+        open_dataset('no_such_set', str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,16 @@ import tensorflow as tf
 
 from fer_keras.config.run import DataConfig, ModelConfig
 from fer_keras.data import map_cache as saliency_cache
-from fer_keras.data.batches import TrainingBatches, evaluation_batches, with_map
+from fer_keras.data.batches import TrainingBatches, evaluation_batches
 from fer_keras.data.datasets import open_dataset
-from fer_keras.data.map_cache import keep_maps
+from fer_keras.data.map_cache import add_kept_map, keep_maps
 from fer_keras.data.splits import read_split
 from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.classifier import build_classifier, build_explainer
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
+from fer_keras.models.saliency_layers import MapChannel
 from fer_keras.training.engine import Engine
+from fer_keras.training.objectives import ClassificationObjective
 from tests.fakes import BASIC, TINY_BACKBONE, write_dataset
 
 DATA = DataConfig(image_size_px=48, batch_size=6, augmentation='none')
@@ -61,6 +63,12 @@ def test_the_kept_maps_are_those_of_the_graph(model, source, kept):
     np.testing.assert_allclose(kept.maps, expected[..., 0], atol=1e-5)
 
 
+def test_maps_that_are_kept_and_maps_of_a_folder_have_one_unit(model, source, kept):
+    largest = images_of(kept)[..., 3].max(axis=(1, 2))
+    np.testing.assert_allclose(largest, 255, rtol=1e-6)
+    assert any(isinstance(one, MapChannel) for one in build_map_reader(model).layers)
+
+
 def test_each_map_travels_with_its_own_image(model, source, kept):
     reader = build_map_reader(model)
     pairs, probabilities = images_of(kept), model.predict(images_of(source), verbose=0)
@@ -74,8 +82,9 @@ def test_each_map_travels_with_its_own_image(model, source, kept):
 
 
 def test_the_rim_outside_of_the_map_continues_it():
-    image, maps = tf.zeros((6, 6, 3)), np.arange(16, dtype=np.float32).reshape(1, 4, 4)
-    plane = with_map(image, tf.constant(0, tf.int64), maps)[..., 3].numpy()
+    image = tf.zeros((6, 6, 3))
+    maps = np.arange(16, dtype=np.float32).reshape(1, 4, 4) / 255
+    plane = add_kept_map(image, tf.constant(0, tf.int64), maps)[..., 3].numpy()
     np.testing.assert_allclose(plane[1:5, 1:5], np.arange(16).reshape(4, 4), atol=1e-5)
     np.testing.assert_allclose(plane[0], [0, 0, 1, 2, 3, 3], atol=1e-5)
     np.testing.assert_allclose(plane[:, 5], [3, 3, 7, 11, 15, 15], atol=1e-5)
@@ -88,7 +97,8 @@ def curve(source, with_maps):
     if with_maps:
         source, forward = keep_maps(build_map_maker(model), source), build_map_reader(model)
     model.compile(keras.optimizers.AdamW(1e-3), keras.losses.CategoricalCrossentropy())
-    engine = Engine(model, tf.distribute.get_strategy(), forward=forward)
+    objective = ClassificationObjective(model.loss)
+    engine = Engine(model, objective, tf.distribute.get_strategy(), forward=forward)
     batches = TrainingBatches(source, DATA, num_classes=7, seed=0)
     iterator = engine.distribute(lambda context: batches.epoch(0, 0, context).repeat(2))
     for _ in range(6):
@@ -158,7 +168,7 @@ def test_the_control_still_takes_the_map_of_another_image(source):
     model = build('shuffled')
     images = images_of(source)[:6]
     maps = build_map_maker(model).predict(images, verbose=0)
-    padded = np.pad(maps, ((0, 0), (8, 8), (8, 8), (0, 0)), mode='edge')
+    padded = 255 * np.pad(maps, ((0, 0), (8, 8), (8, 8), (0, 0)), mode='edge')
     answers = build_map_reader(model).predict(np.concatenate([images, padded], -1), verbose=0)
     np.testing.assert_allclose(answers, model.predict(images, verbose=0), atol=1e-5)
     kept = build_explainer(model).predict(images, verbose=0)['saliency_map']

@@ -208,7 +208,7 @@ def test_balanced_sampling_draws_each_class_equally_often(tmp_path, cache):
     data = dataclasses.replace(DATA, cache=cache, batch_size=6)
     counts = []
     for balanced in (False, True):
-        one = dataclasses.replace(data, balanced_sampling=balanced)
+        one = dataclasses.replace(data, balance='sampling' if balanced else 'none')
         batches = TrainingBatches(source, one, num_classes=7, seed=0)
         counts.append(sum(labels.numpy().sum(axis=0) for _, labels in batches.epoch(0)))
         names = [name for step in range(3) for name in batches.file_names(0, step)]

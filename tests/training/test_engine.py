@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_keras.training.engine import Engine, add, means_of
+from fer_keras.training.engine import Engine
+from fer_keras.training.objectives import ClassificationObjective, add
 from tests.fakes import random_images
 
 IMAGES = random_images(100, 8).astype('float32') / 255
@@ -32,6 +33,11 @@ def build(batch_norm=False, **options):
     return model
 
 
+def engine_of(model, strategy=None, class_weights=(), **options):
+    objective = ClassificationObjective(model.loss, class_weights)
+    return Engine(model, objective, strategy or tf.distribute.get_strategy(), **options)
+
+
 def batches(size=10):
     return tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(size)
 
@@ -45,7 +51,7 @@ def largest_difference(one, other):
 def test_twenty_steps_are_those_of_fit(options):
     ours, theirs = build(**options), build(**options)
     before = build(**options)
-    engine = Engine(ours, tf.distribute.get_strategy())
+    engine = engine_of(ours)
     sums = engine.train(engine.share(batches().repeat(2)), 20)
     theirs.fit(batches().repeat(2), epochs=1, verbose=0, shuffle=False)
     if options:  # fit leaves the averages in the model
@@ -57,7 +63,8 @@ def test_twenty_steps_are_those_of_fit(options):
 def test_loss_and_accuracy_are_those_of_evaluate_with_a_partial_batch():
     model = build()
     expected = model.evaluate(batches(32), verbose=0, return_dict=True)
-    measured, counts = Engine(model, tf.distribute.get_strategy()).evaluate(batches(32))
+    measured, totals = engine_of(model).evaluate(batches(32))
+    counts = totals['confusion']
     predicted = model.predict(IMAGES, verbose=0).argmax(axis=1)
     for true in range(7):
         expected_row = np.bincount(predicted[LABELS[:, true] == 1], minlength=7)
@@ -69,18 +76,18 @@ def test_loss_and_accuracy_are_those_of_evaluate_with_a_partial_batch():
 
 def test_several_steps_a_call_change_nothing():
     one, several = build(), build()
-    engine = Engine(one, tf.distribute.get_strategy())
+    engine = engine_of(one)
     iterator, sums = engine.share(batches()), {}
     for _ in range(10):
         sums = add(sums, engine.train(iterator, 1))
-    engine = Engine(several, tf.distribute.get_strategy())
+    engine = engine_of(several)
     together = engine.train(engine.share(batches()), 10)
     assert largest_difference(one, several) == 0
-    assert means_of(sums) == pytest.approx(means_of(together), rel=1e-6)
+    assert engine.means(sums) == pytest.approx(engine.means(together), rel=1e-6)
 
 
 def train_with(model, steps=10, **options):
-    engine = Engine(model, tf.distribute.get_strategy(), **options)
+    engine = engine_of(model, **options)
     engine.train(engine.share(batches()), steps)
     return model
 
@@ -150,7 +157,7 @@ def test_sharpness_aware_steps_leave_the_statistics_of_the_weights_as_they_were(
 
 def test_xla_compiles_the_gradient_and_changes_nothing():
     plain, compiled = train_with(build(), parts=2), build()
-    engine = Engine(compiled, tf.distribute.get_strategy(), parts=2, xla=True)
+    engine = engine_of(compiled, parts=2, xla=True)
     engine.train(engine.share(batches()), 10)
     assert largest_difference(plain, compiled) < 1e-5
     (function,) = engine._gradient._list_all_concrete_functions()
@@ -161,7 +168,7 @@ def test_the_steps_before_a_loss_that_is_no_number_are_counted():
     labels = LABELS.copy()  # A ReLU would hide what is wrong with an image.
     labels[37] = np.nan  # in the fourth batch of ten
     data = tf.data.Dataset.from_tensor_slices((IMAGES, labels)).batch(10)
-    engine = Engine(build(), tf.distribute.get_strategy())
+    engine = engine_of(build())
     iterator = engine.share(data)
     assert engine.train(iterator, 2)['finite_steps'] == 2
     assert engine.train(iterator, 5)['finite_steps'] == 1
@@ -205,21 +212,21 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from fer_keras.models.gradients import NormalizedGradients
-from fer_keras.training.engine import Engine
-from tests.training.test_engine import batches, build, largest_difference
+from tests.training.test_engine import batches, build, engine_of, largest_difference
 
 one = build()
-engine = Engine(one, tf.distribute.get_strategy())
+engine = engine_of(one)
 expected = engine.train(engine.share(batches().repeat(2)), 20)
 strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
 with strategy.scope():
     two = build()
-engine = Engine(two, strategy)
+engine = engine_of(two, strategy)
 sums = engine.train(engine.share(batches().repeat(2)), 20)
 assert largest_difference(one, two) < 1e-5, largest_difference(one, two)
 assert abs(sums['loss'] - expected['loss']) < 1e-2 and sums['images'] == 200
-measured, counts = engine.evaluate(batches(32))
-alone, alone_counts = Engine(one, tf.distribute.get_strategy()).evaluate(batches(32))
+measured, totals = engine.evaluate(batches(32))
+alone, alone_totals = engine_of(one).evaluate(batches(32))
+counts, alone_counts = totals['confusion'], alone_totals['confusion']
 assert abs(measured['loss'] - alone['loss']) < 1e-4
 assert np.array_equal(counts, alone_counts) and counts.sum() == 100
 
@@ -227,31 +234,31 @@ assert np.array_equal(counts, alone_counts) and counts.sum() == 100
 with strategy.scope():
     layers = [NormalizedGradients(), keras.layers.Flatten(), keras.layers.Dense(7, 'softmax')]
     padded = keras.Sequential([keras.Input((8, 8, 3)), *layers])
-    padded.compile(keras.optimizers.SGD(), 'categorical_crossentropy')
-measured, counts = Engine(padded, strategy).evaluate(batches(33))
-assert counts.sum() == 100 and np.isfinite(measured['loss'])
+    padded.compile(keras.optimizers.SGD(), keras.losses.CategoricalCrossentropy())
+measured, totals = engine_of(padded, strategy).evaluate(batches(33))
+assert totals['confusion'].sum() == 100 and np.isfinite(measured['loss'])
 
 with strategy.scope():
     clipped = build()
-engine = Engine(clipped, strategy, clip_norm=0.01, parts=5)
+engine = engine_of(clipped, strategy, clip_norm=0.01, parts=5)
 engine.train(engine.share(batches()), 5)
 alone = build()
-engine = Engine(alone, tf.distribute.get_strategy(), clip_norm=0.01)
+engine = engine_of(alone, clip_norm=0.01)
 engine.train(engine.share(batches()), 5)
 assert largest_difference(clipped, alone) < 1e-5, largest_difference(clipped, alone)
 
 with strategy.scope():
     aware = build()
-engine = Engine(aware, strategy, sam_radius=0.5)
+engine = engine_of(aware, strategy, sam_radius=0.5)
 engine.train(engine.share(batches()), 5)
 alone = build()
-engine = Engine(alone, tf.distribute.get_strategy(), sam_radius=0.5)
+engine = engine_of(alone, sam_radius=0.5)
 engine.train(engine.share(batches()), 5)
 assert largest_difference(aware, alone) < 1e-5, largest_difference(aware, alone)
 
 with strategy.scope():
     normalised = build(batch_norm=True)
-engine = Engine(normalised, strategy)
+engine = engine_of(normalised, strategy)
 engine.train(engine.share(batches()), 3)
 layer = normalised.get_layer('norm')
 for variable in (layer.moving_mean, layer.moving_variance):
@@ -259,11 +266,11 @@ for variable in (layer.moving_mean, layer.moving_variance):
     assert np.array_equal(first, second) and abs(first).max() > 0
 # A mean of means over equal shares is that over the batch.
 one = build(batch_norm=True)
-engine = Engine(one, tf.distribute.get_strategy())
+engine = engine_of(one)
 engine.train(engine.share(batches()), 1)
 with strategy.scope():
     two = build(batch_norm=True)
-engine = Engine(two, strategy)
+engine = engine_of(two, strategy)
 engine.train(engine.share(batches()), 1)
 means = [np.array(model.get_layer('norm').moving_mean) for model in (one, two)]
 assert np.abs(means[0] - means[1]).max() < 1e-6

@@ -140,7 +140,7 @@ def test_only_the_chief_writes_and_reports(runs):
     assert (runs[1] / 'report/metrics.json').is_file()
     chief, worker = (read_log(runs[0], index) for index in range(2))
     assert 'unweighted average recall' in chief and 'epoch 1/2' in chief
-    assert 'states/state-' in chief and 'best.unfinished.keras' in chief
+    assert 'states/state-' in chief and 'best.unfinished-' in chief
     assert 'WROTE' not in worker
     assert 'unweighted average recall' not in worker and 'epoch 1/2' not in worker
 

@@ -19,8 +19,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from fer_keras.config.run import TrainingConfig
 from fer_keras.run_dir import RunDir
 from fer_keras.training.callbacks import forget_epochs_after
+from fer_keras.training.loop import Loop
 from fer_keras.training.saved_states import Checkpoints, TrainingState, assign, values_of
-from fer_keras.training.stages import Loop
+from fer_keras.training.tasks import ClassifierTask
 from tests.fakes import write_dataset
 
 EPOCHS = 4
@@ -36,11 +37,12 @@ from fer_keras.models.backbones import BACKBONES
 from tests.fakes import TINY_BACKBONE
 
 BACKBONES['tiny'] = TINY_BACKBONE
-left, sync = [int(os.environ.get('KILL_AT_WRITE', 0))], os.fsync
+left, sync = [int(os.environ.get('KILL_AT_WRITE', -1))], os.fsync
 
 def sync_or_die(number):
-    left[0] -= 1
-    if left[0] == 0:
+    if 'state-' in os.readlink(f'/proc/self/fd/{number}'):
+        left[0] -= 1
+    if left == [0]:
         os.ftruncate(number, os.fstat(number).st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
     sync(number)
@@ -57,9 +59,9 @@ def start(data_dir, run_dir, **environment):
         '--source=fake', f'--data_dir={data_dir}', f'--run_dir={run_dir}', '--backbone=tiny',
         '--backbone_weights=none', '--image_size_px=48', '--batch_size=14', '--crop=0.8',
         '--saliency=spectral_residual', f'--saliency_cache={data_dir}/maps',
-        '--augmentation=strong', '--mixup_alpha=0.4', '--cutmix_alpha=1', '--balanced_sampling',
+        '--augmentation=strong', '--mixup_alpha=0.4', '--cutmix_alpha=1', '--balance=sampling',
         f'--epochs={EPOCHS}', '--head_epochs=1', '--learning_rate=1e-3', '--ema_momentum=0.9',
-        '--sam_radius=0.05', '--group_rates=0.1,0.5', '--deterministic', '--checkpoint_steps=1',
+        '--sam_radius=0.05', '--deterministic', '--checkpoint_steps=1',
         '--shallow_branch', '--average_mirrored',
     ]  # fmt: skip
     return subprocess.Popen(
@@ -74,7 +76,7 @@ def start(data_dir, run_dir, **environment):
 def newest_state(run_dir):
     folder = RunDir(str(run_dir)).state_dir
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return max((name for name in names if name.endswith('.npz')), default='')
+    return max((name for name in names if re.fullmatch(r'state-[\d-]+\.npz', name)), default='')
 
 
 def finish(process):
@@ -210,8 +212,9 @@ def test_a_loop_that_is_cut_off_goes_on_in_any_precision(tmp_path, precision):
         model = keras.Sequential([keras.Input((3,)), backbone, *head])
         run_dir = RunDir(str(tmp_path / folder))
         os.makedirs(os.path.dirname(run_dir.model_file), exist_ok=True)
-        loop = Loop(config, run_dir, model, tf.distribute.get_strategy())
-        loop.run(SimpleNamespace(steps_per_epoch=2, epoch=epoch), data)
+        task = ClassifierTask(model, tf.distribute.get_strategy(), config)
+        batches = SimpleNamespace(steps_per_epoch=2, batch_size=4, epoch=epoch)
+        Loop(task, run_dir).run(batches, data)
         return model.get_weights()
 
     keras.config.set_dtype_policy(precision)

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,25 +10,28 @@ import pytest
 import tensorflow as tf
 
 from fer_keras.config.run import TrainingConfig
-from fer_keras.models.classifier import build_classifier
+from fer_keras.errors import UnwritableFileError
 from fer_keras.run_dir import RunDir
 from fer_keras.training.engine import Engine
+from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import (
     balanced_weights,
     compile_classifier,
     freeze_batch_norm,
-    group_rates,
     make_optimizer,
-    stages,
 )
-from fer_keras.training.stages import Loop
-from tests.fakes import TINY_MODEL
+from fer_keras.training.stages import Schedule
+from fer_keras.training.tasks import ClassifierTask
 
 
 def test_stages_share_the_epochs():
-    assert stages(TrainingConfig(epochs=5, head_epochs=2)) == [(0, 2), (2, 5)]
-    assert stages(TrainingConfig(epochs=5, head_epochs=0)) == [(0, 5)]
-    assert stages(TrainingConfig(epochs=2, head_epochs=2)) == [(0, 2)]
+    for head_epochs, epochs, expected in (
+        (2, 5, [(0, 0, 2, True), (1, 2, 5, False)]),
+        (0, 5, [(0, 0, 5, False)]),
+        (2, 2, [(0, 0, 2, True)]),
+    ):
+        schedule = Schedule(epochs=epochs, head_epochs=head_epochs, monitor='val_loss')
+        assert [dataclasses.astuple(stage) for stage in schedule.stages()] == expected
 
 
 def test_the_rate_warms_up_and_decays_to_zero():
@@ -96,43 +100,6 @@ def test_balanced_classes_weigh_alike_and_an_absent_one_nothing():
     assert np.mean([weights[label] for label in (0, 0, 0, 2)]) == pytest.approx(1)
 
 
-def grouped_model(optimizer, rates):
-    backbone = keras.Sequential(
-        [keras.Input((3,)), *(keras.layers.Dense(3, name=f'dense_{n}') for n in range(4))],
-        name='backbone',
-    )
-    model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(1)])
-    for variable in model.trainable_variables:
-        variable.assign(keras.ops.ones_like(variable))
-    config = TrainingConfig(
-        optimizer=optimizer, head_learning_rate=0.1, weight_decay=0.5, group_rates=rates
-    )
-    factors = group_rates(model, config.rates) if rates else ()
-    made = make_optimizer(config, is_head_stage=True, steps=1, rates=factors)
-    ones = [keras.ops.ones_like(variable) for variable in model.trainable_variables]
-    made.apply(ones, model.trainable_variables)
-    return [1 - weights for weights in model.get_weights()]
-
-
-@pytest.mark.parametrize('optimizer', ['adamw', 'sgd'])
-def test_each_group_of_layers_moves_by_its_share(optimizer):
-    whole, grouped = grouped_model(optimizer, ''), grouped_model(optimizer, '0,0.5')
-    # Kernel and bias of four layers in two groups, and then the head.
-    for one, expected, share in zip(grouped, whole, [0] * 4 + [0.5] * 4 + [1, 1], strict=True):
-        # The decay and the step are each halved, and decay comes first.
-        np.testing.assert_allclose(one, share * expected, atol=1e-6)
-        assert expected.min() > 0.05
-
-
-def test_groups_of_a_real_backbone_grow_towards_the_head():
-    model = build_classifier(TINY_MODEL, num_classes=7, image_size_px=32)
-    rates = group_rates(model, (0.1, 0.3, 0.5))
-    of = {variable.path: rate for variable, rate in zip(model.trainable_variables, rates)}  # noqa: B905
-    assert len(of) == len(rates) and rates == sorted(rates)
-    assert of['probabilities/kernel'] == 1.0 and min(rates) == 0.1
-    assert {round(rates.count(rate) / len(rates), 1) for rate in (0.1, 0.3, 0.5)} == {0.3}
-
-
 def test_smoothed_labels_leave_a_loss_to_a_sure_answer():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     for smoothing, expected in ((0.0, 0.0), (0.2, -0.1 * np.log(0.001))):
@@ -152,12 +119,15 @@ def small_run(tmp_path, images=None, names=None, callbacks=(), **options):
     model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(2, 'softmax')])
     run_dir = RunDir(str(tmp_path))
     os.makedirs(run_dir.state_dir, exist_ok=True)
-    config = TrainingConfig(head_epochs=0, **options)
+    config = TrainingConfig(**{'head_epochs': 0, **options})
     batches = SimpleNamespace(
-        steps_per_epoch=4, epoch=lambda number, step, context: data.skip(step), file_names=names
+        steps_per_epoch=4,
+        batch_size=2,
+        epoch=lambda number, step, context: data.skip(step),
+        file_names=names,
     )
-    strategy = tf.distribute.get_strategy()
-    Loop(config, run_dir, model, strategy, callbacks=callbacks).run(batches, data)
+    task = ClassifierTask(model, tf.distribute.get_strategy(), config)
+    Loop(task, run_dir, callbacks).run(batches, data)
     return run_dir
 
 
@@ -196,16 +166,31 @@ def test_a_loss_that_is_no_number_names_the_step_and_the_files(tmp_path, steps_p
         )
 
 
-def test_a_full_disk_says_how_to_go_on(tmp_path):
-    states = tmp_path / 'checkpoints/states'
-    states.mkdir(parents=True)
-    unfinished = states / 'state-000001-00000000.npz.unfinished'
-    unfinished.symlink_to('/dev/full')
-    with pytest.raises(OSError, match='disk is full.*Make room and give the same command again'):
-        small_run(tmp_path, epochs=2)
-    assert not os.path.lexists(unfinished)
+def test_a_full_disk_says_how_to_go_on(tmp_path, monkeypatch):
+    def fail(number):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'fsync', fail)
+        with pytest.raises(UnwritableFileError, match='disk is full.*and give the same command a'):
+            small_run(tmp_path, epochs=2)
+    assert not os.listdir(tmp_path / 'checkpoints/states')
     run_dir = small_run(tmp_path, epochs=2)
     assert len(Path(run_dir.history_file).read_text().splitlines()) == 3
+
+
+def test_what_killed_runs_left_half_written_is_removed(tmp_path):
+    checkpoints = tmp_path / 'checkpoints'
+    names = (
+        *('best.unfinished.keras', 'best.unfinished-0a1b.keras'),
+        *('states/state-000000-00000002.npz.unfinished', 'states/state-000001.unfinished-1.npz'),
+    )
+    for name in names:
+        (checkpoints / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkpoints / name).write_text('half')
+    small_run(tmp_path, epochs=1)
+    assert sorted(os.listdir(checkpoints)) == ['best.keras', 'states']
+    assert os.listdir(checkpoints / 'states') == ['state-000001-00000000.npz']
 
 
 @pytest.mark.parametrize(('monitor', 'epochs'), [('val_accuracy', 3), ('val_loss', 5)])
@@ -215,43 +200,33 @@ def test_a_run_stops_early_by_the_metric_that_it_is_told(tmp_path, monkeypatch, 
     monkeypatch.setattr(
         Engine,
         'evaluate',
-        lambda engine, data: ({'loss': next(losses), 'accuracy': 0.5}, np.zeros((2, 2))),
+        lambda engine, data: ({'loss': next(losses), 'accuracy': 0.5}, {}),
     )
     run_dir = small_run(tmp_path, epochs=7, patience=2, monitor=monitor)
     assert len(Path(run_dir.history_file).read_text().splitlines()) == 1 + epochs
 
 
-def test_the_loop_hands_its_recipe_to_the_engine(monkeypatch, tmp_path):
-    class Reached(Exception):
-        pass
-
-    def engine(model, strategy, **options):
-        raise Reached(options, len(model.trainable_variables))
-
-    monkeypatch.setattr('fer_keras.training.stages.Engine', engine)
+def test_a_classifier_hands_its_recipe_to_the_engine(monkeypatch):
+    made = []
+    monkeypatch.setattr('fer_keras.training.tasks.Engine', lambda *a, **b: made.append((a, b)))
     norm = keras.layers.BatchNormalization()
     backbone = keras.Sequential([keras.Input((3,)), norm], name='backbone')
     model = keras.Sequential([keras.Input((3,)), backbone, keras.layers.Dense(1)])
     config = TrainingConfig(
-        head_epochs=0,
-        accumulate=2,
-        clip_norm=0.5,
-        freeze_batch_norm=True,
-        sam_radius=0.05,
-        xla=True,
+        accumulate=2, clip_norm=0.5, freeze_batch_norm=True, sam_radius=0.05, xla=True
     )
     strategy = tf.distribute.get_strategy()
-    loop = Loop(config, RunDir(str(tmp_path)), model, strategy, class_weights=[1.0, 3.0])
-    batches = SimpleNamespace(steps_per_epoch=1)
-    with pytest.raises(Reached) as reached:
-        loop.run(batches, None)
-    options, trainable = reached.value.args
+    task = ClassifierTask(model, strategy, config, class_weights=[1.0, 3.0])
+    task.begin_stage(task.schedule.stages()[1], steps=10)
+    ((first, objective, second), options) = made[0]
+    assert (first, second) == (model, strategy) and len(model.trainable_variables) == 2
+    labels, probabilities = np.eye(2, dtype='float32'), np.full((2, 2), 0.5, 'float32')
+    losses = objective.losses(labels, probabilities).numpy()
+    assert losses[1] == pytest.approx(3 * losses[0])
     assert options == {
         'parts': 2,
         'clip_norm': 0.5,
-        'class_weights': [1.0, 3.0],
         'sam_radius': 0.05,
         'xla': True,
         'forward': None,
     }
-    assert trainable == 2

@@ -30,13 +30,13 @@ import tensorflow as tf
 
 cpu = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from fer_keras.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from fer_keras.config.run import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fer_keras.run_dir import RunDir
-from fer_keras.training import distribution, session
+from fer_keras.training import session, strategy
 
 two = lambda: tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
-distribution.STRATEGIES['mirrored'] = two
-assert distribution.make_strategy('mirrored', batch_size=14).num_replicas_in_sync == 2
+strategy.STRATEGIES['mirrored'] = two
+assert strategy.make_strategy('mirrored', batch_size=14).num_replicas_in_sync == 2
 run = RunConfig(
     DataConfig(data_dir=sys.argv[1], source='fake', image_size_px=32, batch_size=14),
     ModelConfig(backbone_weights='none'),
@@ -44,7 +44,7 @@ run = RunConfig(
 )
 session.train(run, RunDir(run.training.run_dir))
 try:
-    distribution.make_strategy('mirrored', batch_size=7)
+    strategy.make_strategy('mirrored', batch_size=7)
 except ValueError as error:
     print(error)
 """

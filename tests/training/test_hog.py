@@ -1,4 +1,4 @@
-"""The shallow branch is fitted to what it is given, before the first step."""
+"""The branch of histograms is fitted to what it is given, before the first step."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from fer_keras.config.run import DataConfig, ModelConfig
 from fer_keras.data.datasets import open_sources
 from fer_keras.data.splits import read_split
 from fer_keras.models.classifier import build_classifier
-from fer_keras.training.shallow import fit_shallow_branch, fit_softmax
+from fer_keras.training.hog import fit_hog_branch, fit_softmax
 from tests.fakes import BASIC, write_dataset
 
 
@@ -44,7 +44,7 @@ def test_it_learns_from_all_sources_and_leaves_the_backbone_alone(tmp_path):
     backbone = model.get_layer('backbone').get_weights()
     sources = [read_split([one], 'train', BASIC) for one in open_sources(data)]
     strategy = tf.distribute.get_strategy()
-    fit_shallow_branch(model, strategy, sources, data)
+    fit_hog_branch(model, strategy, sources, data)
     layer = model.get_layer('shallow')
     learned = layer.get_weights()
     for source in sources:
@@ -52,7 +52,7 @@ def test_it_learns_from_all_sources_and_leaves_the_backbone_alone(tmp_path):
         assert np.mean(answers.argmax(-1) == _labels(source)) > 0.9
     for before, after in zip(backbone, model.get_layer('backbone').get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
-    fit_shallow_branch(model, strategy, sources, data)
+    fit_hog_branch(model, strategy, sources, data)
     for before, after in zip(learned, layer.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
 

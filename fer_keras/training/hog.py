@@ -1,4 +1,7 @@
-"""The shallow branch is fitted before the first step: a logistic regression has one optimum."""
+"""Fits the branch of histograms of oriented gradients before the first step of a training.
+
+It is a logistic regression, which has one optimum: no steps are needed to come near to it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from fer_keras.models.classifier import build_histogram_reader
 _MOST_ITERATIONS = 500
 
 
-def fit_shallow_branch(
+def fit_hog_branch(
     model: keras.Model,
     strategy: tf.distribute.Strategy,
     sources: Sequence[Source],
@@ -27,10 +30,10 @@ def fit_shallow_branch(
     *,
     is_balanced: bool = False,
 ) -> None:
-    """Fits the shallow branch to the histograms of all images, and sets its weights.
+    """Fits the branch to the histograms of all images, and sets its weights.
 
     Args:
-        model: A classifier with a shallow branch.
+        model: A classifier with a branch of histograms.
         strategy: The strategy that it was built in. Every worker fits, and all have the chief's.
         sources: What teaches; together they have images of each of the model's classes.
         data: Size of the images, and of the batches in which they are read.
