@@ -1,10 +1,11 @@
-"""Pictures of a report, drawn with matplotlib."""
+"""Pictures of a report, drawn with matplotlib, and saliency maps over their images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -163,3 +164,10 @@ def draw_histories(histories: Sequence[tuple[str, pd.DataFrame]]) -> Figure:
     ]
     figure.legend(lines, variants, loc='outside lower center', ncols=min(4, len(variants)))
     return figure
+
+
+def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
+    """Half the picture, half the map in colours: uint8 `[h, w, 3]` RGB."""
+    grey = np.round(saliency_map * 255).astype(np.uint8)
+    colours = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[:, :, ::-1]
+    return np.round(0.5 * image + 0.5 * colours).astype(np.uint8)

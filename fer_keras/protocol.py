@@ -22,12 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_keras import flags
+from fer_keras.config.choices import SAVED_MODEL
 from fer_keras.config.protocol import Job, ProtocolConfig, list_jobs, report_name
 from fer_keras.config.run import DataConfig, as_flags
 from fer_keras.evaluation.document import write_document
 from fer_keras.evaluation.report import require_testable
 from fer_keras.models.classifier import require_known
-from fer_keras.models.external_saliency import PREFIX, TRUSTED, find_saved_model
+from fer_keras.models.external_saliency import TRUSTED, find_saved_model
 from fer_keras.protocols.document import describe_protocol
 from fer_keras.protocols.summary import summarize_protocol
 from fer_keras.run_dir import RunDir
@@ -59,8 +60,8 @@ def check_jobs(jobs: Sequence[Job]) -> None:
         _refuse_others(job, as_flags(run))
         # What is finished may be tabled where its data are not.
         left = [target for target in ('', *job.targets) if not _has_report_on(job, target)]
-        if left and run.model.saliency.startswith(PREFIX):
-            _trust(find_saved_model(run.model.saliency.removeprefix(PREFIX)))
+        if left and run.model.saliency.startswith(SAVED_MODEL):
+            _trust(find_saved_model(run.model.saliency.removeprefix(SAVED_MODEL)))
         for target in left:
             name, split = target.split() or (run.data.target, run.data.target_split)
             data = dataclasses.replace(run.data, target=name, target_split=split)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from fer_keras.inference.saliency_maps import overlay
+from fer_keras.figures import overlay
 from fer_keras.models.classifier import build_explainer, decision_kernel
 
 

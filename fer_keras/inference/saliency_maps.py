@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fer_keras.config.run import PRECOMPUTED
+from fer_keras.config.choices import FOLDER
 from fer_keras.config.saliency import SaliencyMapsConfig
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.map_folder import read_precomputed
+from fer_keras.figures import overlay
 from fer_keras.inference.photos import read_photo
 from fer_keras.saliency.metrics import cc
 from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
@@ -71,13 +72,6 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
     )
 
 
-def overlay(image: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
-    """Half the picture, half the map in colours: uint8 `[h, w, 3]` RGB."""
-    grey = np.round(saliency_map * 255).astype(np.uint8)
-    colours = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[:, :, ::-1]
-    return np.round(0.5 * image + 0.5 * colours).astype(np.uint8)
-
-
 def list_images(folder: str) -> list[pathlib.Path]:
     """One image, or all images below a folder, by name."""
     root = pathlib.Path(folder).expanduser()
@@ -124,8 +118,8 @@ def _shrink(picture: np.ndarray, config: SaliencyMapsConfig) -> np.ndarray:
 
 
 def _maps(names: list[str], images: np.ndarray, predictor: SaliencyPredictor) -> np.ndarray:
-    if predictor.kind.startswith(PRECOMPUTED):
-        folder = predictor.kind.removeprefix(PRECOMPUTED)
+    if predictor.kind.startswith(FOLDER):
+        folder = predictor.kind.removeprefix(FOLDER)
         return np.stack(
             [read_precomputed(folder, name, images.shape[1:3])[:, :, 0] for name in names]
         )

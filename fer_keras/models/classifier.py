@@ -8,10 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from fer_keras.config.choices import SAVED_MODEL
 from fer_keras.config.run import ModelConfig
 from fer_keras.models.backbones import build_backbone, get_backbone
 from fer_keras.models.ensemble import DecideTogether
-from fer_keras.models.external_saliency import PREFIX
 from fer_keras.models.fusion import build_fusion
 from fer_keras.models.gradients import LUMA, NormalizedGradients, OrientationHistograms
 from fer_keras.models.mirror_averaging import BothSides, MeanOfSides
@@ -73,7 +73,7 @@ def require_known(config: ModelConfig) -> None:
     """Raises `ValueError` where the backbone or the saliency model is unknown; builds nothing."""
     get_backbone(config.backbone)
     is_ours = config.saliency != 'none' and not config.maps_folder
-    if is_ours and not config.saliency.startswith(PREFIX):
+    if is_ours and not config.saliency.startswith(SAVED_MODEL):
         get_saliency_kind(config.saliency)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-PREFIX = 'saved_model:'
 ENDPOINTS = ('serving_default', 'serve')
 # Folders of SavedModels that a classifier may call when it is loaded, as `PATH` lists folders.
 TRUSTED = 'FER_KERAS_TRUSTED_SALIENCY'

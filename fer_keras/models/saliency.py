@@ -11,7 +11,8 @@ from typing import Any
 
 import keras
 
-from fer_keras.models.external_saliency import PREFIX, external_saliency
+from fer_keras.config.choices import SAVED_MODEL
+from fer_keras.models.external_saliency import external_saliency
 from fer_keras.models.mlnet import build_mlnet, direct_mlnet, letterboxed_mlnet
 from fer_keras.models.mlnet_light import build_attention, build_mlnet_light, light_input_size
 from fer_keras.models.saliency_layers import (
@@ -74,8 +75,8 @@ def build_saliency_model(
     if min(height, width) < 1:
         raise ValueError(f'`image_size_px` must be positive. Received: {image_size_px}.')
     image = keras.Input((height, width, 3), name='image', dtype='float32')
-    if kind.startswith(PREFIX):
-        saliency_map = external_saliency(image, kind.removeprefix(PREFIX))
+    if kind.startswith(SAVED_MODEL):
+        saliency_map = external_saliency(image, kind.removeprefix(SAVED_MODEL))
     else:
         chosen = get_saliency_kind(kind)
         saliency_map = chosen.build(image, _weights_path(kind, chosen, weights))
@@ -88,7 +89,7 @@ def get_saliency_kind(kind: str) -> SaliencyKind:
     """Looks a kind up; an unknown one lists the known ones."""
     if kind not in SALIENCY_KINDS:
         raise ValueError(
-            f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{PREFIX}/path`; '
+            f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{SAVED_MODEL}/path`; '
             f'a classifier also reads `folder:/maps`. Received: saliency={kind!r}.'
         )
     return SALIENCY_KINDS[kind]

@@ -15,8 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tensorboard.plugins.hparams import api as hparams
 
 from fer_keras.config.run import RunConfig
-from fer_keras.figures import draw_confusion_matrix
-from fer_keras.inference.saliency_maps import overlay
+from fer_keras.figures import draw_confusion_matrix, overlay
 from fer_keras.models.classifier import build_explainer, has_saliency
 from fer_keras.run_dir import RunDir
 
