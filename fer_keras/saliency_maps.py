@@ -1,12 +1,16 @@
-"""`python -m fer_keras.saliency_maps --input=FOLDER --output=FOLDER`: look before you believe."""
+"""Draws saliency maps: `python -m fer_keras.saliency_maps --input=FOLDER --output=FOLDER`."""
+
+from __future__ import annotations
 
 from fer_keras import flags, saliency_flags
-from fer_keras.inference.saliency_maps import write_saliency_maps
 
 
 def main() -> None:
     """Writes maps, overlays and their means, and prints how central they are."""
     options = saliency_flags.read_maps()
+    # Here, because wrong flags should not wait for TensorFlow.
+    from fer_keras.inference.saliency_maps import write_saliency_maps
+
     summary = write_saliency_maps(options)
     print(
         f'{summary.images} images, {summary.skipped} files skipped. Correlation with a centre '
