@@ -250,7 +250,7 @@ def _from_saved_model(folder: pathlib.Path) -> Predictor:
         answer = tf.saved_model.load(str(folder)).signatures.get('predict_images')
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise InvalidInputError(
-            f'{folder} must be a whole SavedModel, and have none of [ ] * ? in its path. Received: '
+            f'{folder} must be a whole SavedModel, with no [...] and no \\ in its path. Received: '
             f'{str(error)[:300]}'
         ) from error
     if answer is None or 'label_names' not in answer.structured_outputs:
