@@ -6,6 +6,7 @@ batches in one process, so that all rows see the same machine.
 """
 
 import argparse
+import tempfile
 import time
 
 import keras
@@ -14,6 +15,7 @@ import pandas as pd
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from fer_keras.models.mlnet import build_mlnet
 from fer_keras.models.saliency import SALIENCY_KINDS, build_saliency_model
 
 
@@ -26,9 +28,13 @@ def main() -> None:
     options = parser.parse_args()
     size = options.image_size_px
     models = {'backbone mobilenet_v2': build_backbone(size)}
-    for kind, described in SALIENCY_KINDS.items():
-        weights = 'random' if described.has_weights else None
-        models[kind] = build_saliency_model(kind, image_size_px=size, weights=weights)
+    with tempfile.TemporaryDirectory() as folder:
+        # ML-Net ships no weights, and which they are costs nothing.
+        untrained = f'{folder}/mlnet.weights.h5'
+        build_mlnet().save_weights(untrained)
+        for kind in SALIENCY_KINDS:
+            weights = untrained if kind.startswith('mlnet') and kind != 'mlnet_light' else None
+            models[kind] = build_saliency_model(kind, image_size_px=size, weights=weights)
     rows = {name: measure(model, options) for name, model in models.items()}
     columns = ['parameters', 'GFLOPs', 'images/s']
     print(pd.DataFrame.from_dict(rows, orient='index', columns=columns).round(3).to_string())

@@ -1,14 +1,60 @@
-"""Train, compare and serve facial-expression classifiers."""
+"""Train, compare and serve facial-expression classifiers.
+
+What is public is named in `__all__`. It is loaded when it is first asked for, so that `import
+fer_keras` takes no time.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fer_keras.config.data import DataConfig
+    from fer_keras.config.model import ModelConfig
+    from fer_keras.config.run import RunConfig
+    from fer_keras.config.training import TrainingConfig
+    from fer_keras.errors import (
+        ExistingFileError,
+        InvalidInputError,
+        MissingFileError,
+        UnwritableFileError,
+        UserError,
+    )
     from fer_keras.inference.predictor import Predictor
 
+__all__ = [
+    'DataConfig',
+    'ExistingFileError',
+    'InvalidInputError',
+    'MissingFileError',
+    'ModelConfig',
+    'Predictor',
+    'RunConfig',
+    'TrainingConfig',
+    'UnwritableFileError',
+    'UserError',
+    '__version__',
+    'load',
+]
+
 __version__ = '0.1.0'
+
+_MODULES = {
+    'fer_keras.config.data': ('DataConfig',),
+    'fer_keras.config.model': ('ModelConfig',),
+    'fer_keras.config.run': ('RunConfig',),
+    'fer_keras.config.training': ('TrainingConfig',),
+    'fer_keras.errors': (
+        'ExistingFileError',
+        'InvalidInputError',
+        'MissingFileError',
+        'UnwritableFileError',
+        'UserError',
+    ),
+    'fer_keras.inference.predictor': ('Predictor',),
+}
 
 # Here, because it must be set before whatever module of the package loads TensorFlow first: what a
 # command prints is for the user, and not TensorFlow's notes on its own optimisations. Setting it to
@@ -18,7 +64,24 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 def load(path: str | os.PathLike[str]) -> Predictor:
     """Loads a trained classifier: see `fer_keras.inference.predictor.load`."""
-    # TensorFlow takes seconds to load: only whoever asks for a model pays for it.
-    from fer_keras.inference import predictor
+    return _import('fer_keras.inference.predictor').load(path)
 
-    return predictor.load(path)
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(_import(module), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _import(module: str) -> Any:
+    if module == 'fer_keras.inference.predictor':
+        # TensorFlow takes seconds to load and talks: only whoever asks for a model pays for it.
+        from tfds_builders.quiet import load_tensorflow
+
+        load_tensorflow()
+    return importlib.import_module(module)

@@ -6,40 +6,16 @@ Grad-CAM. Needs the extra `app`: `pip install -e '.[app]'`.
 
 from __future__ import annotations
 
-import ipaddress
-import sys
-
-from werkzeug.serving import make_server
-
 from fer_keras import flags
-from fer_keras.inference.page import DemoPage
-from fer_keras.inference.predictor import load
+from fer_keras.config.inference import DemoAppConfig
 
 
-def main() -> None:
+def main(config: DemoAppConfig) -> None:
     """Serves the page until Ctrl-C."""
-    options = flags.FLAGS
-    if not options.model:
-        raise ValueError('A model is needed: --model=RUN, as trained by fer_keras.train.')
-    page = DemoPage(load(options.model), largest_upload=options.largest_upload_mb * 2**20)
-    server = make_server(options.host, options.port, page, threaded=True)
-    # Port 0 has become a free one.
-    print(f'Open http://{options.host}:{server.port} in a browser; Ctrl-C ends it.', flush=True)
-    if not _is_loopback(options.host):
-        print('Everyone who can reach this machine can use the page.', file=sys.stderr)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        server.server_close()
+    from fer_keras.inference.page_server import serve_page
 
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == 'localhost'
+    serve_page(config)
 
 
 if __name__ == '__main__':
-    flags.define_demo_app()
-    flags.start(main)
+    flags.start(main, DemoAppConfig)

@@ -1,4 +1,4 @@
-"""Figures of a report, drawn with matplotlib."""
+"""Pictures of a report, drawn with matplotlib, and saliency maps over their images."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-BOX = ('left', 'top', 'right', 'bottom')
+from fer_keras.inference.answers import BOX
+
 _COLOUR = (255, 170, 0)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -48,10 +49,23 @@ def draw_faces(image: np.ndarray, rows: Sequence[dict[Any, Any]]) -> np.ndarray:
     return canvas
 
 
+def shrink(image: np.ndarray, longest_side_px: int) -> np.ndarray:
+    """The image at its own aspect, its sides `longest_side_px` at most."""
+    scale = longest_side_px / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
 class OverlayFolder:
     """Writes pictures into one folder and nowhere else.
 
     A file is named by its own folder and name, and each source has another name.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     OverlayFolder(folder).write('trip/a.mp4', 7, np.zeros((2, 2, 3), np.uint8)).name
+    'trip_a.mp4_000007.png'
     """
 
     def __init__(self, folder: str) -> None:

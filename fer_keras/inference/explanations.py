@@ -18,8 +18,8 @@ def build_grad_cam(model: keras.Model) -> keras.Model:
     keeps what is positive (Selvaraju et al. 2017, ICCV, equations 1 and 2). Our head is an average
     and a linear layer, so that mean is the kernel of the linear layer, up to the factor
     1 / (height * width) that a division by the maximum removes (there, section 3.1): no gradient
-    is needed, and every backbone will do. Of a classifier with a shallow branch it explains the
-    backbone's decision alone.
+    is needed, and every backbone will do. Of a classifier with histograms of oriented
+    gradients it explains the backbone's decision alone.
 
     Args:
         model: From `models.classifier`.

@@ -15,13 +15,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Request, Response
 
 from fer_keras.data.decoding import to_model_input
-from fer_keras.faces.detector import detect_rows
-from fer_keras.inference.drawing import BOX, draw_faces
+from fer_keras.inference.answers import BOX, PROBABILITY
+from fer_keras.inference.drawing import draw_faces, shrink
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.inference.photos import read_photo
-from fer_keras.inference.predictor import Predictor
+from fer_keras.inference.predictor import Predictor, find_faces
 from fer_keras.models.classifier import has_saliency
-from tfds_builders import faces
 
 _HTML = pathlib.Path(__file__).with_name('page.html')
 _SHOWN_SIDE_PX = 960
@@ -39,6 +38,11 @@ class DemoPage:
       the largest first, each with `label`, `score`, `probabilities` by name, `box` in pixels and
       `pictures`, pairs of a caption and a picture. A problem is JSON of `error`, with status 400,
       or 413 where the file is too large.
+
+    >>> from werkzeug.test import Client
+    >>> nobody = Predictor(lambda images: np.zeros((0, 1)), ['neutral'])
+    >>> Client(DemoPage(nobody, largest_upload=100)).get('/answer').status_code
+    405
     """
 
     def __init__(self, predictor: Predictor, *, largest_upload: int) -> None:
@@ -61,8 +65,6 @@ class DemoPage:
             response = self._respond(request)
         except HTTPException as error:
             response = _as_json({'error': error.description}, error.code or 500)
-        except ValueError as error:
-            response = _as_json({'error': str(error)}, 400)
         response.headers['Content-Security-Policy'] = _POLICY
         return response(environ, start_response)
 
@@ -77,24 +79,30 @@ class DemoPage:
             raise MethodNotAllowed(['POST'])
         file = request.get_data()
         with self._lock:
-            return _as_json(self.answer(read_photo(file)), 200)
+            try:
+                photo = read_photo(file)
+            except ValueError as error:
+                return _as_json({'error': str(error)}, 400)
+            return _as_json(self.answer(photo), 200)
 
     def answer(self, photo: np.ndarray) -> dict[str, Any]:
         """What the page shows for a photo, uint8 `[height, width, 3]`, RGB."""
-        people = faces.find_all_faces([photo], detect_rows)[0]
-        crops = [faces.crop_face(photo, face) for face in people]
+        people = find_faces([photo])[0]
+        crops = [face.crop for face in people]
         table = self._predictor.predict_crops(crops)
         for position, side in enumerate(BOX):
-            table[side] = [face.box[position] for face in people]
+            table[side] = [face.box[position] for face in people if face.box]
         rows = table.to_dict('records')
         strips = self._explain(crops[:_MOST_EXPLAINED]) + [[]] * len(rows)
         return {
-            'photo': _data_url(_shrink(draw_faces(photo, rows))),
+            'photo': _data_url(shrink(draw_faces(photo, rows), _SHOWN_SIDE_PX)),
             'faces': [
                 {
                     'label': row['label'],
                     'score': row['score'],
-                    'probabilities': {n: row[f'p_{n}'] for n in self._predictor.names},
+                    'probabilities': {
+                        name: row[PROBABILITY.format(name)] for name in self._predictor.names
+                    },
                     'box': [row[side] for side in BOX],
                     'pictures': [['aligned crop', _data_url(crop)], *strip],
                 }
@@ -122,13 +130,6 @@ class DemoPage:
 
 def _as_json(content: dict[str, Any], status: int) -> Response:
     return Response(json.dumps(content), status, mimetype='application/json')
-
-
-def _shrink(image: np.ndarray) -> np.ndarray:
-    scale = _SHOWN_SIDE_PX / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _data_url(image: np.ndarray) -> str:

@@ -33,12 +33,15 @@ class Picture(NamedTuple):
         image: uint8 `[height, width, 3]`, RGB; None where the source, or the rest of it, could not
             be read.
         problem: Why not.
+        time: When the frame is shown, seconds from the start of its video; None for a photo, for a
+            camera, and where the video does not say.
     """
 
     source: str
     frame: int | None
     image: np.ndarray | None
     problem: str = ''
+    time: float | None = None
 
 
 def read_photo(source: str | os.PathLike[str] | bytes) -> np.ndarray:
@@ -139,8 +142,9 @@ def read_pictures(sources: Sequence[str], *, every: int, max_frames: int) -> Ite
     for source in sources:
         try:
             if is_film(source):
-                for count, (frame, image) in enumerate(read_video(source, every), start=1):
-                    yield Picture(source, frame, image)
+                frames = read_video(source, every)
+                for count, (frame, time, image) in enumerate(frames, start=1):
+                    yield Picture(source, frame, image, time=time)
                     if count == max_frames:
                         break
             else:
@@ -167,8 +171,10 @@ def _count(source: str, every: int) -> float:
     return -(-_num_frames(cv2.VideoCapture(source)) // every) if is_film(source) else 1
 
 
-def read_video(source: str | os.PathLike[str], every: int) -> Iterator[tuple[int, np.ndarray]]:
-    """(number, uint8 RGB `[height, width, 3]`) of every `every`th frame; one is held at a time.
+def read_video(
+    source: str | os.PathLike[str], every: int
+) -> Iterator[tuple[int, float | None, np.ndarray]]:
+    """(number, seconds, uint8 RGB `[height, width, 3]`) of every `every`th frame, one by one.
 
     Args:
         source: A file, or `camera:0`.
@@ -187,7 +193,8 @@ def read_video(source: str | os.PathLike[str], every: int) -> Iterator[tuple[int
             if number % every == 0:
                 is_whole, frame = video.retrieve()
                 if is_whole:
-                    yield number, frame[:, :, ::-1]
+                    time = None if camera else _seconds(video, number)
+                    yield number, time, frame[:, :, ::-1]
                 damaged += not is_whole
             number += 1
         # Some containers only estimate their length.
@@ -209,6 +216,13 @@ def _check_video(video: cv2.VideoCapture, name: str) -> None:
             f'{name} must have at most {LARGEST_PIXELS:,} pixels a frame. '
             f'Received: {width}x{height}. Shrink it first.'
         )
+
+
+def _seconds(video: cv2.VideoCapture, number: int) -> float | None:
+    """When the frame that was just grabbed is shown; None where the video does not say."""
+    milliseconds = video.get(cv2.CAP_PROP_POS_MSEC)
+    # What does not say answers -1 or 0, but the first frame may be at 0.
+    return milliseconds / 1000 if milliseconds > 0 or milliseconds == number == 0 else None
 
 
 def _num_frames(video: cv2.VideoCapture) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -13,16 +16,35 @@ import tensorflow as tf
 
 from fer_keras.data.datasets import require_canonical_order
 from fer_keras.data.decoding import to_model_input
+from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.faces.detector import detect_rows
-from fer_keras.inference.drawing import BOX
-from fer_keras.inference.photos import read_photo
+from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
+from fer_keras.inference.photos import Picture, read_photo
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from tfds_builders import faces
 
-Photo = np.ndarray | str | os.PathLike[str] | bytes
-# Photos that are in memory at a time, however many are asked for.
+# What a picture may be given as: RGB uint8 `[height, width, 3]`, a file, or the bytes of one.
+ImageInput = np.ndarray | str | os.PathLike[str] | bytes
+# Pictures that are in memory at a time, however many are asked for.
 _BATCH = 16
+
+
+class FoundFace(NamedTuple):
+    """A face in a picture.
+
+    Attributes:
+        box: Left, top, right and bottom in pixels; None where the picture itself is a crop.
+        confidence: The detector's score; None where the picture itself is a crop.
+        crop: uint8 `[height, width, 3]`, RGB, as the data sets have them.
+
+    >>> FoundFace(None, None, np.zeros((48, 48, 3), np.uint8)).crop.shape
+    (48, 48, 3)
+    """
+
+    box: tuple[float, ...] | None
+    confidence: float | None
+    crop: np.ndarray
 
 
 class Predictor:
@@ -31,6 +53,12 @@ class Predictor:
     Attributes:
         names: Label names, in the order of the probabilities.
         model: The Keras model; None where a SavedModel answers.
+
+    >>> def always_sad(images):
+    ...     return np.tile([[0.9, 0.1]], (len(images), 1))
+    >>> predictor = Predictor(always_sad, ['sad', 'happy'])
+    >>> predictor.predict_crops(np.zeros((1, 48, 48, 3), np.uint8))['label'].tolist()
+    ['sad']
     """
 
     def __init__(
@@ -39,24 +67,31 @@ class Predictor:
         names: Sequence[str],
         model: keras.Model | None = None,
     ) -> None:
+        """Wraps whatever answers.
+
+        Args:
+            probabilities_of: From uint8 `[n, height, width, 3]`, RGB, to `[n, classes]`.
+            names: Of the classes.
+            model: The Keras model behind it.
+        """
         self.names = tuple(names)
         self.model = model
         self._probabilities_of = probabilities_of
 
-    def predict_crops(self, crops: Sequence[Photo] | np.ndarray) -> pd.DataFrame:
+    def predict_crops(self, crops: ImageInput | Iterable[ImageInput]) -> pd.DataFrame:
         """Recognises face crops like those of the data sets.
 
         Args:
-            crops: uint8 arrays `[height, width, 3]`, RGB, of any sizes, or files, or their bytes.
+            crops: One or many: uint8 arrays `[height, width, 3]`, RGB, of any sizes, or files, or
+                their bytes.
 
         Returns:
-            A row a crop: `label`, `score` (its probability) and `p_<name>` for each class.
+            A row a crop, with the columns of `fer_keras.inference.answers`.
         """
-        batches = (self._probabilities(images) for images in _batches(crops))
-        return self._table(np.concatenate([self._none(), *batches]))
+        return self._predict(crops, are_crops=True)
 
     def predict(
-        self, photos: Sequence[Photo] | np.ndarray, *, small_faces: bool = True
+        self, photos: ImageInput | Iterable[ImageInput], *, small_faces: bool = True
     ) -> pd.DataFrame:
         """Finds every face of whole photos and recognises its expression.
 
@@ -67,28 +102,65 @@ class Predictor:
                 third of the time.
 
         Returns:
-            A row a face, the largest of a photo first: `photo` (position in `photos`), `face` (from
-            0), the box in pixels, the detector's `confidence`, `label`, `score`, `p_<name>`. A
-            photo without a face has one row, with `face` -1 and nothing else.
+            A row a face, the largest of a photo first, with the columns of
+            `fer_keras.inference.answers`. A photo without a face has one row, with `face` -1.
         """
-        rows: list[tuple[float, ...]] = []
-        answers = [self._none()]
-        number = 0
-        for images in _batches(photos):
-            crops = []
-            found = faces.find_all_faces(images, detect_rows, small_faces=small_faces)
-            for image, people in zip(images, found, strict=True):
-                for position, face in enumerate(people):
-                    rows.append((number, position, *face.box, face.confidence))
-                    crops.append(faces.crop_face(image, face))
-                if not people:
-                    rows.append((number, -1, *[float('nan')] * 5))
-                number += 1
-            answers.append(self._probabilities(crops))
-        table = pd.DataFrame(rows, columns=['photo', 'face', *BOX, 'confidence'])
-        answered = self._table(np.concatenate(answers))
-        answered.index = table.index[table['face'] >= 0]
-        return table.join(answered)
+        return self._predict(photos, small_faces=small_faces)
+
+    def predict_pictures(
+        self,
+        pictures: Sequence[Picture],
+        *,
+        first_photo: int = 0,
+        are_crops: bool = False,
+        small_faces: bool = True,
+    ) -> pd.DataFrame:
+        """As `predict`, for pictures of which some may be unreadable, all in memory at a time.
+
+        Args:
+            pictures: From `fer_keras.inference.photos.read_pictures`.
+            first_photo: Number of the first one.
+            are_crops: Whether they are face crops.
+            small_faces: As for `predict`.
+        """
+        images = [picture.image for picture in pictures if picture.image is not None]
+        find = _take_whole if are_crops else find_faces
+        found = iter(find(images, small_faces=small_faces))
+        rows: list[Row] = []
+        crops: list[np.ndarray] = []
+        for photo, picture in enumerate(pictures, start=first_photo):
+            row = Row(photo, file=picture.source, frame=picture.frame, time=picture.time)
+            if picture.image is None:
+                problem = UNREADABLE.format(picture.problem)
+                rows.append(dataclasses.replace(row, status=problem))
+                continue
+            people = next(found)
+            for number, face in enumerate(people):
+                rows.append(
+                    dataclasses.replace(row, face=number, box=face.box, confidence=face.confidence)
+                )
+                crops.append(face.crop)
+            if not people:
+                rows.append(dataclasses.replace(row, status=NO_FACE))
+        return make_table(rows, self._probabilities(crops), self.names)
+
+    def _predict(
+        self,
+        given: ImageInput | Iterable[ImageInput],
+        *,
+        are_crops: bool = False,
+        small_faces: bool = True,
+    ) -> pd.DataFrame:
+        tables: list[pd.DataFrame] = []
+        pictures = map(_as_picture, _as_many(given))
+        while batch := list(itertools.islice(pictures, _BATCH)):
+            first = len(tables) * _BATCH
+            tables.append(
+                self.predict_pictures(
+                    batch, first_photo=first, are_crops=are_crops, small_faces=small_faces
+                )
+            )
+        return pd.concat(tables or [self.predict_pictures([])], ignore_index=True)
 
     def _probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """float32 `[n, classes]`: images of one size are answered together."""
@@ -99,15 +171,20 @@ class Predictor:
             probabilities[members] = self._probabilities_of(np.stack([images[i] for i in members]))
         return probabilities
 
-    def _none(self) -> np.ndarray:
-        return np.zeros((0, len(self.names)), np.float32)
 
-    def _table(self, probabilities: np.ndarray) -> pd.DataFrame:
-        best = probabilities.argmax(axis=1) if len(probabilities) else np.zeros(0, int)
-        table = pd.DataFrame(probabilities, columns=[f'p_{name}' for name in self.names])
-        table.insert(0, 'label', [self.names[i] for i in best])
-        table.insert(1, 'score', probabilities.max(axis=1, initial=0.0))
-        return table
+def find_faces(images: Sequence[np.ndarray], *, small_faces: bool = True) -> list[list[FoundFace]]:
+    """The faces of each image, uint8 `[height, width, 3]`, RGB, the largest first."""
+    if not len(images):
+        return []
+    found = faces.find_all_faces(images, detect_rows, small_faces=small_faces)
+    return [
+        [FoundFace(face.box, face.confidence, faces.crop_face(image, face)) for face in people]
+        for image, people in zip(images, found, strict=True)
+    ]
+
+
+def _take_whole(images: Sequence[np.ndarray], *, small_faces: bool) -> list[list[FoundFace]]:
+    return [[FoundFace(None, None, image)] for image in images]
 
 
 def load(path: str | os.PathLike[str]) -> Predictor:
@@ -118,19 +195,20 @@ def load(path: str | os.PathLike[str]) -> Predictor:
             numbered folder, or the one above: the newest version then).
 
     Raises:
-        FileNotFoundError: There is none of these.
+        MissingFileError: There is none of these.
+        InvalidInputError: It is damaged, of somebody else, or needs saliency maps from a folder.
     """
     folder = pathlib.Path(path).expanduser()
     if folder.suffix == '.keras':
         return _from_keras_file(folder, folder.parent.parent)
-    versions = [f for f in folder.glob('*/saved_model.pb') if f.parent.name.isdigit()]
     if (folder / 'saved_model.pb').is_file():
         return _from_saved_model(folder)
+    versions = [f for f in folder.glob('*/saved_model.pb') if f.parent.name.isdigit()]
     if versions:
         return _from_saved_model(max(versions, key=lambda file: int(file.parent.name)).parent)
     run_dir = RunDir(str(folder))
     if not os.path.isfile(run_dir.model_file):
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel. Give what '
             '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote.'
         )
@@ -140,7 +218,7 @@ def load(path: str | os.PathLike[str]) -> Predictor:
 def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
     run_dir = RunDir(str(run_folder))
     if not os.path.isfile(run_dir.labels_file):
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'The names of the classes must lie in {run_dir.labels_file}: a model file has none. '
             'Give the run folder, or a SavedModel, which holds them.'
         )
@@ -148,12 +226,12 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
     names = run_dir.read_labels()
     require_canonical_order(names, run_dir.labels_file)
     if model.output_shape[-1] != len(names):
-        raise ValueError(
+        raise InvalidInputError(
             f'{run_dir.labels_file} must name the classes of the model. Received: {len(names)} '
             f'names for {model.output_shape[-1]} outputs.'
         )
     if model.input_shape[-1] != 3:
-        raise ValueError(
+        raise InvalidInputError(
             'A classifier must make its saliency maps itself: a new photo has no map in a folder. '
             f'Received: {file}, trained with `saliency=folder:...`. Give its run to '
             '`python -m fer_keras.evaluate --run_dir=...`, which reads the maps.'
@@ -168,9 +246,15 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
 
 
 def _from_saved_model(folder: pathlib.Path) -> Predictor:
-    answer = tf.saved_model.load(str(folder)).signatures.get('predict_images')
+    try:
+        answer = tf.saved_model.load(str(folder)).signatures.get('predict_images')
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise InvalidInputError(
+            f'{folder} must be a whole SavedModel, with no [...] and no \\ in its path. Received: '
+            f'{str(error)[:300]}'
+        ) from error
     if answer is None or 'label_names' not in answer.structured_outputs:
-        raise ValueError(
+        raise InvalidInputError(
             f'{folder} must be a SavedModel of `python -m fer_keras.export`, whose signature '
             '`predict_images` names its classes. Received: one of somebody else.'
         )
@@ -181,16 +265,21 @@ def _from_saved_model(folder: pathlib.Path) -> Predictor:
     )
 
 
-def _batches(photos: Sequence[Photo] | np.ndarray) -> Iterator[list[np.ndarray]]:
-    for start in range(0, len(photos), _BATCH):
-        yield [_as_array(photo) for photo in photos[start : start + _BATCH]]
+def _as_many(given: ImageInput | Iterable[ImageInput]) -> Iterator[ImageInput]:
+    """Each of many, or the only one."""
+    is_one = isinstance(given, str | bytes | os.PathLike)
+    if is_one or (isinstance(given, np.ndarray) and given.ndim == 3):
+        yield given  # type: ignore[misc]
+    else:
+        yield from given  # type: ignore[misc]
 
 
-def _as_array(photo: Photo) -> np.ndarray:
-    image = photo if isinstance(photo, np.ndarray) else read_photo(photo)
+def _as_picture(given: ImageInput) -> Picture:
+    image = given if isinstance(given, np.ndarray) else read_photo(given)
     if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
-        raise ValueError(
+        raise InvalidInputError(
             'A photo must be uint8 [height, width, 3], RGB. '
             f'Received: {image.dtype} {list(image.shape)}.'
         )
-    return image
+    source = os.fspath(given) if isinstance(given, str | os.PathLike) else ''
+    return Picture(source, None, image)

@@ -1,5 +1,7 @@
 """Saliency maps as pictures: one map and one overlay an image, and the means of a whole folder."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 from collections.abc import Iterator
@@ -8,22 +10,35 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fer_keras.config.run import PRECOMPUTED
+from fer_keras.config.choices import FOLDER
 from fer_keras.config.saliency import SaliencyMapsConfig
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.map_folder import read_precomputed
+from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.figures import overlay
-from fer_keras.inference.photos import read_photo
+from fer_keras.files import write_bytes
+from fer_keras.inference.drawing import shrink
+from fer_keras.inference.photos import IMAGE_SUFFIXES, read_photo
 from fer_keras.saliency.metrics import cc
 from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 MEAN_SIZE = (224, 224)
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What was written, and the correlation of maps with a centre Gaussian."""
+    """What was written, and the correlation of maps with a centre Gaussian.
+
+    Attributes:
+        images: Of which maps were written.
+        skipped: Files that cannot be read.
+        mean_map_cc: Correlation of the mean of all maps.
+        mean_cc: Mean of the correlations of single maps.
+        mean_overlay: The file with the mean of all images under that of all maps.
+
+    >>> Summary(2, 0, mean_map_cc=0.9, mean_cc=0.7, mean_overlay='maps/mean_overlay.png').images
+    2
+    """
 
     images: int
     skipped: int
@@ -36,7 +51,8 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
     """Writes `maps/`, `overlays/`, `mean_map.png` and `mean_overlay.png` below `output`.
 
     Raises:
-        FileNotFoundError: `input` is missing or holds no image.
+        MissingFileError: `input` is missing or holds no image.
+        InvalidInputError: None of its images can be read.
     """
     if config.data_dir:
         pictures, count = _read_dataset(config)
@@ -59,7 +75,7 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
             mean_map += small
             correlations.append(cc(small, center))
     if not correlations:
-        raise ValueError(f'None of the {count} files in {config.input} could be read.')
+        raise InvalidInputError(f'None of the {count} files in {config.input} could be read.')
     mean_map, mean_image = mean_map / len(correlations), mean_image / len(correlations)
     _write(output / 'mean_map', mean_map / max(mean_map.max(), 1e-7) * 255)
     _write(output / 'mean_overlay', overlay(mean_image, mean_map / max(mean_map.max(), 1e-7)))
@@ -78,7 +94,7 @@ def list_images(folder: str) -> list[pathlib.Path]:
     files = [root] if root.is_file() else sorted(root.rglob('*'))
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{root} must be an image or a folder of images ({", ".join(IMAGE_SUFFIXES)}). '
             'Received: none.'
         )
@@ -90,7 +106,8 @@ def _read_dataset(config: SaliencyMapsConfig) -> tuple[Iterator[tuple[str, np.nd
     builder = open_dataset(config.input, config.data_dir)
     examples = tfds.as_numpy(builder.as_dataset(split='all', shuffle_files=False))
     pictures = (
-        (example['file_name'].decode(), _shrink(example['image'], config)) for example in examples
+        (example['file_name'].decode(), shrink(example['image'], config.longest_side_px))
+        for example in examples
     )
     return pictures, sum(split.num_examples for split in builder.info.splits.values())
 
@@ -107,19 +124,12 @@ def _read_files(
         except (ValueError, OSError) as error:
             print(f'{file} cannot be read as an image: skipped. {error}')
             continue
-        yield str(file.relative_to(root)), _shrink(picture, config)
-
-
-def _shrink(picture: np.ndarray, config: SaliencyMapsConfig) -> np.ndarray:
-    scale = config.longest_side_px / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        yield str(file.relative_to(root)), shrink(picture, config.longest_side_px)
 
 
 def _maps(names: list[str], images: np.ndarray, predictor: SaliencyPredictor) -> np.ndarray:
-    if predictor.kind.startswith(PRECOMPUTED):
-        folder = predictor.kind.removeprefix(PRECOMPUTED)
+    if predictor.kind.startswith(FOLDER):
+        folder = predictor.kind.removeprefix(FOLDER)
         return np.stack(
             [read_precomputed(folder, name, images.shape[1:3])[:, :, 0] for name in names]
         )
@@ -130,14 +140,12 @@ def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
     """The path of a name below the folder; a data set may hold names that lead out of it."""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise ValueError(f'`file_name` must be a path below its folder. Received: {name!r}.')
+        raise InvalidInputError(f'`file_name` must be a path below its folder. Received: {name!r}.')
     return path
 
 
 def _write(stem: pathlib.Path, picture: np.ndarray) -> None:
     """Writes `stem`.png, grey or RGB."""
     path = stem.with_suffix('.png')
-    path.parent.mkdir(parents=True, exist_ok=True)
     bgr = picture[:, :, ::-1] if picture.ndim == 3 else picture
-    if not cv2.imwrite(str(path), np.round(bgr).astype(np.uint8)):
-        raise ValueError(f'{path} could not be written: check the folder and the disk.')
+    write_bytes(path, cv2.imencode('.png', np.round(bgr).astype(np.uint8))[1].tobytes())

@@ -9,10 +9,15 @@ from typing import Any
 
 import keras
 
+from fer_keras.errors import InvalidInputError, MissingFileError
+
 
 @dataclasses.dataclass(frozen=True)
 class Backbone:
     """A Keras Applications network.
+
+    >>> BACKBONES['xception'].minimum_size_px
+    71
 
     Attributes:
         build: Constructor; takes `include_top`, `weights`, `input_shape`.
@@ -48,9 +53,11 @@ BACKBONES = {
 
 
 def get_backbone(name: str) -> Backbone:
-    """Looks `name` up; an unknown one raises `ValueError` with the known ones."""
+    """Looks `name` up; an unknown one raises `InvalidInputError` with the known ones."""
     if name not in BACKBONES:
-        raise ValueError(f'`backbone` must be one of {sorted(BACKBONES)}. Received: {name!r}.')
+        raise InvalidInputError(
+            f'`backbone` must be one of {sorted(BACKBONES)}. Received: {name!r}.'
+        )
     return BACKBONES[name]
 
 
@@ -67,17 +74,17 @@ def build_backbone(name: str, *, image_size_px: int, weights: str) -> keras.Mode
         `[batch, height, width, channels]`.
 
     Raises:
-        ValueError: An unknown name, or an image too small for the network.
-        FileNotFoundError: `weights` is a path with no file, or cannot be downloaded.
+        InvalidInputError: An unknown name, or an image too small for the network.
+        MissingFileError: `weights` is a path with no file, or cannot be downloaded.
     """
     backbone = get_backbone(name)
     if image_size_px < backbone.minimum_size_px:
-        raise ValueError(
+        raise InvalidInputError(
             f'`{name}` needs images of at least {backbone.minimum_size_px} px. '
             f'Received: image_size_px={image_size_px}.'
         )
     if weights not in ('imagenet', 'none') and not os.path.isfile(weights):
-        raise FileNotFoundError(
+        raise MissingFileError(
             '`backbone_weights` must be `imagenet`, `none` or a file of weights without the top. '
             f'Received: {weights!r}, which does not exist.'
         )
@@ -90,7 +97,7 @@ def build_backbone(name: str, *, image_size_px: int, weights: str) -> keras.Mode
     except Exception as error:  # Keras raises a bare one.
         if 'URL fetch failure' not in str(error):
             raise
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'The ImageNet weights of `{name}` could not be downloaded: {error}. Give a file of '
             'weights without the top, --backbone_weights=FILE after any --flagfile, or '
             '--backbone_weights=none to train from scratch.'

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from typing import Any
 
 import keras
 from keras import ops
 
+from fer_keras.config.choices import SAVED_MODEL
 from fer_keras.config.run import ModelConfig
+from fer_keras.errors import InvalidInputError, MissingFileError, UserError
 from fer_keras.models.backbones import build_backbone, get_backbone
-from fer_keras.models.ensemble import DecideTogether
-from fer_keras.models.external_saliency import PREFIX
+from fer_keras.models.ensemble import GeometricMeanEnsemble
 from fer_keras.models.fusion import build_fusion
-from fer_keras.models.gradients import LUMA, NormalizedGradients, OrientationHistograms
-from fer_keras.models.mirror_averaging import BothSides, MeanOfSides
+from fer_keras.models.gradients import LUMA, NormalizedGradients
+from fer_keras.models.histograms import HistogramOfOrientedGradients
+from fer_keras.models.mirror_averaging import AppendMirrored, AverageMirrored
 from fer_keras.models.saliency import build_saliency_model, get_saliency_kind
 from fer_keras.models.saliency_layers import MapChannel
+
+# What Keras, h5py and zipfile raise for files that are damaged, cut off or of another program.
+_UNREADABLE = (ValueError, OSError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: int) -> keras.Model:
@@ -34,16 +41,17 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         network sees: the layer `face`, float32 `[batch, face_size, face_size, 3]`. Its layers
         `saliency_map` and `attended_image` (where there is a saliency model), `backbone` and
         `features` are named for whoever looks inside. With `config.average_mirrored` the backbone
-        also sees the mirror image, except in training. With `config.shallow_branch` a linear
-        classifier of histograms of oriented gradients, `shallow`, decides together with the
-        backbone; it sees the face without saliency, does not learn by steps, and knows nothing
-        until `training.hog` fits it.
+        also sees the mirror image, except in training. With `config.shallow_branch` the answer is
+        the geometric mean of two: that of the backbone, the layer `deep`, and that of a linear
+        classifier of histograms of oriented gradients, `shallow`, which sees the face without
+        saliency, does not learn by steps, and knows nothing until `training.hog` fits it.
 
     Raises:
-        ValueError: Fewer than two classes, or an unknown or impossible choice in `config`.
+        InvalidInputError: Fewer than two classes, or an unknown or impossible choice in `config`.
+        MissingFileError: Weights are not there.
     """
     if num_classes < 2:
-        raise ValueError(
+        raise InvalidInputError(
             f'A classifier needs at least two classes. Received: num_classes={num_classes}.'
         )
     channels = 4 if config.maps_folder else 3
@@ -51,29 +59,29 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
     face_size_px = round(image_size_px * config.crop)
     face = keras.layers.CenterCrop(face_size_px, face_size_px, dtype='float32', name='face')(image)
     attended = _attend(face, config, face_size_px)
-    x = BothSides(name='both_sides')(attended) if config.average_mirrored else attended
+    x = AppendMirrored(name='both_sides')(attended) if config.average_mirrored else attended
     x = get_backbone(config.backbone).preprocess(_as_color(x, config.color))
     x = build_backbone(
         config.backbone, image_size_px=face_size_px, weights=config.backbone_weights
     )(x)
     if config.average_mirrored:
-        x = MeanOfSides(name='mean_of_sides')(x)
+        x = AverageMirrored(name='mean_of_sides')(x)
     x = keras.layers.GlobalAveragePooling2D(name='features')(x)
     x = keras.layers.Dropout(config.dropout, name='dropout')(x)
     if config.shallow_branch:
-        deep = _decide(x, num_classes, name='deep')
-        shallow = _shallow_branch(face if channels == 3 else face[..., :3], num_classes)
-        probabilities = DecideTogether(name='probabilities')([deep, shallow])
+        deep = _classify(x, num_classes, name='deep')
+        hog = _hog_branch(face if channels == 3 else face[..., :3], num_classes)
+        probabilities = GeometricMeanEnsemble(name='probabilities')([deep, hog])
     else:
-        probabilities = _decide(x, num_classes, name='probabilities')
+        probabilities = _classify(x, num_classes, name='probabilities')
     return keras.Model(image, probabilities, name='classifier')
 
 
 def require_known(config: ModelConfig) -> None:
-    """Raises `ValueError` where the backbone or the saliency model is unknown; builds nothing."""
+    """Raises `InvalidInputError` for an unknown backbone or saliency model; builds nothing."""
     get_backbone(config.backbone)
     is_ours = config.saliency != 'none' and not config.maps_folder
-    if is_ours and not config.saliency.startswith(PREFIX):
+    if is_ours and not config.saliency.startswith(SAVED_MODEL):
         get_saliency_kind(config.saliency)
 
 
@@ -81,15 +89,24 @@ def load_classifier(path: str) -> keras.Model:
     """Loads a saved classifier; that this module is imported registers the layers that it needs.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds code, or calls a SavedModel that nobody said to trust.
+        MissingFileError: There is no such file.
+        InvalidInputError: It is damaged, holds code, or calls a SavedModel that nobody said to
+            trust.
     """
     if not os.path.isfile(path):
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'There is no trained classifier: {path} is missing. '
             'Train one with: python -m fer_keras.train --run_dir=...'
         )
-    return keras.models.load_model(path, compile=False)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except UserError:
+        raise
+    except _UNREADABLE as error:
+        raise InvalidInputError(
+            f'{path} must be a whole classifier that `python -m fer_keras.train` wrote. Received: '
+            f'{type(error).__name__}: {str(error)[:500]}'
+        ) from error
 
 
 def freeze_for_stage(model: keras.Model, *, train_backbone: bool) -> None:
@@ -156,16 +173,16 @@ def _attend(face: Any, config: ModelConfig, face_size_px: int) -> Any:
     return fusion([face, saliency_model(face)])
 
 
-def _decide(features: Any, num_classes: int, *, name: str) -> Any:
+def _classify(features: Any, num_classes: int, *, name: str) -> Any:
     # float32 whatever the precision: softmax and the loss need its range.
     return keras.layers.Dense(num_classes, activation='softmax', dtype='float32', name=name)(
         features
     )
 
 
-def _shallow_branch(image: Any, num_classes: int) -> Any:
-    """A linear decision on where which edges are, which a deep one with its average forgets."""
-    x = OrientationHistograms(name='histograms')(image)
+def _hog_branch(image: Any, num_classes: int) -> Any:
+    """A linear classifier of where which edges are, which the backbone's average forgets."""
+    x = HistogramOfOrientedGradients(name='histograms')(image)
     x = keras.layers.Flatten(dtype='float32')(x)
     return keras.layers.Dense(
         num_classes,
@@ -178,7 +195,7 @@ def _shallow_branch(image: Any, num_classes: int) -> Any:
 
 
 def build_histogram_reader(model: keras.Model) -> keras.Model:
-    """What the shallow branch of a classifier decides on.
+    """What the linear classifier of histograms of oriented gradients decides on.
 
     Returns:
         A model from float32 `[batch, size, size, 3]`, RGB in [0, 255], to float32
@@ -197,7 +214,7 @@ def decision_kernel(model: keras.Model) -> keras.Variable:
 
 
 def _saliency_weights(config: ModelConfig) -> str | None:
-    """What the flags say; an attention map starts where a backbone of its kind does."""
+    """What `config` says; a trained map starts from the weights of a backbone of its kind."""
     starts_alike = config.saliency == 'attention' and config.backbone == 'mobilenet_v2'
     if config.saliency_weights or not starts_alike or config.backbone_weights == 'none':
         return config.saliency_weights or None

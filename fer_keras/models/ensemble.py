@@ -1,4 +1,4 @@
-"""Two classifiers in one graph, which decide together."""
+"""An ensemble of classifiers in one graph."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from keras import ops
 _SMALLEST_PROBABILITY = 1e-6
 
 
-@keras.saving.register_keras_serializable(package='fer_keras')
-class DecideTogether(keras.layers.Layer):
+# Registered by the name that files of classifiers have.
+@keras.saving.register_keras_serializable(package='fer_keras', name='DecideTogether')
+class GeometricMeanEnsemble(keras.layers.Layer):
     """The geometric mean of the probabilities of several branches, normalised (Hinton 2002, eq. 1).
 
     Takes a list of float32 `[batch, classes]` and gives float32 `[batch, classes]`. In training the
     first branch answers alone: it is the one that learns by steps, and so learns to be right
     without the others, which a loss of the mean would not ask of it.
+
+    >>> branches = [ops.array([[0.5, 0.5]]), ops.array([[0.9, 0.1]])]
+    >>> mean = ops.convert_to_numpy(GeometricMeanEnsemble()(branches))
+    >>> [round(float(one), 4) for one in mean[0]]  # As sqrt(0.5 * 0.9) to sqrt(0.5 * 0.1).
+    [0.75, 0.25]
     """
 
     def __init__(self, **kwargs: Any) -> None:

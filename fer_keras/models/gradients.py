@@ -1,4 +1,4 @@
-"""The edges of a face, whatever lamp or skin made them: for the backbone, and as histograms."""
+"""Normalised gradients of an image: its edges, whatever the light and the skin."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ class NormalizedGradients(keras.layers.Layer):
     (Dalal and Triggs 2005, CVPR, sections 6.1 and 6.2), divided by their root mean square under a
     Gaussian, where that paper normalises histograms of blocks (section 6.4). The border is
     mirrored.
+
+    >>> flat = ops.full((1, 48, 48, 3), 90.0)
+    >>> middle = ops.convert_to_numpy(NormalizedGradients()(flat))[0, 24, 24]
+    >>> [round(float(one), 1) for one in middle]
+    [127.5, 127.5, 0.6]
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
 
     def call(self, images: Any) -> Any:
-        across, down = _derivatives(images)
+        across, down = derivatives(images)
         energy = across * across + down * down
         # One number for both sides, so that a square stays a square.
         around = _blur(energy, sigma_px=NEIGHBOURHOOD * images.shape[1])
@@ -51,52 +56,12 @@ class NormalizedGradients(keras.layers.Layer):
         return input_shape
 
 
-@keras.saving.register_keras_serializable(package='fer_keras')
-class OrientationHistograms(keras.layers.Layer):
-    """Histograms of oriented gradients (Dalal and Triggs 2005, CVPR, section 6).
+def derivatives(images: Any) -> tuple[Any, Any]:
+    """Central differences of the square root of luma, to the right and downwards.
 
-    float32 `[batch, side, side, 3]`, RGB in [0, 255], gives float32 in [0, `CLIP`]
-    `[batch, CELLS - 1, CELLS - 1, 4 * BINS]`: the votes of `CELLS` by `CELLS` cells for `BINS`
-    orientations, sign left out, and each block of two by two cells normalised. A pixel's vote is
-    its magnitude, shared between the orientations next to its own by
-    `(cos(angle) - cos(width)) / (1 - cos(width))`, both of the doubled angle, where the paper
-    interpolates linearly: sums and products alone, which every format of an exported graph has.
-    Blocks are clipped and not normalised again.
+    float32 `[batch, height, width, 3]`, RGB in [0, 255], gives two of
+    `[batch, height, width, 1]`. The border is mirrored.
     """
-
-    CELLS = 12
-    BINS = 9
-    CLIP = 0.3
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{'dtype': 'float32', **kwargs})
-
-    def call(self, images: Any) -> Any:
-        across, down = _derivatives(images)
-        magnitude = ops.sqrt(across * across + down * down + 1e-6)
-        # The vector of the doubled angle: an edge and its negative have the same.
-        doubled = [(across * across - down * down) / magnitude, 2 * across * down / magnitude]
-        width = 2 * math.pi / self.BINS
-        votes = [
-            math.cos(width * i) * doubled[0] + math.sin(width * i) * doubled[1]
-            for i in range(self.BINS)
-        ]
-        votes = ops.concatenate(votes, axis=-1) - math.cos(width) * magnitude
-        votes = ops.relu(votes / (1 - math.cos(width)))
-        cell_px = images.shape[1] // self.CELLS
-        cells = cell_px**2 * ops.average_pool(votes, cell_px, padding='valid')
-        cells = cells[:, : self.CELLS, : self.CELLS]
-        corners = (cells[:, :-1, :-1], cells[:, 1:, :-1], cells[:, :-1, 1:], cells[:, 1:, 1:])
-        blocks = ops.concatenate(corners, axis=-1)
-        norm = ops.sqrt(ops.sum(blocks * blocks, axis=-1, keepdims=True))
-        return ops.minimum(blocks / (norm + 0.1), self.CLIP)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], self.CELLS - 1, self.CELLS - 1, 4 * self.BINS)
-
-
-def _derivatives(images: Any) -> tuple[Any, Any]:
-    """Central differences of the square root of luma to the right and downwards."""
     luma = ops.sum(images * ops.array(LUMA), axis=-1, keepdims=True)
     padded = _mirror(ops.sqrt(luma + 1), 1)
     across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]

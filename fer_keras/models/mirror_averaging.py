@@ -1,4 +1,4 @@
-"""A face and its mirror image: a network answers for both."""
+"""Mirror averaging: a network answers for a face and for its mirror image."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package='fer_keras')
-class BothSides(keras.layers.Layer):
+# Registered by the names that files of classifiers have.
+@keras.saving.register_keras_serializable(package='fer_keras', name='BothSides')
+class AppendMirrored(keras.layers.Layer):
     """Puts the mirror images of a batch behind it: `[batch, ...]` gives `[2 * batch, ...]`.
 
     In training, where images are mirrored at random, it leaves the batch as it is. It is float32
     whatever the precision: bfloat16 would round the 256 levels of an image.
+
+    >>> tuple(AppendMirrored()(ops.ones((3, 48, 48, 3))).shape)
+    (6, 48, 48, 3)
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -26,13 +30,18 @@ class BothSides(keras.layers.Layer):
         return (None, *input_shape[1:])
 
 
-@keras.saving.register_keras_serializable(package='fer_keras')
-class MeanOfSides(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package='fer_keras', name='MeanOfSides')
+class AverageMirrored(keras.layers.Layer):
     """Mirrors the feature maps of mirror images back, and takes the mean of both.
 
-    Takes what a network made of `BothSides`, `[2 * batch, height, width, channels]`, and gives
+    Takes what a network made of `AppendMirrored`, `[2 * batch, height, width, channels]`, and gives
     `[batch, height, width, channels]`. Behind an average over the maps and a linear layer the mean
-    is that of the scores, and so the geometric mean of both answers. In training there is one side.
+    is that of the scores, and so the geometric mean of both answers. In training, where nothing was
+    appended, it leaves the maps as they are.
+
+    >>> feature_maps = ops.reshape(ops.arange(6.0), (2, 1, 3, 1))  # [0 1 2], and [3 4 5] mirrored.
+    >>> ops.convert_to_numpy(AverageMirrored()(feature_maps)).ravel().tolist()
+    [2.5, 2.5, 2.5]
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -5,6 +5,8 @@ of the input's resolution; the three are concatenated, encoded to one map and mu
 learned prior.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
@@ -27,6 +29,9 @@ class LearnedPrior(layers.Layer):
     float32 `[batch, h, w, 1]` -> the same shape. Penalty (1 / cells) * sum(W^2), as published.
     The upsampling has the phase of Theano's, so that published weights mean what they meant, and
     stretches to any size, which a face crop needs.
+
+    >>> float(ops.max(LearnedPrior()(ops.ones((1, 60, 80, 1)))))
+    1.0
     """
 
     def __init__(self, size: Size = PRIOR_SIZE, **kwargs: Any) -> None:
@@ -59,6 +64,10 @@ class Letterbox(layers.Layer):
 
     float32 `[batch, h, w, c]` in [0, 255] -> float32 `[batch, *size, c]`. The authors' code pads
     before it subtracts the mean, so the bars end up at minus the mean.
+
+    >>> boxed = Letterbox((4, 8))(ops.full((1, 2, 2, 1), 9.0))
+    >>> ops.convert_to_numpy(boxed)[0, 0, :, 0].tolist()
+    [0.0, 0.0, 9.0, 9.0, 9.0, 9.0, 0.0, 0.0]
     """
 
     def __init__(self, size: Size = PUBLISHED_INPUT, **kwargs: Any) -> None:
@@ -86,6 +95,10 @@ class UndoLetterbox(layers.Layer):
     """Resizes a letterboxed map until the image inside it has `size`, then crops the bars.
 
     float32 `[batch, h, w, 1]` -> float32 `[batch, *size, 1]`, in the order of the authors' code.
+
+    >>> boxed = Letterbox((4, 8))(ops.full((1, 2, 2, 1), 9.0))
+    >>> ops.convert_to_numpy(UndoLetterbox((2, 2))(boxed)).ravel().tolist()
+    [9.0, 9.0, 9.0, 9.0]
     """
 
     def __init__(self, size: Size, **kwargs: Any) -> None:
@@ -109,7 +122,11 @@ class UndoLetterbox(layers.Layer):
 
 @keras.saving.register_keras_serializable(package='fer_keras')
 class BgrMinusMean(layers.Layer):
-    """RGB in [0, 255] -> BGR minus the ImageNet mean, as VGG16 was trained."""
+    """RGB in [0, 255] -> BGR minus the ImageNet mean, as VGG16 was trained.
+
+    >>> [round(float(one), 1) for one in BgrMinusMean()(ops.zeros((1, 1, 1, 3)))[0, 0, 0]]
+    [-103.9, -116.8, -123.7]
+    """
 
     def call(self, images: Any) -> Any:
         return images[..., ::-1] - ops.convert_to_tensor(MEAN_BGR, dtype=images.dtype)

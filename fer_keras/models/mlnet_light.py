@@ -1,8 +1,10 @@
-"""`mlnet_light`: ML-Net's multi-level idea over MobileNetV2, for whoever has no VGG16 or no GPU.
+"""`mlnet_light`: ML-Net's multi-level idea over MobileNetV2, for machines without a GPU.
 
 Features of four strides are fused from coarse to fine into the logits of a fixation density, to
 which a learned 6x8 prior is added: exp(logit + W) is ML-Net's product with a prior.
 """
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -10,6 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from fer_keras.errors import InvalidInputError
 from fer_keras.models.backbones import BATCH_NORM_MOMENTUM
 from fer_keras.models.mlnet import PRIOR_SIZE, interpolation_matrix
 from fer_keras.models.saliency_layers import ResizeMap, Size
@@ -32,6 +35,9 @@ class LogPrior(layers.Layer):
     """logits + upsample(W): the learned grid W multiplies the density by exp(W).
 
     float32 `[batch, h, w, 1]` -> the same shape; W is zero at the start.
+
+    >>> float(ops.max(LogPrior()(ops.ones((1, 60, 80, 1)))))
+    1.0
     """
 
     def __init__(self, size: Size = PRIOR_SIZE, **kwargs: Any) -> None:
@@ -69,13 +75,15 @@ def build_mlnet_light(size: Size = TRAINING_INPUT, *, name: str = 'mlnet_light')
 
     Args:
         size: (height, width), multiples of 32 px.
-        name: of the model.
+        name: Of the model.
 
     Raises:
-        ValueError: `size` is not a multiple of 32.
+        InvalidInputError: `size` is not a multiple of 32.
     """
     if size[0] % 32 or size[1] % 32:
-        raise ValueError(f'`size` must be a multiple of 32 px on both sides. Received: {size}.')
+        raise InvalidInputError(
+            f'`size` must be a multiple of 32 px on both sides. Received: {size}.'
+        )
     image = keras.Input((*size, 3), name='image')
     encoder = _encoder(layers.Rescaling(1 / 127.5, offset=-1, name='minus_one_to_one')(image))
     x = None

@@ -9,6 +9,8 @@ What a port from Theano to a channels-last backend has to mind, and where it is 
 `python -m fer_keras.models.mlnet_weights SOURCE TARGET.weights.h5` converts a file.
 """
 
+from __future__ import annotations
+
 import pathlib
 import sys
 from typing import Any
@@ -17,6 +19,7 @@ import h5py
 import keras
 import numpy as np
 
+from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.models.mlnet import build_mlnet
 
 AUTHORS_URL = 'https://github.com/marcellacornia/mlnet'
@@ -31,14 +34,14 @@ def load_mlnet(network: keras.Model, path: str) -> None:
     wrote them: thirteen VGG16 convolutions, two of the encoder, the prior.
 
     Raises:
-        FileNotFoundError: the file is missing; says where to get it.
-        ValueError: the arrays do not fit the network.
+        MissingFileError: There is no such file; says where to get it.
+        InvalidInputError: The arrays do not fit the network.
     """
     with _open(path) as file:
         arrays = [np.asarray(array) for array in _keras1_arrays(file)]
     expected = 2 * (len(VGG16_GROUPS) + 2) + 1
     if len(arrays) != expected:
-        raise ValueError(f'ML-Net has {expected} arrays. Received: {len(arrays)} in {path}.')
+        raise InvalidInputError(f'ML-Net has {expected} arrays. Received: {len(arrays)} in {path}.')
     layers = [layer for layer in network.layers if layer.weights]
     pairs = [(arrays[i], arrays[i + 1]) for i in range(0, expected - 1, 2)]
     for layer, (kernel, bias) in zip(layers[:-1], pairs, strict=True):
@@ -53,7 +56,7 @@ def load_vgg16(network: keras.Model, path: str) -> None:
     today's `vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5` and any `.weights.h5` do not.
 
     Raises:
-        FileNotFoundError, ValueError: as `load_mlnet`.
+        MissingFileError, InvalidInputError: As `load_mlnet`.
     """
     convolutions = [layer for layer in network.layers if '_conv' in layer.name]
     if path != 'imagenet' and _load_keras1_vgg16(convolutions, path):
@@ -81,7 +84,7 @@ def from_theano(kernel: np.ndarray) -> np.ndarray:
 
 def _open(path: str) -> h5py.File:
     if not pathlib.Path(path).expanduser().is_file():
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'No weights at {path}. The authors link theirs at {AUTHORS_URL} '
             '(`vgg16_weights.h5`, `mlnet_salicon_weights.pkl`); download the file, then type '
             f'`python -m fer_keras.models.mlnet_weights {path} mlnet.weights.h5`.'
@@ -89,13 +92,13 @@ def _open(path: str) -> h5py.File:
     try:
         return h5py.File(pathlib.Path(path).expanduser(), 'r')
     except OSError as error:
-        raise ValueError(f'{path} must be an HDF5 file, whatever its suffix.') from error
+        raise InvalidInputError(f'{path} must be an HDF5 file, whatever its suffix.') from error
 
 
 def _keras1_arrays(file: h5py.File) -> list[Any]:
     root = file.get('model_weights', file)
     if 'layer_names' not in root.attrs:
-        raise ValueError(f'{file.filename} must be a Keras 1 file: it has no `layer_names`.')
+        raise InvalidInputError(f'{file.filename} must be a Keras 1 file: it has no `layer_names`.')
     groups = [root[_text(name)] for name in root.attrs['layer_names']]
     return [group[_text(name)] for group in groups for name in group.attrs['weight_names']]
 
@@ -104,7 +107,7 @@ def _params(file: h5py.File, number: int, path: str) -> tuple[np.ndarray, np.nda
     group = file.get(f'layer_{number}')
     count = 0 if group is None else int(group.attrs.get('nb_params', 0))
     if group is None or count != 2:
-        raise ValueError(
+        raise InvalidInputError(
             f'`layer_{number}` must hold a kernel and a bias. Received: {count} in {path}.'
         )
     return np.asarray(group['param_0']), np.asarray(group['param_1'])
@@ -114,7 +117,7 @@ def _assign(layer: Any, kernel: np.ndarray, bias: np.ndarray | None, path: str) 
     values = [kernel] if bias is None else [kernel, bias]
     shapes = [tuple(weight.shape) for weight in layer.weights]
     if shapes != [value.shape for value in values]:
-        raise ValueError(
+        raise InvalidInputError(
             f'{layer.name} must have {shapes}. Received: {[v.shape for v in values]} in {path}.'
         )
     layer.set_weights(values)

@@ -4,6 +4,8 @@ Any of them is a `keras.Model` from `image`, float32 `[batch, H, W, 3]`, RGB in 
 `saliency_map`, float32 `[batch, H, W, 1]` in [0, 1]; the largest value of each map is 1.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 from collections.abc import Callable
@@ -11,7 +13,9 @@ from typing import Any
 
 import keras
 
-from fer_keras.models.external_saliency import PREFIX, external_saliency
+from fer_keras.config.choices import SAVED_MODEL
+from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.models.external_saliency import external_saliency
 from fer_keras.models.mlnet import build_mlnet, direct_mlnet, letterboxed_mlnet
 from fer_keras.models.mlnet_light import build_attention, build_mlnet_light, light_input_size
 from fer_keras.models.saliency_layers import (
@@ -24,7 +28,6 @@ from fer_keras.models.saliency_layers import (
     SpectralResidual,
 )
 
-RANDOM_WEIGHTS = 'random'
 WEIGHTS_FOLDER = pathlib.Path(__file__).parent / 'weights'
 SPECTRAL_WIDTH_PX = 64
 
@@ -34,12 +37,15 @@ class SaliencyKind:
     """How a map is made.
 
     Attributes:
-        build: (symbolic image, weights path or None) -> symbolic map.
-        description: one line for people who choose.
-        has_weights: whether `weights` means anything to it.
-        shipped_weights: file inside the package, or None.
-        is_trained: whether it is trained with the classifier; its `weights` are then those that
+        build: From a symbolic image, and the path of its weights or None, to the symbolic map.
+        description: One line for people who choose.
+        has_weights: Whether it takes `weights`.
+        shipped_weights: File inside the package, or None.
+        is_trained: Whether it is trained with the classifier; its `weights` are then those that
             its encoder starts from: `imagenet`, a MobileNetV2 file without the top, or none.
+
+    >>> SALIENCY_KINDS['center'].description
+    'a Gaussian at the centre, whatever the image'
     """
 
     build: Callable[[Any, str | None], Any]
@@ -60,22 +66,23 @@ def build_saliency_model(
     """Builds a saliency model.
 
     Args:
-        kind: a key of `SALIENCY_KINDS`, or `saved_model:/path` for any exported model.
-        image_size_px: side of a square crop, or (height, width).
-        weights: a `.weights.h5` file; None: the shipped ones; `random`: none at all, for tests.
-        trainable: whether the weights are trained along with whatever contains the model.
-        name: of the model.
+        kind: A key of `SALIENCY_KINDS`, or `saved_model:/path` for any exported model.
+        image_size_px: Side of a square crop, or (height, width).
+        weights: A `.weights.h5` file; None: the shipped ones.
+        trainable: Whether the weights are trained along with whatever contains the model.
+        name: Of the model.
 
     Raises:
-        ValueError: unknown kind, a size that is not positive, or weights where none are used.
-        FileNotFoundError: the weights are not there.
+        InvalidInputError: An unknown kind, a size that is not positive, or weights where none are
+            used.
+        MissingFileError: The weights are not there.
     """
     height, width = (image_size_px,) * 2 if isinstance(image_size_px, int) else image_size_px
     if min(height, width) < 1:
-        raise ValueError(f'`image_size_px` must be positive. Received: {image_size_px}.')
+        raise InvalidInputError(f'`image_size_px` must be positive. Received: {image_size_px}.')
     image = keras.Input((height, width, 3), name='image', dtype='float32')
-    if kind.startswith(PREFIX):
-        saliency_map = external_saliency(image, kind.removeprefix(PREFIX))
+    if kind.startswith(SAVED_MODEL):
+        saliency_map = external_saliency(image, kind.removeprefix(SAVED_MODEL))
     else:
         chosen = get_saliency_kind(kind)
         saliency_map = chosen.build(image, _weights_path(kind, chosen, weights))
@@ -85,10 +92,10 @@ def build_saliency_model(
 
 
 def get_saliency_kind(kind: str) -> SaliencyKind:
-    """Looks a kind up; an unknown one lists the known ones."""
+    """Looks a kind up; an unknown one raises `InvalidInputError` with the known ones."""
     if kind not in SALIENCY_KINDS:
-        raise ValueError(
-            f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{PREFIX}/path`; '
+        raise InvalidInputError(
+            f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{SAVED_MODEL}/path`; '
             f'a classifier also reads `folder:/maps`. Received: saliency={kind!r}.'
         )
     return SALIENCY_KINDS[kind]
@@ -97,14 +104,16 @@ def get_saliency_kind(kind: str) -> SaliencyKind:
 def _weights_path(name: str, kind: SaliencyKind, weights: str | None) -> str | None:
     if not kind.has_weights:
         if weights:
-            raise ValueError(f'Saliency {name!r} has no weights. Received: weights={weights!r}.')
+            raise InvalidInputError(
+                f'Saliency {name!r} has no weights. Received: weights={weights!r}.'
+            )
         return None
-    if weights == RANDOM_WEIGHTS or (kind.is_trained and not weights):
+    if kind.is_trained and not weights:
         return None
     if kind.is_trained and weights == 'imagenet':
         return weights
     if not weights and not kind.shipped_weights:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'Saliency {name!r} ships no weights: give a `.weights.h5` file. To convert the '
             "authors' file, from https://github.com/marcellacornia/mlnet, type `python -m "
             'fer_keras.models.mlnet_weights mlnet_salicon_weights.pkl mlnet.weights.h5`; '
@@ -112,7 +121,7 @@ def _weights_path(name: str, kind: SaliencyKind, weights: str | None) -> str | N
         )
     path = pathlib.Path(weights or WEIGHTS_FOLDER / str(kind.shipped_weights)).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'No saliency weights at {path}. Give a `.weights.h5` file that '
             '`python -m fer_keras.train_saliency` wrote, or none for the shipped ones.'
         )

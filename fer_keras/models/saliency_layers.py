@@ -1,8 +1,10 @@
-"""Layers that every saliency model shares: priors, letterbox, normalisation.
+"""Layers that saliency models share: resizing, normalisation, and those of the simple models.
 
 Maps are computed in float32 whatever the policy: a softmax or a Fourier transform in half
 precision loses the faint parts of a map. All layers are deterministic and draw no randomness.
 """
+
+from __future__ import annotations
 
 import math
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+
+from fer_keras.errors import InvalidInputError
 
 Size = tuple[int, int]
 EPSILON = 1e-7
@@ -21,7 +25,10 @@ class ResizeMap(keras.layers.Layer):
 
     Args:
         size: (H, W) in pixels.
-        antialias: average while shrinking; for images that a network reads at low resolution.
+        antialias: Average while shrinking; for images that a network reads at low resolution.
+
+    >>> tuple(ResizeMap((4, 6))(ops.ones((1, 2, 3, 1))).shape)
+    (1, 4, 6, 1)
     """
 
     def __init__(self, size: Size, *, antialias: bool = False, **kwargs: Any) -> None:
@@ -64,7 +71,12 @@ def _triangle_weights(old_size: int, new_size: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package='fer_keras')
 class DivideByMaximum(keras.layers.Layer):
-    """Scales each non-negative map to a maximum of 1; an all-zero map stays zero, never NaN."""
+    """Scales each non-negative map to a maximum of 1; an all-zero map stays zero, never NaN.
+
+    >>> saliency_map = ops.reshape(ops.array([1.0, 4.0]), (1, 1, 2, 1))
+    >>> ops.convert_to_numpy(DivideByMaximum()(saliency_map)).ravel().tolist()
+    [0.25, 1.0]
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
@@ -76,7 +88,12 @@ class DivideByMaximum(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package='fer_keras')
 class MapChannel(keras.layers.Layer):
-    """Takes a map that travels with its image: the fourth channel, `[batch, H, W, 1]` in [0, 1]."""
+    """Takes a map that travels with its image: the fourth channel, `[batch, H, W, 1]` in [0, 1].
+
+    >>> white, half = ops.full((1, 1, 1, 3), 255.0), ops.full((1, 1, 1, 1), 127.5)
+    >>> float(MapChannel()(ops.concatenate([white, half], axis=-1))[0, 0, 0, 0])
+    0.5
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
@@ -87,7 +104,12 @@ class MapChannel(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package='fer_keras')
 class ExpOfLogits(keras.layers.Layer):
-    """Logits of a fixation density -> p / max(p) = exp(logit - max(logit)), in [0, 1]."""
+    """Logits of a fixation density -> p / max(p) = exp(logit - max(logit)), in [0, 1].
+
+    >>> logits = ops.reshape(ops.log(ops.array([1.0, 2.0])), (1, 1, 2, 1))
+    >>> [round(float(one), 3) for one in ops.ravel(ExpOfLogits()(logits))]
+    [0.5, 1.0]
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
@@ -101,6 +123,10 @@ class MapOfAnother(keras.layers.Layer):
     """Gives each image the map of the one before it in the batch, the first that of the last.
 
     A control: maps as they are, but none of its own image, unless it is alone in its batch.
+
+    >>> saliency_maps = ops.reshape(ops.array([0.1, 0.2, 0.3]), (3, 1, 1, 1))
+    >>> [round(float(one), 1) for one in ops.ravel(MapOfAnother()(saliency_maps))]
+    [0.3, 0.1, 0.2]
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -115,26 +141,32 @@ class CenterGaussian(keras.layers.Layer):
     """A Gaussian at the centre of the image, the same for every image; maximum 1.
 
     Args:
-        sigma: standard deviation as a fraction of each side, so that the bump has the
+        sigma: Standard deviation as a fraction of each side, so that the Gaussian has the
             image's aspect ratio (the usual centre baseline, Judd et al. 2012).
 
     Raises:
-        ValueError: `sigma` is not positive.
+        InvalidInputError: `sigma` is not positive.
+
+    >>> saliency_map = CenterGaussian()(ops.zeros((1, 3, 5, 3)))
+    >>> tuple(saliency_map.shape), float(saliency_map[0, 1, 2, 0])
+    ((1, 3, 5, 1), 1.0)
     """
 
     def __init__(self, sigma: float = 0.25, **kwargs: Any) -> None:
         super().__init__(**{'dtype': 'float32', **kwargs})
         if sigma <= 0:
-            raise ValueError(f'`sigma` must be positive (a fraction of a side). Received: {sigma}.')
+            raise InvalidInputError(
+                f'`sigma` must be positive (a fraction of a side). Received: {sigma}.'
+            )
         self.sigma = sigma
 
     def call(self, images: Any) -> Any:
         batch, height, width = ops.shape(images)[:3]
-        gaussian = self._bump(height)[:, None] * self._bump(width)[None, :]
+        gaussian = self._along(height)[:, None] * self._along(width)[None, :]
         gaussian = gaussian / ops.max(gaussian)
         return ops.broadcast_to(gaussian[None, :, :, None], (batch, height, width, 1))
 
-    def _bump(self, length: Any) -> Any:
+    def _along(self, length: Any) -> Any:
         """Gaussian over one axis: float32 `[length]`, pixel centres at (i + 0.5) / length."""
         position = (ops.cast(ops.arange(length), 'float32') + 0.5) / ops.cast(length, 'float32')
         return ops.exp(-0.5 * ops.square((position - 0.5) / self.sigma))
@@ -154,6 +186,9 @@ class SpectralResidual(keras.layers.Layer):
     follows the authors' MATLAB code: the log amplitude minus its 3x3 mean (replicated border),
     the squared inverse transform, then a Gaussian of 2.5 px. The caller shrinks the image to the
     paper's 64 px first. Deviation: the kernel has 11 taps, not 10, so that it has a centre.
+
+    >>> tuple(SpectralResidual()(ops.ones((1, 64, 64, 3))).shape)
+    (1, 64, 64, 1)
     """
 
     def __init__(self, blur_sigma_px: float = 2.5, **kwargs: Any) -> None:

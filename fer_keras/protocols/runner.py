@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from fer_keras import files
-from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.data import DataConfig
 from fer_keras.config.fields import as_flags
+from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import ExistingFileError, InvalidInputError
 from fer_keras.evaluation.document import write_document

@@ -21,13 +21,22 @@ _STRING_BYTES = 24
 
 
 class Output(ctypes.Structure):
-    """`TF_Output`: one output of an operation."""
+    """`TF_Output`: one output of an operation.
+
+    >>> Output(None, 1).index
+    1
+    """
 
     _fields_ = (('operation', ctypes.c_void_p), ('index', ctypes.c_int))
 
 
 class Session:
-    """A SavedModel, loaded by `TF_LoadSessionFromSavedModel`."""
+    """A SavedModel, loaded by `TF_LoadSessionFromSavedModel`.
+
+    >>> Session('missing.so', 'runs/cross/saved_model/1')  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    OSError: missing.so: ...
+    """
 
     def __init__(self, library: str, saved_model: str) -> None:
         self._tf = _declare(ctypes.CDLL(library))

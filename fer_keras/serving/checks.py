@@ -15,14 +15,14 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
 from tensorflow.core.protobuf import saved_model_pb2
 
 from fer_keras.data.decoding import decode
+from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.models.classifier import load_classifier
 from fer_keras.serving import c_api
 from fer_keras.serving.portable import ONNX_FILE, SIGNATURE, TFLITE_FILES
+from fer_keras.tables import print_table
 
 # Files of each request -> probabilities of each, float32 `[batch, classes]`.
 Batches = Sequence[Sequence[bytes]]
@@ -125,13 +125,13 @@ def ask_c_api(
         For each batch `{'values': rows}` or `{'error': message}`.
 
     Raises:
-        FileNotFoundError: TensorFlow has no C library on this platform.
+        MissingFileError: TensorFlow has no C library on this platform.
         RuntimeError: The process ended with an error.
     """
     folder = os.path.dirname(tf.__file__)
     libraries = [p for name in _LIBRARIES if os.path.isfile(p := os.path.join(folder, name))]
     if not libraries:
-        raise FileNotFoundError(f'TensorFlow must bring one of {_LIBRARIES}: none in {folder}.')
+        raise MissingFileError(f'TensorFlow must bring one of {_LIBRARIES}: none in {folder}.')
     with open(os.path.join(version_dir, 'saved_model.pb'), 'rb') as file:
         graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
     signature = graph.signature_def[signature_name]
@@ -165,20 +165,22 @@ def vary(images: Sequence[np.ndarray], count: int) -> list[bytes]:
 
 def print_comparison(table: pd.DataFrame) -> None:
     """Prints the table."""
-    shown = Table(title='Probabilities against those of the graph that was trained')
-    for column in ('form', 'batch', 'largest', 'mean', 'allowed', 'same', ''):
-        shown.add_column(column, justify='left' if column == 'form' else 'right')
-    for row in table.to_dict('records'):
-        shown.add_row(
-            row['form'],
-            str(row['batch']),
-            f'{row["largest"]:.1e}',
-            f'{row["mean"]:.1e}',
-            f'{row["compared"]} {row["limit"]:g}',
-            f'{row["same_label"]:.0%}',
-            '' if row['agrees'] else '!',
-        )
-    Console(soft_wrap=True, highlight=False).print(shown)
+    print_table(
+        ('form', 'batch', 'largest', 'mean', 'allowed', 'same', ''),
+        [
+            (
+                row['form'],
+                str(row['batch']),
+                f'{row["largest"]:.1e}',
+                f'{row["mean"]:.1e}',
+                f'{row["compared"]} {row["limit"]:g}',
+                f'{row["same_label"]:.0%}',
+                '' if row['agrees'] else '!',
+            )
+            for row in table.to_dict('records')
+        ],
+        title='Probabilities against those of the graph that was trained',
+    )
 
 
 def _decode_all(files: Sequence[bytes], size_px: int) -> np.ndarray:
@@ -211,7 +213,9 @@ def _open_tflite(path: str, size_px: int) -> Form:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise ValueError('TFLite files run with: pip install "fer_keras[portable]"') from error
+        raise InvalidInputError(
+            'TFLite files run with: pip install "fer_keras[portable]"'
+        ) from error
     predict = Interpreter(path).get_signature_runner(SIGNATURE)
 
     def ask(batches: Batches) -> list[np.ndarray]:
@@ -224,7 +228,7 @@ def _open_onnx(path: str, size_px: int) -> Form:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ValueError('ONNX files run with: pip install "fer_keras[portable]"') from error
+        raise InvalidInputError('ONNX files run with: pip install "fer_keras[portable]"') from error
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
 
     def ask(batches: Batches) -> list[np.ndarray]:

@@ -17,6 +17,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from fer_keras.errors import InvalidInputError
+from fer_keras.files import write_bytes
 from fer_keras.models.saliency_layers import SpectralResidual
 from fer_keras.serving.signatures import check_can_be_served
 
@@ -44,7 +46,7 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
         The files, in the order of `TFLITE_FILES`. All take and give float32.
 
     Raises:
-        ValueError: Part of the model has no counterpart in TFLite.
+        InvalidInputError: Part of the model has no counterpart in TFLite.
     """
     _check_has_counterpart(model)
     with tempfile.TemporaryDirectory() as saved_model:
@@ -64,17 +66,17 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
 
 
 def write_onnx(model: keras.Model, folder: str) -> str:
-    """Writes the classifier for ONNX Runtime and its like; needs the extra `portable`.
+    """Writes the classifier for ONNX Runtime and others that read ONNX; needs the extra `portable`.
 
     Raises:
-        ValueError: Part of the model has no counterpart in ONNX, or the extra is missing.
+        InvalidInputError: Part of the model has no counterpart in ONNX, or the extra is missing.
     """
     _check_has_counterpart(model)
     try:
         import onnx
         import tf2onnx
     except ImportError as error:
-        raise ValueError('ONNX files need: pip install "fer_keras[portable]"') from error
+        raise InvalidInputError('ONNX files need: pip install "fer_keras[portable]"') from error
     logging.getLogger('tf2onnx').setLevel(logging.ERROR)
     # Not `model.export(format='onnx')`: Keras 3.15 traces batch normalisation as in training there.
     function, signature = _as_function(model)
@@ -93,7 +95,7 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     try:
         onnx.checker.check_model(graph)
     except onnx.checker.ValidationError as error:
-        raise ValueError(f'The classifier cannot be written as ONNX: {error}') from error
+        raise InvalidInputError(f'The classifier cannot be written as ONNX: {error}') from error
     return _write(os.path.join(folder, ONNX_FILE), graph.SerializeToString())
 
 
@@ -119,7 +121,7 @@ def _convert(
     except ConverterError as error:
         # The message goes on with the whole graph.
         reason = str(error).split('\n', 1)[0][:500]
-        raise ValueError(f'The classifier cannot be written as TFLite: {reason}') from error
+        raise InvalidInputError(f'The classifier cannot be written as TFLite: {reason}') from error
 
 
 def _quantize_backbone(
@@ -153,7 +155,7 @@ def _quantize_backbone(
 def _check_has_counterpart(model: keras.Model) -> None:
     check_can_be_served(model)
     if any(isinstance(layer, SpectralResidual) for layer in model._flatten_layers()):
-        raise ValueError(
+        raise InvalidInputError(
             'TFLite and ONNX have no Fourier transform of complex numbers. Received: a classifier '
             'of `saliency=spectral_residual`. Export it with --formats=saved_model, or train with '
             'another `saliency`.'
@@ -161,8 +163,5 @@ def _check_has_counterpart(model: keras.Model) -> None:
 
 
 def _write(path: str, data: bytes) -> str:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(f'{path}.unfinished', 'wb') as file:
-        file.write(data)
-    os.replace(f'{path}.unfinished', path)
+    write_bytes(path, data)
     return path

@@ -13,13 +13,13 @@ _PARALLEL_CALLS = 4
 _LISTED = 8
 # Tensors whose first dimension is the rows; and the shape and type of one row of each.
 Rows = tuple[tf.Tensor, ...]
-Row = tuple[tf.TensorSpec, ...]
+RowSpec = tuple[tf.TensorSpec, ...]
 
 
 def decode_each(
     image_bytes: tf.Tensor,
     decode: Callable[[tf.Tensor], Rows],
-    row: Row,
+    row: RowSpec,
     largest_pixels: int = LARGEST_PIXELS,
 ) -> tuple[tf.Tensor, Rows]:
     """Decodes the files of a request, and looks at them, in a graph.
@@ -59,7 +59,7 @@ def require_any(images: tf.Tensor) -> tf.Tensor:
 
 
 def _without_failures(
-    image_bytes: tf.Tensor, function: Callable[[tf.Tensor], Rows], row: Row
+    image_bytes: tf.Tensor, function: Callable[[tf.Tensor], Rows], row: RowSpec
 ) -> tuple[tf.Tensor, Rows]:
     """Positions, int64 `[rows]`, and rows of the images for which `function` did not fail.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Callable, Sequence
 
@@ -11,6 +13,8 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fer_keras.data.decoding import decode, to_model_input
+from fer_keras.errors import InvalidInputError
+from fer_keras.files import write_text
 from fer_keras.models.classifier import build_explainer
 from fer_keras.models.saliency_layers import MapOfAnother
 from fer_keras.serving.model_card import describe_model
@@ -26,6 +30,8 @@ batch_timeout_micros { value: 1000 }
 num_batch_threads { value: 4 }
 max_enqueued_batches { value: 100 }
 """
+# What TensorFlow takes for a pattern that does not fit itself.
+_PATTERN = re.compile(r'\[.*\]|\\')
 Answer = dict[str, tf.Tensor]
 
 
@@ -60,41 +66,55 @@ def export_classifier(
         The folder of the new version.
 
     Raises:
-        ValueError: Another number of names than outputs, a model that reads saliency maps from a
-            folder (a new photo has none), the control `shuffled`, or a saliency model with tables.
+        InvalidInputError: Another number of names than outputs, a model that reads saliency maps
+            from a folder (a new photo has none), the control `shuffled`, a saliency model with
+            tables, or a folder from which TensorFlow cannot load.
     """
     check_can_be_served(model)
     if model.output_shape[-1] != len(names):
-        raise ValueError(
+        raise InvalidInputError(
             f'`names` must have one name an output. Received: {len(names)} names for '
             f'{model.output_shape[-1]} outputs.'
         )
-    os.makedirs(base_dir, exist_ok=True)
-    # TF Serving loads whatever has a number for a name, so the unfinished one has none.
-    unfinished = os.path.join(base_dir, f'unfinished.{os.getpid()}')
-    shutil.rmtree(unfinished, ignore_errors=True)
+    _check_can_be_loaded_from(base_dir)
     archive = make_archive(model, names)
-    archive.write_out(unfinished, verbose=False)
-    _write(os.path.join(unfinished, 'labels.txt'), ''.join(f'{name}\n' for name in names))
-    _write(os.path.join(unfinished, 'model_card.md'), card or describe_model(names))
-    write_warmup_requests(unfinished)
-    batching_file = os.path.join(base_dir, BATCHING_FILE)
-    # What somebody has tuned stays.
-    if not os.path.exists(batching_file):
-        _write(batching_file, _BATCHING)
-    return _claim_next_version(base_dir, unfinished)
+    os.makedirs(base_dir, exist_ok=True)
+    # TF Serving loads whatever has a number for a name, so the unfinished one has none. Nor has any
+    # other process that name, on whatever host.
+    unfinished = os.path.join(base_dir, f'unfinished.{secrets.token_hex(4)}')
+    try:
+        archive.write_out(unfinished, verbose=False)
+        write_text(os.path.join(unfinished, 'labels.txt'), ''.join(f'{name}\n' for name in names))
+        write_text(os.path.join(unfinished, 'model_card.md'), card or describe_model(names))
+        write_warmup_requests(unfinished)
+        batching_file = os.path.join(base_dir, BATCHING_FILE)
+        # What somebody has tuned stays.
+        if not os.path.exists(batching_file):
+            write_text(batching_file, _BATCHING)
+        return _claim_next_version(base_dir, unfinished)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _check_can_be_loaded_from(base_dir: str) -> None:
+    path = os.path.abspath(base_dir)
+    if _PATTERN.search(path):
+        raise InvalidInputError(
+            'A SavedModel must have no [...] and no \\ in its path: TensorFlow takes them for a '
+            f'pattern and finds no weights. Received: {path}. Rename the folder.'
+        )
 
 
 def check_can_be_served(model: keras.Model) -> None:
-    """Raises `ValueError` where a photo alone is not all that the model needs."""
+    """Raises `InvalidInputError` where a photo alone is not all that the model needs."""
     if model.input_shape[-1] != 3:
-        raise ValueError(
+        raise InvalidInputError(
             'A classifier must make its saliency maps itself to be served: a new photo has no map '
             'in a folder. Received: an input of 4 channels, from `saliency=folder:...`. Train '
             'with `saliency=saved_model:/path` or a kind of our own.'
         )
     if any(isinstance(layer, MapOfAnother) for layer in model._flatten_layers()):
-        raise ValueError(
+        raise InvalidInputError(
             'A classifier must not depend on what else is in its batch to be served. Received: one '
             'of `saliency=shuffled`, which is a control for experiments only.'
         )
@@ -154,7 +174,7 @@ def _freeze(explainer: keras.Model, shape: tuple[int | None, ...]) -> Callable[.
     frozen = convert_variables_to_constants_v2(traced)
 
     if len(frozen.inputs) > 1:
-        raise ValueError(
+        raise InvalidInputError(
             'A classifier must hold nothing but weights to be served. Received: one with tables or '
             'other resources. Export its saliency model (`saved_model:`) without them.'
         )
@@ -207,8 +227,3 @@ def _claim_next_version(base_dir: str, unfinished: str) -> str:
             if not os.path.isdir(path):
                 raise
             number += 1
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(text)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from fer_keras.data.decoding import decode_upright, to_model_input
 from fer_keras.faces.crops import crop_faces
 from fer_keras.faces.detector import FaceDetector
-from fer_keras.serving.requests import decode_each
+from fer_keras.serving.requests import Rows, RowSpec, decode_each
 from tfds_builders.faces import CROP_SIZE_PX
 
 # The score of a row before a photo's faces: the photo was read, whether it has any or not.
@@ -47,56 +47,83 @@ def add_photo_endpoints(
         image_size_px: Side of the images that it takes.
     """
     detector = FaceDetector()
-    # Box, landmarks, score, and what the network takes, in whole numbers.
-    face = (
+
+    def serve(image_bytes: tf.Tensor, *, small_faces: bool) -> Answer:
+        find = functools.partial(
+            _find_faces, detector=detector, size_px=image_size_px, small_faces=small_faces
+        )
+        positions, rows = decode_each(image_bytes, find, _row_of_a_face(image_size_px))
+        is_face = rows[2] != _NO_FACE
+        positions, boxes, landmarks, scores, crops = (
+            tf.boolean_mask(values, is_face) for values in (positions, *rows)
+        )
+        answer = _recognize_any(crops, recognize)
+        label_names = answer.pop('label_names')
+        of_faces = {'boxes': boxes, 'landmarks': landmarks, 'detection_scores': scores, **answer}
+        return _by_photo(of_faces, positions, label_names, tf.size(image_bytes, tf.int64))
+
+    files = tf.TensorSpec([None], tf.string, name='image_bytes')
+    for name, small_faces in (('predict_photos', True), ('predict_portraits', False)):
+        archive.add_endpoint(name, functools.partial(serve, small_faces=small_faces), [files])
+
+
+def _row_of_a_face(image_size_px: int) -> RowSpec:
+    """Box, landmarks, score, and what the network takes, in whole numbers."""
+    return (
         tf.TensorSpec((4,)),
         tf.TensorSpec((5, 2)),
         tf.TensorSpec(()),
         tf.TensorSpec((image_size_px, image_size_px, 3), tf.uint8),
     )
 
-    def look_at(image_bytes: tf.Tensor, *, small_faces: bool) -> tuple[tf.Tensor, ...]:
-        image = decode_upright(image_bytes)
-        boxes, landmarks, scores = detector.find_all_faces(image, small_faces=small_faces)
-        crops = to_model_input(crop_faces(image, landmarks, CROP_SIZE_PX), image_size_px)
-        return (
-            _below_a_blank(boxes),
-            _below_a_blank(landmarks),
-            tf.concat([[_NO_FACE], scores], axis=0),
-            _below_a_blank(tf.cast(crops, tf.uint8)),
-        )
 
-    def serve(image_bytes: tf.Tensor, *, small_faces: bool) -> Answer:
-        look = functools.partial(look_at, small_faces=small_faces)
-        positions, rows = decode_each(image_bytes, look, face)
-        is_face = rows[2] != _NO_FACE
-        positions, boxes, landmarks, scores, crops = (
-            tf.boolean_mask(values, is_face) for values in (positions, *rows)
-        )
-        count = tf.shape(crops)[0]
-        # Convolutions of nothing fail in TensorFlow 2.21.
-        crops = tf.cond(count > 0, lambda: crops, lambda: tf.zeros_like(rows[3][:1]))
-        answer = recognize(tf.cast(crops, tf.float32))
-        of_faces = {
-            'boxes': boxes,
-            'landmarks': landmarks,
-            'detection_scores': scores,
-            **{name: answer[name][:count] for name in ('probabilities', 'label', 'score')},
-        }
-        num_photos = tf.size(image_bytes, tf.int64)
-        by_photo = {
-            name: tf.RaggedTensor.from_value_rowids(values, positions, num_photos)
-            for name, values in of_faces.items()
-        }
-        return {
-            'num_faces': tf.cast(by_photo['score'].row_lengths(), tf.int32),
-            'label_names': tf.tile(answer['label_names'][:1], [num_photos, 1]),
-            **{name: values.to_tensor() for name, values in by_photo.items()},
-        }
+def _find_faces(
+    image_bytes: tf.Tensor, *, detector: FaceDetector, size_px: int, small_faces: bool
+) -> Rows:
+    """The rows of one photo: one of a photo that was read, and one for each of its faces."""
+    image = decode_upright(image_bytes)
+    boxes, landmarks, scores = detector.find_all_faces(image, small_faces=small_faces)
+    crops = to_model_input(crop_faces(image, landmarks, CROP_SIZE_PX), size_px)
+    return (
+        _below_a_blank(boxes),
+        _below_a_blank(landmarks),
+        tf.concat([[_NO_FACE], scores], axis=0),
+        _below_a_blank(tf.cast(crops, tf.uint8)),
+    )
 
-    files = tf.TensorSpec([None], tf.string, name='image_bytes')
-    for name, small_faces in (('predict_photos', True), ('predict_portraits', False)):
-        archive.add_endpoint(name, functools.partial(serve, small_faces=small_faces), [files])
+
+def _recognize_any(crops: tf.Tensor, recognize: Callable[[tf.Tensor], Answer]) -> Answer:
+    """`recognize` for uint8 crops, of which there may be none; always one row of `label_names`."""
+    count = tf.shape(crops)[0]
+    # Convolutions of nothing fail in TensorFlow 2.21.
+    blank = tf.zeros((1, *crops.shape[1:]), crops.dtype)
+    answer = recognize(tf.cast(tf.cond(count > 0, lambda: crops, lambda: blank), tf.float32))
+    return {
+        'label_names': answer['label_names'][:1],
+        **{name: answer[name][:count] for name in ('probabilities', 'label', 'score')},
+    }
+
+
+def _by_photo(
+    of_faces: Answer, positions: tf.Tensor, label_names: tf.Tensor, num_photos: tf.Tensor
+) -> Answer:
+    """What is known of all faces, `[n, ...]`, for each photo: `[batch, faces, ...]`.
+
+    Args:
+        of_faces: By name.
+        positions: Photo of each face, int64 `[n]`, not descending.
+        label_names: string `[1, classes]`.
+        num_photos: int64 `[]`.
+    """
+    ragged = {
+        name: tf.RaggedTensor.from_value_rowids(values, positions, num_photos)
+        for name, values in of_faces.items()
+    }
+    return {
+        'num_faces': tf.cast(ragged['score'].row_lengths(), tf.int32),
+        'label_names': tf.tile(label_names, [num_photos, 1]),
+        **{name: values.to_tensor() for name, values in ragged.items()},
+    }
 
 
 def _below_a_blank(values: tf.Tensor) -> tf.Tensor:

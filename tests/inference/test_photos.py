@@ -93,8 +93,9 @@ def write_film(path, values=range(0, 250, 50)):
 def test_every_other_frame_of_a_video(tmp_path):
     path = write_film(tmp_path / 'clip.avi')
     frames = list(photos.read_video(path, every=2))
-    assert [number for number, _ in frames] == [0, 2, 4]
-    assert [round(float(frame.mean()), -1) for _, frame in frames] == [0, 100, 200]
+    # Ten frames a second.
+    assert [(number, time) for number, time, _ in frames] == [(0, 0.0), (2, 0.2), (4, 0.4)]
+    assert [round(float(frame.mean()), -1) for _, _, frame in frames] == [0, 100, 200]
 
 
 def test_no_video_is_refused(tmp_path):

@@ -1,12 +1,11 @@
 """From photos to a table: in Python, and as a user types it."""
 
-import functools
 import io
 import json
+import os
 import pathlib
 import shutil
 import tracemalloc
-import types
 
 import cv2
 import keras
@@ -17,10 +16,11 @@ import tensorflow as tf
 from PIL import Image
 
 import fer_keras
-from fer_keras import predict
 from fer_keras.config.run import RunConfig
 from fer_keras.evaluation.report import evaluate
 from fer_keras.inference import photos
+from fer_keras.inference.answering import Options, answer_files
+from fer_keras.inference.answers import column_types
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.serving.checks import ask_c_api
@@ -74,27 +74,15 @@ def write_film(path, frames):
 
 @pytest.fixture
 def command(predictor, monkeypatch, tmp_path):
-    """`fer_keras.predict` in this process: gives its exit status and its rows."""
+    """What `fer_keras.predict` does, in this process: gives its exit status and its rows."""
+    monkeypatch.setattr(fer_keras, 'load', lambda path: predictor)
 
-    def call(*sources, **options):
-        defaults = {
-            'model': 'model', 'input': [], 'output': str(tmp_path / 'out.csv'), 'overlay_dir': '',
-            'crops': False, 'small_faces': True, 'every': 1, 'max_frames': 0, 'batch_size': 8,
-        }  # fmt: skip
-        given = types.SimpleNamespace(**defaults | options)
-        monkeypatch.setattr(predict.flags, 'FLAGS', given)
-        monkeypatch.setattr(predict, 'load', lambda path: predictor)
-        status = 0
-        try:
-            predict.main([str(source) for source in sources])
-        except SystemExit as stop:
-            status = stop.code
-        read = (
-            pd.read_csv
-            if given.output.endswith('.csv')
-            else functools.partial(pd.read_json, lines=True)
-        )
-        return status, read(given.output)
+    def call(*sources, model='model', output=str(tmp_path / 'out.csv'), **options):
+        inputs = [str(source) for source in sources]
+        outcome = answer_files(model, inputs, output, Options(**options))
+        if output.endswith('.csv'):
+            return outcome.exit_status, pd.read_csv(output)
+        return outcome.exit_status, pd.read_json(output, lines=True)
 
     return call
 
@@ -187,9 +175,61 @@ def test_a_portrait_is_cropped_as_the_data_sets_are(predictor, photo_dir):
     np.testing.assert_allclose(table[COLUMNS], expected, atol=1e-3)
 
 
-def test_what_is_given_as_input_is_read_as_what_stands_behind_the_flags(command, photo_dir):
-    status, table = command(input=[str(photo_dir / 'one.png')])
-    assert status == 0 and table['status'].tolist() == ['ok']
+def test_every_way_of_asking_gives_the_same_columns(command, predictor, photo_dir, tmp_path):
+    photo = cv2.imread(str(photo_dir / 'one.png'))[:, :, ::-1]
+    tables = [
+        predictor.predict([photo]),
+        predictor.predict([]),
+        predictor.predict_crops([photo]),
+        predictor.predict(np.full((1, 90, 90, 3), 90, np.uint8)),
+    ]
+    for table in tables:
+        assert dict(table.dtypes) == column_types(BASIC)
+    for suffix in ('csv', 'jsonl'):
+        status, table = command(photo_dir / 'one.png', output=str(tmp_path / f'out.{suffix}'))
+        assert status == 0 and list(table) == list(column_types(BASIC))
+
+
+def test_what_does_not_apply_is_empty(command, predictor, photo_dir):
+    def empty(table):
+        return {name for name in table if table[name].isna().all()}
+
+    photo = cv2.imread(str(photo_dir / 'one.png'))[:, :, ::-1]
+    place = {'left', 'top', 'right', 'bottom', 'confidence'}
+    answer = {'label', 'score', *COLUMNS}
+    nowhere = {'file', 'frame', 'time', 'track'}
+    assert empty(predictor.predict([photo])) == nowhere
+    assert empty(predictor.predict([photo_dir / 'one.png'])) == nowhere - {'file'}
+    assert empty(predictor.predict_crops([photo])) == nowhere | place
+    assert empty(predictor.predict([photo * 0])) == nowhere | place | answer
+    _, film = command(photo_dir / 'film.avi', photo_dir / 'broken.jpg')
+    assert empty(film[:-1]) == {'track'} and film['photo'].tolist() == [0, 1, 2, 3, 4]
+    # Five frames a second.
+    np.testing.assert_allclose(film['time'][:-1], [0, 0.2, 0.4, 0.6])
+    assert empty(film[-1:]) == (nowhere - {'file'}) | place | answer
+
+
+def test_one_photo_is_given_as_many_are(predictor, photo_dir):
+    path = photo_dir / 'one.png'
+    expected = predictor.predict([path])
+    photo = cv2.imread(str(path))[:, :, ::-1]
+    for one in (str(path), path, path.read_bytes(), photo, iter([photo])):
+        table = predictor.predict(one)
+        pd.testing.assert_frame_equal(table.drop(columns='file'), expected.drop(columns='file'))
+
+
+def test_photos_are_numbered_through_all_batches(predictor):
+    table = predictor.predict_crops(random_images(37, 16))
+    assert table['photo'].tolist() == list(range(37)) and set(table['face']) == {0}
+
+
+def test_a_name_that_is_no_utf_8_has_its_row(command, photo_dir, tmp_path):
+    path = os.path.join(tmp_path, b'\xff.png'.decode(errors='surrogateescape'))
+    shutil.copy(photo_dir / 'one.png', path)
+    status = command(path, output=str(tmp_path / 'out.jsonl'))[0]
+    assert status == 0
+    row = json.loads((tmp_path / 'out.jsonl').read_text())
+    assert row['file'] == path and row['status'] == 'ok'
 
 
 def test_labels_of_another_order_are_refused(run_dir, tmp_path):

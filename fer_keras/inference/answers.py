@@ -1,0 +1,196 @@
+"""The table of an answer: a row a face, and the same columns whatever was asked.
+
+| column | type | what it is | empty where |
+|---|---|---|---|
+| `file` | string | the file, or `camera:0` | the picture was given as an array or as bytes |
+| `frame` | Int64 | number of the frame in its video, from 0 | the picture is no frame of a video |
+| `time` | float64 | seconds from the start of the video | as `frame`; a camera; not known |
+| `photo` | Int64 | running number of the picture, from 0 | never |
+| `face` | Int64 | number of the face in its picture, from 0 | never; -1 where there is none |
+| `track` | Int64 | the person, through the frames of a video | always: nobody is followed yet |
+| `left`, `top`, `right`, `bottom` | float64 | the box, pixels | no face, or the picture is a crop |
+| `confidence` | float64 | the detector's score, in [0, 1] | no face, or the picture is a crop |
+| `label` | string | the most probable class | there is no face |
+| `score` | float64 | its probability, in [0, 1] | there is no face |
+| `p_<name>` | float64 | the probability of each class, in [0, 1] | there is no face |
+| `status` | string | `ok`, `no face`, or `unreadable: ` and why | never |
+
+Empty is `pd.NA` (NaN in float64), nothing between the commas of a CSV file, and `null` in JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+import pandas as pd
+
+from fer_keras.errors import InvalidInputError, UnwritableFileError
+
+BOX = ('left', 'top', 'right', 'bottom')
+PROBABILITY = 'p_{}'
+OK, NO_FACE, UNREADABLE = 'ok', 'no face', 'unreadable: {}'
+# In Python's own strings: those of pyarrow hold no file names that are not UTF-8.
+_TEXT = pd.StringDtype('python')
+_BEFORE: dict[str, Any] = {
+    'file': _TEXT,
+    'frame': 'Int64',
+    'time': 'float64',
+    'photo': 'Int64',
+    'face': 'Int64',
+    'track': 'Int64',
+    **dict.fromkeys((*BOX, 'confidence'), 'float64'),
+    'label': _TEXT,
+    'score': 'float64',
+}
+# Enough for every float32 number to be read back as it was.
+_DIGITS = '.9g'
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Where a face is, or that a picture has none.
+
+    Attributes:
+        photo: Running number of the picture, from 0.
+        face: Number of the face in it, from 0; -1 where there is none.
+        box: Left, top, right and bottom in pixels; None where the picture is a crop.
+        confidence: The detector's score; None where the picture is a crop.
+        status: One of `OK`, `NO_FACE` and `UNREADABLE`.
+        file: Its file, or `camera:0`; empty where it has none.
+        frame: Number of the frame in a video.
+        time: Seconds from the start of the video.
+
+    >>> Row(photo=3).face
+    -1
+    """
+
+    photo: int
+    face: int = -1
+    box: tuple[float, ...] | None = None
+    confidence: float | None = None
+    status: str = OK
+    file: str = ''
+    frame: int | None = None
+    time: float | None = None
+
+
+def column_types(names: Sequence[str]) -> dict[str, Any]:
+    """The columns in their order, with the type of each, for classes of these names."""
+    probabilities = {PROBABILITY.format(name): 'float64' for name in names}
+    return {**_BEFORE, **probabilities, 'status': _TEXT}
+
+
+def make_table(
+    rows: Sequence[Row], probabilities: np.ndarray, names: Sequence[str]
+) -> pd.DataFrame:
+    """The table of these rows.
+
+    Args:
+        rows: In the order of the table.
+        probabilities: float32 `[faces, classes]`, for each row with a face, in their order.
+        names: Of the classes.
+
+    >>> rows = [Row(photo=0, face=0), Row(photo=1, status=NO_FACE)]
+    >>> table = make_table(rows, np.array([[0.75, 0.25]]), ['sad', 'happy'])
+    >>> table[['photo', 'face', 'label', 'score', 'p_happy', 'status']].values.tolist()
+    [[0, 0, 'sad', 0.75, 0.25, 'ok'], [1, -1, <NA>, nan, nan, 'no face']]
+    """
+    has_face = np.array([row.face >= 0 for row in rows], bool)
+    # A float64 table of float32 numbers; NaN where nobody is.
+    spread = np.full((len(rows), len(names)), np.nan)
+    spread[has_face] = probabilities
+    labels = np.full(len(rows), None, object)
+    labels[has_face] = [names[best] for best in probabilities.argmax(axis=1)]
+    boxes = np.array([row.box or (np.nan,) * 4 for row in rows], float).reshape(-1, 4)
+    columns: dict[str, Any] = {
+        'file': [row.file or None for row in rows],
+        'frame': [row.frame for row in rows],
+        'time': [row.time for row in rows],
+        'photo': [row.photo for row in rows],
+        'face': [row.face for row in rows],
+        'track': [None] * len(rows),
+        **dict(zip(BOX, boxes.T, strict=True)),
+        'confidence': [row.confidence for row in rows],
+        'label': labels,
+        'score': spread.max(axis=1),
+        **{PROBABILITY.format(name): spread[:, i] for i, name in enumerate(names)},
+        'status': [row.status for row in rows],
+    }
+    types = column_types(names)
+    return pd.DataFrame({name: pd.Series(columns[name], dtype=types[name]) for name in types})
+
+
+class AnswerFile:
+    """A CSV or JSON Lines file of answers, written as they come.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with AnswerFile(f'{folder}/a.csv', ['sad']) as file:
+    ...         file.write(make_table([Row(0, status=NO_FACE)], np.zeros((0, 1)), ['sad']))
+    ...     print(pathlib.Path(f'{folder}/a.csv').read_text())
+    file,frame,time,photo,face,track,left,top,right,bottom,confidence,label,score,p_sad,status
+    ,,,0,-1,,,,,,,,,,no face
+    <BLANKLINE>
+    """
+
+    def __init__(self, path: str, names: Sequence[str]) -> None:
+        """Opens the file.
+
+        Args:
+            path: Ends in `.csv` or `.jsonl`.
+            names: Of the classes.
+
+        Raises:
+            InvalidInputError: It ends otherwise.
+            UnwritableFileError: It cannot be opened.
+        """
+        check_output(path)
+        try:
+            # A file's name may hold bytes that are no UTF-8: they go to the table as they are.
+            self._file: TextIO = open(  # noqa: SIM115  # `__exit__` closes it.
+                path, 'w', encoding='utf-8', errors='surrogateescape', newline=''
+            )
+        except OSError as error:
+            raise UnwritableFileError(f'{path} cannot be written: {error.strerror}.') from error
+        self._is_csv = path.endswith('.csv')
+        if self._is_csv:
+            nothing = make_table([], np.zeros((0, len(names))), names)
+            nothing.to_csv(self._file, index=False)
+
+    def __enter__(self) -> AnswerFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def write(self, table: pd.DataFrame) -> None:
+        """Appends the rows of `make_table`; whoever watches a camera reads along."""
+        if self._is_csv:
+            table.to_csv(self._file, index=False, header=False, float_format=f'%{_DIGITS}')
+        else:
+            for row in table.to_dict('records'):
+                values = {str(name): _as_json(value) for name, value in row.items()}
+                self._file.write(f'{json.dumps(values)}\n')
+        self._file.flush()
+
+
+def check_output(path: str) -> None:
+    """Raises `InvalidInputError` where no `AnswerFile` can have this name."""
+    if not path.endswith(('.csv', '.jsonl')):
+        raise InvalidInputError(f'`output` must end in .csv or .jsonl. Received: {path!r}.')
+
+
+def _as_json(value: Any) -> Any:
+    if pd.isna(value):
+        return None
+    return float(format(value, _DIGITS)) if isinstance(value, float) else value

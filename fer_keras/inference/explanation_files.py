@@ -1,0 +1,53 @@
+"""Explanations of a run, a picture for each file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fer_keras.data.decoding import to_model_input
+from fer_keras.errors import InvalidInputError
+from fer_keras.inference.drawing import OverlayFolder
+from fer_keras.inference.explanations import build_grad_cam, explain
+from fer_keras.inference.photos import list_inputs, read_photo
+from fer_keras.models.classifier import load_classifier
+from fer_keras.run_dir import RunDir
+
+
+def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
+    """Writes a picture a face crop, and prints its name and what the run decides.
+
+    Args:
+        run_dir: A trained run.
+        inputs: Face crops, folders of them, or patterns.
+        output: Folder to write to.
+
+    Raises:
+        InvalidInputError: There is no input, the run has its saliency maps from a folder, or, once
+            all others are explained, some files cannot be read.
+        MissingFileError: The run or an input is not there.
+    """
+    files = list_inputs(inputs)
+    if not files:
+        raise InvalidInputError('Nothing to look at: give face crops, or folders of them.')
+    model = load_classifier(run_dir.model_file)
+    if model.input_shape[-1] != 3:
+        raise InvalidInputError(
+            'The classifier must make its saliency maps itself: a new photo has no map in a '
+            'folder. Received: a run of `saliency=folder:...`.'
+        )
+    names, grad_cam = run_dir.read_labels(), build_grad_cam(model)
+    folder, unreadable = OverlayFolder(output), []
+    for file in files:
+        try:
+            photo = read_photo(file)
+        except (ValueError, OSError) as error:
+            unreadable.append(f'{file}: {error}')
+            continue
+        image = to_model_input(photo[None], model.input_shape[1])
+        strips, probabilities = explain(grad_cam, image.numpy())
+        best = int(probabilities[0].argmax())
+        path = folder.write(str(file), None, strips[0])
+        print(f'{path}: {names[best]} {probabilities[0, best]:.0%}')
+    if unreadable:
+        listed = '\n'.join(unreadable)
+        raise InvalidInputError(f'{len(unreadable)} of {len(files)} files were left out:\n{listed}')
