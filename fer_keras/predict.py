@@ -21,13 +21,13 @@ from tqdm import tqdm
 from fer_keras import flags
 from fer_keras.inference.drawing import BOX, OverlayFolder, draw_faces
 from fer_keras.inference.photos import (
-    LARGEST_PIXELS,
     Picture,
     count_pictures,
     list_sources,
     read_pictures,
 )
 from fer_keras.inference.predictor import Predictor, load
+from tfds_builders.pictures import LARGEST_PIXELS
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 from etils import epath
 
 from tfds_builders import expressions
-
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+from tfds_builders.pictures import ARCHIVE_SUFFIXES
 
 # What a set's archive can be told by, for the message about a wrong one.
 _TYPICAL_NAMES = {
@@ -121,8 +120,8 @@ def list_files(folder: epath.Path) -> list[epath.Path]:
 
 def require_image(path: epath.Path) -> None:
     """Raises `Skip` for a file that is no JPEG or PNG by its name."""
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise Skip(f'not an image ({", ".join(IMAGE_SUFFIXES)})')
+    if path.suffix.lower() not in ARCHIVE_SUFFIXES:
+        raise Skip(f'not an image ({", ".join(ARCHIVE_SUFFIXES)})')
 
 
 def first_lines(names: Iterable[str], limit: int = 3) -> str:

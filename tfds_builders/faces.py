@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tfds_builders.pictures import shrink_by
+
 LANDMARK_NAMES = ('left_eye', 'right_eye', 'nose', 'mouth_left', 'mouth_right')
 CROP_SIZE_PX = 256
 # A share of the face's size. The sibling paper SAF-BAGE (Mavani et al. 2018) adds 30 % to the box
@@ -119,7 +121,8 @@ def crop_face(
     center, side, angle = face_square(face.landmarks, margin)
     scale = size_px / side
     if scale < 0.5:  # The warp looks at four pixels only, so a strong reduction would alias.
-        image_rgb, center = _shrink(image_rgb, center, 2 * scale)
+        image_rgb = shrink_by(image_rgb, 2 * scale)
+        center = (center + 0.5) * 2 * scale - 0.5
         scale = 0.5
     cos, sin = scale * math.cos(angle), scale * math.sin(angle)
     middle = (size_px - 1) / 2
@@ -229,9 +232,3 @@ def _to_face(row: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> Face
     landmarks = (row[6:16].reshape(2, 5).T + 0.5) / scale - 0.5
     left, top, right, bottom = (float(value) for value in corners.ravel())
     return Face((left, top, right, bottom), landmarks.astype(np.float32), float(row[5]))
-
-
-def _shrink(image: np.ndarray, point: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Shrinks an image, averaging over areas, and moves a point (x, y) with it."""
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return small, (point + 0.5) * scale - 0.5

@@ -18,10 +18,10 @@ from fer_keras.data.decoding import to_model_input
 from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.drawing import BOX, draw_faces
 from fer_keras.inference.explanations import build_grad_cam, explain
-from fer_keras.inference.photos import read_photo
 from fer_keras.inference.predictor import Predictor
 from fer_keras.models.classifier import has_saliency
 from tfds_builders import faces
+from tfds_builders.pictures import read_picture, shrink
 
 _HTML = pathlib.Path(__file__).with_name('page.html')
 _SHOWN_SIDE_PX = 960
@@ -77,7 +77,7 @@ class DemoPage:
             raise MethodNotAllowed(['POST'])
         file = request.get_data()
         with self._lock:
-            return _as_json(self.answer(read_photo(file)), 200)
+            return _as_json(self.answer(read_picture(file)), 200)
 
     def answer(self, photo: np.ndarray) -> dict[str, Any]:
         """What the page shows for a photo, uint8 `[height, width, 3]`, RGB."""
@@ -89,7 +89,7 @@ class DemoPage:
         rows = table.to_dict('records')
         strips = self._explain(crops[:_MOST_EXPLAINED]) + [[]] * len(rows)
         return {
-            'photo': _data_url(_shrink(draw_faces(photo, rows))),
+            'photo': _data_url(shrink(draw_faces(photo, rows), _SHOWN_SIDE_PX)),
             'faces': [
                 {
                     'label': row['label'],
@@ -122,13 +122,6 @@ class DemoPage:
 
 def _as_json(content: dict[str, Any], status: int) -> Response:
     return Response(json.dumps(content), status, mimetype='application/json')
-
-
-def _shrink(image: np.ndarray) -> np.ndarray:
-    scale = _SHOWN_SIDE_PX / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _data_url(image: np.ndarray) -> str:

@@ -15,10 +15,10 @@ from fer_keras.data.datasets import require_canonical_order
 from fer_keras.data.decoding import to_model_input
 from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.drawing import BOX
-from fer_keras.inference.photos import read_photo
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from tfds_builders import faces
+from tfds_builders.pictures import read_picture
 
 Photo = np.ndarray | str | os.PathLike[str] | bytes
 # Photos that are in memory at a time, however many are asked for.
@@ -187,7 +187,7 @@ def _batches(photos: Sequence[Photo] | np.ndarray) -> Iterator[list[np.ndarray]]
 
 
 def _as_array(photo: Photo) -> np.ndarray:
-    image = photo if isinstance(photo, np.ndarray) else read_photo(photo)
+    image = photo if isinstance(photo, np.ndarray) else read_picture(photo)
     if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
         raise ValueError(
             'A photo must be uint8 [height, width, 3], RGB. '

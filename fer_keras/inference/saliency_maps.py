@@ -12,11 +12,10 @@ from fer_keras.config.run import PRECOMPUTED
 from fer_keras.config.saliency import SaliencyMapsConfig
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.map_folder import read_precomputed
-from fer_keras.inference.photos import read_photo
 from fer_keras.saliency.metrics import cc
 from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
+from tfds_builders.pictures import IMAGE_SUFFIXES, read_picture, shrink
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
 MEAN_SIZE = (224, 224)
 
 
@@ -96,7 +95,8 @@ def _read_dataset(config: SaliencyMapsConfig) -> tuple[Iterator[tuple[str, np.nd
     builder = open_dataset(config.input, config.data_dir)
     examples = tfds.as_numpy(builder.as_dataset(split='all', shuffle_files=False))
     pictures = (
-        (example['file_name'].decode(), _shrink(example['image'], config)) for example in examples
+        (example['file_name'].decode(), shrink(example['image'], config.longest_side_px))
+        for example in examples
     )
     return pictures, sum(split.num_examples for split in builder.info.splits.values())
 
@@ -109,18 +109,11 @@ def _read_files(
     root = root if root.is_dir() else root.parent
     for file in files:
         try:
-            picture = read_photo(file)
+            picture = read_picture(file)
         except (ValueError, OSError) as error:
             print(f'{file} cannot be read as an image: skipped. {error}')
             continue
-        yield str(file.relative_to(root)), _shrink(picture, config)
-
-
-def _shrink(picture: np.ndarray, config: SaliencyMapsConfig) -> np.ndarray:
-    scale = config.longest_side_px / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        yield str(file.relative_to(root)), shrink(picture, config.longest_side_px)
 
 
 def _maps(names: list[str], images: np.ndarray, predictor: SaliencyPredictor) -> np.ndarray:

@@ -11,6 +11,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, expressions, splits
+from tfds_builders.errors import InvalidPictureError
+from tfds_builders.pictures import read_unchanged
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
 SIZE_PX = 48
@@ -156,9 +158,11 @@ def parse_row(row: dict[str, str]) -> tuple[str, bytes, str]:
 
 
 def _fault(data: bytes) -> str:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if image is None:
+    """Why the file is no picture of the set; empty where it is one."""
+    try:
+        shape = read_unchanged(data).shape
+    except InvalidPictureError:
         return 'cannot be decoded'
-    if image.shape != (SIZE_PX, SIZE_PX):
-        return f'not a grey picture of {SIZE_PX} x {SIZE_PX} px but {image.shape}'
+    if shape != (SIZE_PX, SIZE_PX):
+        return f'not a grey picture of {SIZE_PX} x {SIZE_PX} px but {shape}'
     return ''
