@@ -19,6 +19,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from tfds_builders import expressions
+from tfds_builders.cfee import cfee_dataset_builder as cfee
 from tfds_builders.drawing.anatomy import EXPRESSIONS, activate, draw_identity
 from tfds_builders.drawing.canvas import Lamps
 from tfds_builders.drawing.laboratory import Laboratory, take_photo
@@ -29,15 +31,7 @@ MARKER = 'demo.json'
 JPEG_QUALITY = 92
 
 # CFEE's code of each basic expression; codes 1-4 and 5-8 have a folder each.
-CFEE_CODES = {
-    'neutral': 1,
-    'happy': 2,
-    'sad': 3,
-    'angry': 5,
-    'surprised': 6,
-    'disgusted': 7,
-    'fearful': 8,
-}
+CFEE_CODES = {label: code for code, label in cfee.CODES.items() if label in expressions.BASIC}
 FIRST_CFEE_SUBJECT = 120  # The archive's own numbers go from 109 to 393.
 RAFD_SUBJECTS = (1, 73)
 # Who sits for RaFD, in turn, so that each group occurs among any seven people.

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 
 import tfds_builders
 from tfds_builders import build, expressions, faces
-from tfds_builders.cfee.cfee_dataset_builder import RELABELLED, RELEASE, find_scheme
+from tfds_builders.cfee.cfee_dataset_builder import CODES, RELABELLED, RELEASE, find_scheme
 from tfds_builders.drawing.people import Drawing
 from tfds_builders.drawn_faces import drawn_faces_dataset_builder
 from tfds_builders.fer2013.fer2013_dataset_builder import find_form, parse_row
@@ -150,7 +150,7 @@ def test_labels_follow_the_codes_in_the_canonical_order(archives, data_dir):
     assert names == [name for name in expressions.CLASS_NAMES if name != 'contemptuous']
     for _, row in rows_of(builder):
         code = int(row['file_name'].decode().split('/')[-1][:2])
-        assert names[row['label']] == expressions.CFEE_CODES[code]
+        assert names[row['label']] == CODES[code]
 
 
 def test_where_no_face_is_found_the_centre_crop_stays(archives, data_dir):

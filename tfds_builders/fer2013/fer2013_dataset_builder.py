@@ -11,12 +11,22 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, expressions, splits
-from tfds_builders.errors import InvalidPictureError
+from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
 from tfds_builders.pictures import read_unchanged
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
 SIZE_PX = 48
 CSV_NAMES = ('fer2013.csv', 'icml_face_data.csv')
+# Of the pictures in the tables.
+CODES = {
+    0: 'angry',
+    1: 'disgusted',
+    2: 'fearful',
+    3: 'happy',
+    4: 'sad',
+    5: 'surprised',
+    6: 'neutral',
+}
 # Papers call PublicTest validation.
 USAGES = {'Training': 'train', 'PublicTest': 'validation', 'PrivateTest': 'test'}
 _FOLDER_SPLITS = ('train', 'test')
@@ -24,6 +34,8 @@ _FOLDER_SPLITS = ('train', 'test')
 _VALIDATION_SLOTS = (14, 15)
 
 _Example = tuple[str, str, bytes, str]
+
+archives.register('fer2013', archives.Signature(lambda path: path.name in CSV_NAMES, is_whole=True))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -126,19 +138,19 @@ def find_form(folder: epath.Path) -> epath.Path | None:
     """The table, or None for the form of folders.
 
     Raises:
-        ValueError: Both forms, several tables, or neither.
+        InvalidArchiveError: Both forms, several tables, or neither.
     """
     tables = [folder / name for name in CSV_NAMES if (folder / name).exists()]
     folders = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
     if len(tables) > 1 or (tables and folders):
         found = [*(table.name for table in tables), *(f'{name}/' for name in folders)]
-        raise ValueError(
+        raise InvalidArchiveError(
             f'{folder} must hold FER2013 once: {LAYOUT}. Received: {", ".join(found)}. '
             'They hold the same pictures; move one form elsewhere.'
         )
     if not tables and len(folders) < len(_FOLDER_SPLITS):
         names = archives.first_lines(path.name for path in folder.iterdir())
-        raise ValueError(f'{folder} must hold {LAYOUT}. Received: {names}.')
+        raise InvalidArchiveError(f'{folder} must hold {LAYOUT}. Received: {names}.')
     return tables[0] if tables else None
 
 
@@ -153,7 +165,7 @@ def parse_row(row: dict[str, str]) -> tuple[str, bytes, str]:
     if pixels.size != SIZE_PX**2 or pixels.min() < 0 or pixels.max() > 255:
         raise ValueError(f'{pixels.size} pixels, expected {SIZE_PX**2} from 0 to 255')
     image = cv2.imencode('.png', pixels.astype(np.uint8).reshape(SIZE_PX, SIZE_PX))[1].tobytes()
-    label = expressions.FER2013_CODES[int(row['emotion'])]
+    label = CODES[int(row['emotion'])]
     return USAGES[row['Usage'].strip()], image, label
 
 
