@@ -1,5 +1,7 @@
 """Walks a folder of photos: what is a photo of the set, what is not, and why."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol

@@ -1,5 +1,7 @@
 """What the builders of face photos share: features, splits, crops, and what is written down."""
 
+from __future__ import annotations
+
 import abc
 import collections
 import dataclasses

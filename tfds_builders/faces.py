@@ -4,6 +4,8 @@ face = find_face(image)
 crop = crop_face(image, face) if face else center_crop(image)
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math

@@ -1,5 +1,7 @@
 """Saliency maps as pictures: one map and one overlay an image, and the means of a whole folder."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 from collections.abc import Iterator

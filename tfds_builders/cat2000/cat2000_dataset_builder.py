@@ -1,5 +1,7 @@
 """CAT2000, the part with public fixations: 20 categories of 100 images, 18 observers each."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

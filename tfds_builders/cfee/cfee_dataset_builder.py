@@ -1,5 +1,7 @@
 """CFEE: 230 people, neutral, six basic and fifteen compound expressions."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

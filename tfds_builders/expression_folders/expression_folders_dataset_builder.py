@@ -1,5 +1,7 @@
 """Photos of your own: a folder an expression, a file a photo."""
 
+from __future__ import annotations
+
 import csv
 import io
 import re

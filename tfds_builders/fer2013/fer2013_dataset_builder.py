@@ -1,5 +1,7 @@
 """FER2013: 35 887 grey pictures of 48 x 48 px in seven classes, found by web search."""
 
+from __future__ import annotations
+
 import csv
 import io
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """RaFD: 67 models, eight expressions, three gazes, five cameras."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any

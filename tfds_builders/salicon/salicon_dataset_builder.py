@@ -1,5 +1,7 @@
 """SALICON, and any set in its layout (OSIE, your own recordings)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 
