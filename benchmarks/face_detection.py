@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from fer_keras.faces.detector import detect_rows
-from fer_keras.inference.photos import list_inputs, read_photo
+from fer_keras.inference.photos import list_inputs
 from tfds_builders import faces
+from tfds_builders.pictures import read_picture
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
     rows = []
     for given in options.photos:
         files = list_inputs([given])
-        photos = [read_photo(file) for file in files[:: max(1, len(files) // options.most)]]
+        photos = [read_picture(file) for file in files[:: max(1, len(files) // options.most)]]
         for side_px in faces.SEARCH_SIDES_PX:
             canvases = [faces._on_canvas(photo, side_px)[0] for photo in photos]
             rows.append({'photos': given, 'canvas px': side_px, **compare(canvases)})

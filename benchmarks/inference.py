@@ -35,11 +35,12 @@ import pandas as pd
 
 from fer_keras.config.run import ModelConfig
 from fer_keras.faces.detector import detect_rows
-from fer_keras.inference.photos import list_inputs, read_photo
+from fer_keras.inference.photos import list_inputs
 from fer_keras.models.classifier import build_classifier
 from fer_keras.serving.portable import write_onnx, write_tflite
 from fer_keras.serving.signatures import export_classifier
 from tfds_builders import expressions, faces
+from tfds_builders.pictures import read_picture
 
 RIVALS = ('fer', 'facex')
 OURS = (
@@ -130,7 +131,7 @@ def parse() -> argparse.Namespace:
 
 def write_crops(files: list[str], root: pathlib.Path) -> list[str]:
     """PNG files of face crops, the same for all forms."""
-    photos = [read_photo(file) for file in files]
+    photos = [read_picture(file) for file in files]
     people = faces.find_all_faces(photos, detect_rows)
     crops = [faces.crop_face(photo, p[0]) for photo, p in zip(photos, people, strict=True) if p]
     paths = []

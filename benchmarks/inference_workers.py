@@ -132,8 +132,8 @@ def stages(model_dir: str, files: list[str]) -> dict[str, float]:
     """Milliseconds a photo in each part of `Predictor.predict`, one photo after the other."""
     import fer_keras
     from fer_keras.faces.detector import detect_rows
-    from fer_keras.inference.photos import read_photo
     from tfds_builders import faces
+    from tfds_builders.pictures import read_picture
 
     predictor = fer_keras.load(f'{model_dir}/saved_model')
     seconds = {
@@ -142,7 +142,7 @@ def stages(model_dir: str, files: list[str]) -> dict[str, float]:
     }
     for file in [*files[:3], *files]:
         times = [time.perf_counter()]
-        photo = read_photo(file)
+        photo = read_picture(file)
         times.append(time.perf_counter())
         (people,) = faces.find_all_faces([photo], detect_rows)
         times.append(time.perf_counter())

@@ -1,5 +1,7 @@
 """Builders of data sets; importing this package registers them with TensorFlow Datasets."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from tfds_builders.cat2000 import cat2000_dataset_builder as _cat2000

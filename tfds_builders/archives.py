@@ -1,26 +1,22 @@
 """Walks a folder of photos: what is a photo of the set, what is not, and why."""
 
+from __future__ import annotations
+
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from etils import epath
 
-from tfds_builders import expressions
-
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
-
-# What a set's archive can be told by, for the message about a wrong one.
-_TYPICAL_NAMES = {
-    'cfee': re.compile(r'\d{2}_\d{3}(_\d+)?\.jpe?g', re.IGNORECASE),
-    'rafd': re.compile(r'Rafd\d{3}_\d+_.*\.jpe?g', re.IGNORECASE),
-    'fer2013': re.compile(r'fer2013\.csv|icml_face_data\.csv'),
-}
+from tfds_builders.errors import InvalidArchiveError, MissingArchiveError
+from tfds_builders.pictures import ARCHIVE_SUFFIXES
 
 
 class Readable(Protocol):
-    """A file, or whatever else gives the bytes of an image."""
+    """A file, or whatever else gives the bytes of an image.
+
+    >>> photo: Readable = epath.Path('happy/017.jpg')
+    """
 
     def read_bytes(self) -> bytes:
         """The content of a JPEG or PNG file."""
@@ -36,6 +32,9 @@ class Photo:
         label: Canonical name of the expression.
         subject_id: The person; empty where the set does not know.
         extras: What else the set knows, a value for each of the set's own features.
+
+    >>> Photo(epath.Path('cfee/02_109.jpg'), '02_109.jpg', 'happy', '109').label
+    'happy'
     """
 
     path: Readable
@@ -50,6 +49,9 @@ class Archive:
     """All photos of a folder, and every other file with the reason why it is none.
 
     `num_other_photos` counts photos of the set that the chosen config leaves out.
+
+    >>> Archive(photos=(), skipped={'notes.txt': 'not an image'}).num_other_photos
+    0
     """
 
     photos: tuple[Photo, ...]
@@ -57,20 +59,50 @@ class Archive:
     num_other_photos: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What the archive of a set can be told by, for the message about a wrong one.
+
+    Attributes:
+        matches: Whether a file is one of the set's, by its path.
+        is_whole: One such file is all of the set.
+        is_general: Files of other sets may match as well; these are named first.
+
+    >>> Signature(lambda path: path.suffix == '.csv').matches(epath.Path('fer2013.csv'))
+    True
+    """
+
+    matches: Callable[[epath.Path], bool]
+    is_whole: bool = False
+    is_general: bool = False
+
+
+_signatures: dict[str, Signature] = {}
+
+
+def register(name: str, signature: Signature) -> None:
+    """Tells `guess_set` what a set looks like; each set's module does it."""
+    _signatures[name] = signature
+
+
 class Skip(Exception):
-    """Raised by a reader of file names for a file that cannot be used; its text is the reason."""
+    """Raised by a reader of file names for a file that cannot be used; its text is the reason.
+
+    >>> str(Skip('code 04 has no label'))
+    'code 04 has no label'
+    """
 
 
 def find_folder(manual_dir: epath.Path, name: str, layout: str) -> epath.Path:
     """The folder of a set: `manual_dir/name` where that exists, else `manual_dir` itself.
 
     Raises:
-        FileNotFoundError: The folder is missing or empty; says what belongs into it.
+        MissingArchiveError: The folder is missing or empty; says what belongs into it.
     """
     folder = manual_dir / name if (manual_dir / name).is_dir() else manual_dir
     state = 'does not exist' if not folder.is_dir() else 'is empty'
     if not folder.is_dir() or not any(folder.iterdir()):
-        raise FileNotFoundError(
+        raise MissingArchiveError(
             f'The archive of {name} must lie in {folder}, which {state}. Expected {layout}. Put it '
             f'there, or type: python -m tfds_builders.build {name} --manual_dir=FOLDER_OF_{name}'
         )
@@ -89,7 +121,7 @@ def read_folder(
         layout: What the folder should hold, for the message.
 
     Raises:
-        ValueError: Not one file is a photo of the set.
+        InvalidArchiveError: Not one file is a photo of the set.
     """
     photos, skipped, others = [], {}, 0
     for path in list_files(folder):
@@ -104,7 +136,7 @@ def read_folder(
         else:
             photos.append(photo)
     if not photos:
-        raise ValueError(_nothing_found(folder, layout, skipped, others))
+        raise InvalidArchiveError(_nothing_found(folder, layout, skipped, others))
     return Archive(tuple(photos), skipped, others)
 
 
@@ -121,8 +153,8 @@ def list_files(folder: epath.Path) -> list[epath.Path]:
 
 def require_image(path: epath.Path) -> None:
     """Raises `Skip` for a file that is no JPEG or PNG by its name."""
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise Skip(f'not an image ({", ".join(IMAGE_SUFFIXES)})')
+    if path.suffix.lower() not in ARCHIVE_SUFFIXES:
+        raise Skip(f'not an image ({", ".join(ARCHIVE_SUFFIXES)})')
 
 
 def first_lines(names: Iterable[str], limit: int = 3) -> str:
@@ -144,17 +176,15 @@ def _nothing_found(folder: epath.Path, layout: str, skipped: Mapping[str, str], 
 def guess_set(folder: epath.Path) -> str:
     """Which set a folder seems to hold and how to build that, as a sentence."""
     files = list_files(folder)
-    found = {
-        name: sum(bool(pattern.fullmatch(path.name)) for path in files)
-        for name, pattern in _TYPICAL_NAMES.items()
-    }
-    found['expression_folders'] = sum(
-        expressions.find(path.parent.name) is not None for path in files
-    )
-    name = max(found, key=lambda known: found[known])
-    # A single table is all of FER2013.
-    if found['fer2013'] or found[name] * 2 > len(files):
-        name = 'fer2013' if found['fer2013'] else name
+
+    def likeness(name: str) -> tuple[bool, int, bool]:
+        known = _signatures[name]
+        count = sum(known.matches(path) for path in files)
+        return known.is_whole and count > 0, count, not known.is_general
+
+    name = max(_signatures, key=likeness)
+    is_whole, count, _ = likeness(name)
+    if is_whole or count * 2 > len(files):
         return (
             f'This looks like the archive of another set, {name}. '
             f'Type: python -m tfds_builders.build {name}={folder} --data_dir=DATA'
@@ -166,12 +196,12 @@ def manual_dir(dl_manager: Any, name: str, layout: str) -> epath.Path:
     """The folder that the user named.
 
     Raises:
-        FileNotFoundError: There is none; TFDS itself would only fail an assertion.
+        MissingArchiveError: There is none; TFDS itself would only fail an assertion.
     """
     try:
         return epath.Path(dl_manager.manual_dir)
     except AssertionError as error:
-        raise FileNotFoundError(
+        raise MissingArchiveError(
             f'The archive of {name} is not downloaded for you: no manual folder was found. '
             f'Expected {layout}. Type: python -m tfds_builders.build {name} --manual_dir=FOLDER '
             'where FOLDER is the archive, or holds it under the name of the set.'

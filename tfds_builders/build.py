@@ -3,11 +3,13 @@
     python -m tfds_builders.build cfee rafd --manual_dir=ARCHIVES --data_dir=DATA
 
 `ARCHIVES` holds a folder for each set, or is the folder of the one set that is built; a set may
-also be given with a folder of its own, `cfee=/photos/CFEE`.
+also be given with a folder of its own, `cfee=/photos/CFEE`. Ends with 0 where every set is built,
+with 1 where one could not be, and with 2 on a wrong command line.
 """
 
+from __future__ import annotations
+
 import argparse
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,26 +21,30 @@ from rich.console import Console
 from rich.table import Table
 
 import tfds_builders
-from tfds_builders import expressions, splits
-
-# TensorFlow is loaded when the first set is read; its notes on itself would bury the summary.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+from tfds_builders import command, expressions, splits
+from tfds_builders.errors import BuilderError, InvalidArchiveError, MissingArchiveError
+from tfds_builders.quiet import load_tensorflow
 
 _LISTED = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Builds what the command line names; returns 1 if a set could not be built."""
-    options = parse(arguments)
+    """Builds what the command line names, and gives the exit status."""
+    return command.call(lambda: _build(parse(arguments)))
+
+
+def _build(options: argparse.Namespace) -> int:
+    # Before anything is built: a wrong name should not be told after an hour.
+    configs = {name: configs_of(name, options.config) for name in options.sets}
     console = Console()
     failed = False
     for name, folder in options.sets.items():
-        for config in configs_of(name, options.config):
+        for config in configs[name]:
             try:
                 builder, seconds = prepare(
                     name, config, folder, options.data_dir, options.subject_pattern
                 )
-            except (ValueError, FileNotFoundError) as error:
+            except BuilderError as error:
                 print(f'error: {name}: {error}', file=sys.stderr)
                 failed = True
                 break
@@ -48,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line; `sets` becomes names and the folders of their archives."""
-    parser = argparse.ArgumentParser(
+    parser = command.Parser(
         prog='python -m tfds_builders.build',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,7 +73,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     named = [given.partition('=') for given in options.sets]
     unknown = sorted({name for name, _, _ in named} - set(tfds_builders.BUILDERS))
     if unknown:
-        parser.error(f'a set must be one of {known}. Received: {", ".join(unknown)}')
+        raise InvalidArchiveError(f'A set must be one of {known}. Received: {", ".join(unknown)}.')
     options.sets = {
         name: epath.Path(folder or options.manual_dir).expanduser() for name, _, folder in named
     }
@@ -79,7 +85,7 @@ def configs_of(name: str, chosen: Sequence[str] | None) -> list[Any]:
     """The configs to build; None where a set has no configs.
 
     Raises:
-        SystemExit: An unknown config; lists the known ones.
+        InvalidArchiveError: An unknown config; lists the known ones.
     """
     known = {config.name: config for config in tfds_builders.BUILDERS[name].BUILDER_CONFIGS}
     if not known:
@@ -87,9 +93,8 @@ def configs_of(name: str, chosen: Sequence[str] | None) -> list[Any]:
     wanted = list(known) if chosen == ['all'] else list(chosen or [next(iter(known))])
     unknown = [config for config in wanted if config not in known]
     if unknown:
-        raise SystemExit(
-            f'error: a config of {name} must be one of {", ".join(known)}. '
-            f'Received: {", ".join(unknown)}'
+        raise InvalidArchiveError(
+            f'A config of {name} must be one of {", ".join(known)}. Received: {", ".join(unknown)}.'
         )
     return [known[config] for config in wanted]
 
@@ -104,16 +109,17 @@ def prepare(
     """Builds a set unless it is there, and gives it with the seconds that it took (0: was there).
 
     Raises:
-        FileNotFoundError: The archive is missing or empty.
-        ValueError: The archive is another one, or holds a mixture.
+        MissingArchiveError: The archive is missing or empty.
+        InvalidArchiveError: The archive is another one, or holds a mixture.
     """
+    load_tensorflow()
     given = {'subject_pattern': subject_pattern} if name == 'expression_folders' else {}
     builder = tfds_builders.BUILDERS[name](data_dir=data_dir, config=config, **given)
     if (builder.data_path / 'dataset_info.json').exists():
         _check_pattern_of_prepared(builder, subject_pattern)
         return builder, 0.0
     if not folder.is_dir():
-        raise FileNotFoundError(
+        raise MissingArchiveError(
             f'{folder} does not exist. Give the folder that holds {name}/: --manual_dir=FOLDER'
         )
     start = time.monotonic()
@@ -190,7 +196,7 @@ def _check_pattern_of_prepared(
 ) -> None:
     built_with = (builder.info.metadata or {}).get('subject_pattern', subject_pattern)
     if subject_pattern is not None and built_with != subject_pattern:
-        raise ValueError(
+        raise InvalidArchiveError(
             f'{builder.data_path} was built with --subject_pattern={built_with!r}. Received: '
             f'{subject_pattern!r}. Delete that folder, or give another --data_dir.'
         )

@@ -8,36 +8,33 @@ facial action units (see `anatomy`), and the two laboratories differ in wall, la
 clothes and rendering, so a model trained on one can be tested across archives on the other.
 """
 
-import argparse
+from __future__ import annotations
+
 import concurrent.futures
 import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
+from tfds_builders import command, expressions
+from tfds_builders.cfee import cfee_dataset_builder as cfee
 from tfds_builders.drawing.anatomy import EXPRESSIONS, activate, draw_identity
 from tfds_builders.drawing.canvas import Lamps
 from tfds_builders.drawing.laboratory import Laboratory, take_photo
 from tfds_builders.drawing.person import draw_person
+from tfds_builders.errors import ExistingFileError, InvalidArchiveError
 
 VERSION = 2  # Raise it when a change alters the drawings.
 MARKER = 'demo.json'
 JPEG_QUALITY = 92
 
 # CFEE's code of each basic expression; codes 1-4 and 5-8 have a folder each.
-CFEE_CODES = {
-    'neutral': 1,
-    'happy': 2,
-    'sad': 3,
-    'angry': 5,
-    'surprised': 6,
-    'disgusted': 7,
-    'fearful': 8,
-}
+CFEE_CODES = {label: code for code, label in cfee.CODES.items() if label in expressions.BASIC}
 FIRST_CFEE_SUBJECT = 120  # The archive's own numbers go from 109 to 393.
 RAFD_SUBJECTS = (1, 73)
 # Who sits for RaFD, in turn, so that each group occurs among any seven people.
@@ -85,7 +82,11 @@ LABORATORIES = {
 
 @dataclasses.dataclass(frozen=True)
 class Shot:
-    """One photo to take: where it goes and who shows what in it."""
+    """One photo to take: where it goes and who shows what in it.
+
+    >>> next(cfee_shots(subjects=1, seed=0)).path
+    'cfee/01-04/Images1/01_120_3001.jpg'
+    """
 
     path: str  # Relative to the output folder.
     laboratory: str
@@ -149,15 +150,15 @@ def _write(shot: Shot, output_dir: pathlib.Path, seed: int) -> None:
 
 
 def write_demo_archives(
-    output_dir: str | os.PathLike, *, subjects: int = 24, seed: int = 0
+    output_dir: str | os.PathLike[str], *, subjects: int = 24, seed: int = 0
 ) -> None:
     """Writes `output_dir/cfee` and `output_dir/rafd`, `subjects` people each, and a marker last.
 
     A finished demo with the same settings is kept; other people's files are never touched.
 
     Raises:
-        ValueError: If `subjects` or `seed` is out of range.
-        FileExistsError: If `output_dir` holds anything else.
+        InvalidArchiveError: If `subjects` or `seed` is out of range.
+        ExistingFileError: If `output_dir` holds anything else.
     """
     _check('subjects', subjects, 1, MOST_SUBJECTS)
     _check('seed', seed, 0, 2**32 - 1)
@@ -178,7 +179,7 @@ def write_demo_archives(
 
 def _check(name: str, value: int, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(
+        raise InvalidArchiveError(
             f'{name} must be a whole number in range. Allowed: {low} to {high}. '
             f'Received: {value!r}.'
         )
@@ -193,14 +194,16 @@ def _is_finished(root: pathlib.Path, settings: dict[str, int]) -> bool:
 def _refuse_other_files(root: pathlib.Path, shots: list[Shot]) -> None:
     """An interrupted run of this demo may be drawn over; anything else stays as it is."""
     if root.exists() and not root.is_dir():
-        raise FileExistsError(_not_ours(root, 'which is a file'))
+        raise ExistingFileError(_not_ours(root, 'which is a file'))
     marker = root / MARKER
     if marker.is_file():
-        raise FileExistsError(_not_ours(root, f'whose {MARKER} says {marker.read_text().strip()}'))
+        raise ExistingFileError(
+            _not_ours(root, f'whose {MARKER} says {marker.read_text().strip()}')
+        )
     ours = {shot.path for shot in shots}
     for path in sorted(root.rglob('*')):
         if path.is_file() and path.relative_to(root).as_posix() not in ours:
-            raise FileExistsError(_not_ours(root, f'which holds {path}'))
+            raise ExistingFileError(_not_ours(root, f'which holds {path}'))
 
 
 def _not_ours(root: pathlib.Path, found: str) -> str:
@@ -212,20 +215,23 @@ def _not_ours(root: pathlib.Path, found: str) -> str:
     )
 
 
-def main() -> None:
-    """Command line of the module."""
-    parser = argparse.ArgumentParser(
-        description='Draw demo archives in the layouts of CFEE and RaFD.'
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draws what the command line asks for, and gives the exit status."""
+    return command.call(lambda: _draw(arguments))
+
+
+def _draw(arguments: Sequence[str] | None) -> int:
+    parser = command.Parser(
+        prog='python -m tfds_builders.demo',
+        description='Draw demo archives in the layouts of CFEE and RaFD.',
     )
     parser.add_argument('--output_dir', required=True, help='folder for cfee/ and rafd/')
     parser.add_argument('--subjects', type=int, default=24, help='people in each archive')
     parser.add_argument('--seed', type=int, default=0, help='draws other people and photos')
-    options = parser.parse_args()
-    try:
-        write_demo_archives(options.output_dir, subjects=options.subjects, seed=options.seed)
-    except (ValueError, FileExistsError) as error:
-        parser.error(str(error))
+    options = parser.parse_args(arguments)
+    write_demo_archives(options.output_dir, subjects=options.subjects, seed=options.seed)
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

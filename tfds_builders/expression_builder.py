@@ -1,5 +1,7 @@
 """What the builders of face photos share: features, splits, crops, and what is written down."""
 
+from __future__ import annotations
+
 import abc
 import collections
 import dataclasses
@@ -15,6 +17,8 @@ from tqdm import tqdm
 
 from tfds_builders import faces, splits
 from tfds_builders.archives import Archive, Photo
+from tfds_builders.errors import InvalidPictureError, TooLargePictureError
+from tfds_builders.pictures import LARGEST_PIXELS, read_picture
 
 SPLITS = splits.SPLITS
 _DETECTION_BATCH = 16  # mtcnn is several times faster on a batch than on single images.
@@ -102,11 +106,12 @@ class ExpressionDatasetBuilder(
             readable = []
             for photo, fold in batch:
                 data = photo.path.read_bytes()
-                image = decode(data)
-                if image is None:
-                    self._record.skip(photo)
-                else:
-                    readable.append((photo, fold, data, image))
+                try:
+                    readable.append((photo, fold, data, read_picture(data)))
+                except TooLargePictureError:
+                    self._record.skip(photo, f'more than {LARGEST_PIXELS:,} pixels')
+                except InvalidPictureError:
+                    self._record.skip(photo, 'cannot be decoded')
             yield from self._describe(split, readable)
             self._progress.update(len(batch))
         self._record.finish(split)
@@ -138,14 +143,6 @@ _FACE_FEATURES = {
     'detected': np.bool_,
     'confidence': np.float32,
 }
-
-
-def decode(data: bytes) -> np.ndarray | None:
-    """Decodes a file, its EXIF rotation applied: uint8 `[height, width, 3]`, RGB, or None."""
-    if not data:
-        return None
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def encode_png(image_rgb: np.ndarray) -> bytes:
@@ -187,8 +184,8 @@ class _Record:
         if config.crops_faces:
             metadata['crop'] = {'size_px': faces.CROP_SIZE_PX, 'margin': faces.CROP_MARGIN}
 
-    def skip(self, photo: Photo) -> None:
-        self._skipped[photo.file_name] = 'cannot be decoded'
+    def skip(self, photo: Photo, reason: str) -> None:
+        self._skipped[photo.file_name] = reason
 
     def add(self, split: str, photo: Photo, *, detected: bool) -> None:
         self._rows.append((photo.file_name, split))

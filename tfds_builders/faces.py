@@ -4,6 +4,8 @@ face = find_face(image)
 crop = crop_face(image, face) if face else center_crop(image)
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math
@@ -13,6 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tfds_builders.pictures import shrink_by
+from tfds_builders.quiet import load_tensorflow
+
 LANDMARK_NAMES = ('left_eye', 'right_eye', 'nose', 'mouth_left', 'mouth_right')
 CROP_SIZE_PX = 256
 # A share of the face's size. The sibling paper SAF-BAGE (Mavani et al. 2018) adds 30 % to the box
@@ -20,11 +25,24 @@ CROP_SIZE_PX = 256
 CROP_MARGIN = 0.3
 # Where the middle of the crop lies on the way from the eyes (0) to the mouth (1).
 CENTER_TO_MOUTH = 0.55
+# A face's size, in distances between the eyes and in distances from the eyes to the mouth.
+SIZE_BY_EYES, SIZE_BY_MOUTH, SMALLEST_SIZE_PX = 2.0, 1.8, 1.0
+# The warp looks at four pixels only, so a stronger reduction would alias: areas are averaged first.
+SMALLEST_WARP_SCALE = 0.5
 
 # Photos are searched on a square canvas of this side, and again on the larger one if nothing was
 # found. The detector's smallest face is 20 px, so 224 finds a face that fills a tenth of the photo.
 SEARCH_SIDES_PX = (224, 512)
 CANVAS_GREY = 127  # The detector's zero.
+
+# How far `fer_keras.faces`, the same in TensorFlow, may be off; tests hold it. A canvas and a crop
+# are in grey levels. Where a crop is reduced by areas, the grid of the areas starts at the face
+# there and at the photo's corner here.
+CANVAS_TOLERANCE = 1
+BOX_TOLERANCE_PX = LANDMARK_TOLERANCE_PX = 1.0
+CONFIDENCE_TOLERANCE = 0.02
+CROP_TOLERANCE, MEAN_CROP_TOLERANCE = 1, 0.01
+REDUCED_CROP_TOLERANCE, MEAN_REDUCED_CROP_TOLERANCE = 24, 0.5
 
 # From canvases to a row a face: image index, box, confidence, the landmarks' x, their y.
 Detect = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -39,6 +57,9 @@ class Face:
         landmarks: float32 `[5, 2]`, x and y in the order of `LANDMARK_NAMES`. Left and right are
             those of the picture. Points may lie outside the image.
         confidence: The detector's, in [0, 1].
+
+    >>> Face((10, 20, 40, 60), np.zeros((5, 2), np.float32), confidence=0.9).area
+    1200
     """
 
     box: tuple[float, float, float, float]
@@ -47,6 +68,7 @@ class Face:
 
     @property
     def area(self) -> float:
+        """Of the box, in square pixels."""
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
 
@@ -118,9 +140,11 @@ def crop_face(
     """
     center, side, angle = face_square(face.landmarks, margin)
     scale = size_px / side
-    if scale < 0.5:  # The warp looks at four pixels only, so a strong reduction would alias.
-        image_rgb, center = _shrink(image_rgb, center, 2 * scale)
-        scale = 0.5
+    reduction = scale / SMALLEST_WARP_SCALE
+    if reduction < 1:
+        image_rgb = shrink_by(image_rgb, reduction)
+        center = (center + 0.5) * reduction - 0.5
+        scale = SMALLEST_WARP_SCALE
     cos, sin = scale * math.cos(angle), scale * math.sin(angle)
     middle = (size_px - 1) / 2
     warp = np.array(
@@ -129,9 +153,10 @@ def crop_face(
             [-sin, cos, middle + sin * center[0] - cos * center[1]],
         ]
     )
-    return cv2.warpAffine(
+    crop: np.ndarray = cv2.warpAffine(
         image_rgb, warp, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return crop
 
 
 def face_square(landmarks: np.ndarray, margin: float) -> tuple[np.ndarray, float, float]:
@@ -153,7 +178,9 @@ def face_square(landmarks: np.ndarray, margin: float) -> tuple[np.ndarray, float
     left_eye, right_eye, _, mouth_left, mouth_right = np.asarray(landmarks, np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (mouth_left + mouth_right) / 2
     across, down = right_eye - left_eye, mouth - eyes
-    size = max(2.0 * math.hypot(*across), 1.8 * math.hypot(*down), 1.0)
+    size = max(
+        SIZE_BY_EYES * math.hypot(*across), SIZE_BY_MOUTH * math.hypot(*down), SMALLEST_SIZE_PX
+    )
     return eyes + CENTER_TO_MOUTH * down, size * (1 + margin), math.atan2(across[1], across[0])
 
 
@@ -196,12 +223,17 @@ def _search(
 def detect_with_package(canvases: Sequence[np.ndarray]) -> np.ndarray:
     """Finds the faces of canvases, uint8 `[side, side, 3]`: a `Detect` of the package `mtcnn`."""
     # The rounded values of the other output type would turn a face by a degree or two.
-    return _detector().detect_faces(list(canvases), box_format='xyxy', output_type='numpy')
+    rows: np.ndarray = _detector().detect_faces(
+        list(canvases), box_format='xyxy', output_type='numpy'
+    )
+    # Without a face the package forgets the columns of the landmarks.
+    return rows if len(rows) else np.zeros((0, 16))
 
 
 @functools.cache
 def _detector() -> Any:
-    # Imported here because it loads TensorFlow, which a mere import of this package should not.
+    # Here, because a mere import of this package should not load TensorFlow.
+    load_tensorflow()
     from mtcnn import MTCNN
 
     # `detect_faces(min_face_size=...)` stays unset: in mtcnn 1.0.0 it changes the first scale but
@@ -229,9 +261,3 @@ def _to_face(row: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> Face
     landmarks = (row[6:16].reshape(2, 5).T + 0.5) / scale - 0.5
     left, top, right, bottom = (float(value) for value in corners.ravel())
     return Face((left, top, right, bottom), landmarks.astype(np.float32), float(row[5]))
-
-
-def _shrink(image: np.ndarray, point: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Shrinks an image, averaging over areas, and moves a point (x, y) with it."""
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return small, (point + 0.5) * scale - 0.5

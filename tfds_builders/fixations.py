@@ -1,15 +1,17 @@
 """What the eye-tracking sets share: one image, where people looked, and the smoothed map of it."""
 
+from __future__ import annotations
+
 import io
 from typing import Any
 
 import numpy as np
-import scipy.io
 import tensorflow_datasets as tfds
 from etils import epath
 from PIL import Image
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+from tfds_builders.errors import InvalidArchiveError, InvalidPictureError, MissingArchiveError
+from tfds_builders.pictures import ARCHIVE_SUFFIXES, open_picture
 
 
 def features() -> tfds.features.FeaturesDict:
@@ -25,12 +27,12 @@ def features() -> tfds.features.FeaturesDict:
 
 
 def list_images(folder: epath.Path) -> list[epath.Path]:
-    """Images in `folder`, by name; `FileNotFoundError` where there is none."""
+    """Images in `folder`, by name; `MissingArchiveError` where there is none."""
     files = sorted(folder.iterdir()) if folder.exists() else []
-    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    images = [file for file in files if file.suffix.lower() in ARCHIVE_SUFFIXES]
     if not images:
-        raise FileNotFoundError(
-            f'{folder} must hold images ({", ".join(IMAGE_SUFFIXES)}). Received: none. '
+        raise MissingArchiveError(
+            f'{folder} must hold images ({", ".join(ARCHIVE_SUFFIXES)}). Received: none. '
             'Check `manual_dir` against the layout in the README of the data set.'
         )
     return images
@@ -42,17 +44,17 @@ def example(
     """One example; fixations outside the image are dropped, a set without maps has zeros.
 
     Args:
-        image: file of the picture.
+        image: File of the picture.
         fixations: `[n, 2]`, (x, y) from 0.
-        map_path: file of the grey map, of the image's size.
+        map_path: File of the grey map, of the image's size.
 
     Raises:
-        ValueError: the map has another size than the image.
+        InvalidArchiveError: The map has another size than the image.
     """
     width, height = open_image(image).size
     grey = np.zeros((height, width), np.uint8) if map_path is None else read_grey(map_path)
     if grey.shape != (height, width):
-        raise ValueError(
+        raise InvalidArchiveError(
             f'A map must have the size of its image, {height}x{width}. '
             f'Received: {grey.shape[0]}x{grey.shape[1]} in {map_path}.'
         )
@@ -77,14 +79,21 @@ def image_bytes(path: epath.Path) -> io.BytesIO:
 
 
 def open_image(path: epath.Path) -> Image.Image:
-    """Opens a picture; `ValueError` with its name where the file is no picture."""
+    """Opens a picture as the file has it: the fixations are positions on it before any turn.
+
+    Raises:
+        InvalidArchiveError: It is no picture, or a damaged one.
+        MissingArchiveError: There is none.
+    """
     try:
-        picture = Image.open(io.BytesIO(path.read_bytes()))
+        picture = open_picture(path.read_bytes())
         picture.load()
     except FileNotFoundError as error:
-        raise FileNotFoundError(f'{path} is missing: unpack the archive again.') from error
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path} cannot be read as an image: unpack it again.') from error
+        raise MissingArchiveError(f'{path} is missing: unpack the archive again.') from error
+    except (InvalidPictureError, OSError, SyntaxError) as error:
+        raise InvalidArchiveError(
+            f'{path} cannot be read as an image: unpack it again. ({error})'
+        ) from error
     return picture
 
 
@@ -95,12 +104,17 @@ def read_grey(path: epath.Path) -> np.ndarray:
 
 def read_mat(path: epath.Path, key: str) -> Any:
     """One variable of a MATLAB file; the error names the file."""
+    # Here, because it takes a third of the time of `import tfds_builders`.
+    import scipy.io
+
     if not path.exists():
-        raise FileNotFoundError(f'{path} is missing: each image needs its fixations.')
+        raise MissingArchiveError(f'{path} is missing: each image needs its fixations.')
     try:
         return scipy.io.loadmat(io.BytesIO(path.read_bytes()))[key]
-    except Exception as error:  # scipy raises half a dozen kinds for a damaged file
-        raise ValueError(f'{path} must be a MATLAB file with a variable `{key}`.') from error
+    except Exception as error:  # SciPy raises half a dozen kinds for a damaged file.
+        raise InvalidArchiveError(
+            f'{path} must be a MATLAB file with a variable `{key}`.'
+        ) from error
 
 
 def points_of(marks: np.ndarray) -> np.ndarray:

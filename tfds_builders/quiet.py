@@ -9,6 +9,7 @@ time. `TF_CPP_MIN_LOG_LEVEL=0` (or 1) in the environment brings everything back.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -103,9 +104,7 @@ def _hold() -> tuple[int, BinaryIO] | None:
 
 
 def _import_tensorflow() -> ModuleType:
-    import tensorflow
-
-    return tensorflow
+    return importlib.import_module('tensorflow')
 
 
 def _give_back(own: int) -> None:

@@ -9,6 +9,8 @@ added or unreadable move nobody. RaFD is dealt by group and gender instead (`dea
 stable for the complete archive only.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""From a picture's bytes to upright pixels, in TensorFlow ops: the decoder of the whole project.
+"""From a picture's bytes to upright pixels: `tfds_builders.pictures` in TensorFlow ops.
 
 Training, evaluation and the served graph all call it. Sizes are read from the header first, so that
 a small file which unpacks to gigabytes is refused before it is unpacked.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# Decoding and resizing take 15 bytes a pixel for a moment: 375 MB.
-LARGEST_PIXELS = 25_000_000
+from tfds_builders.pictures import LARGEST_PIXELS_IN_GRAPH
+
 # A block of EXIF has its length in two bytes.
 _LONGEST_EXIF = 65_536
 _UNKNOWN, _JPEG, _PNG, _WEBP = range(4)
 
 
-def decode_upright(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS) -> tf.Tensor:
+def decode_upright(
+    image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS_IN_GRAPH
+) -> tf.Tensor:
     """Decodes a picture as a person sees it.
 
     Args:
@@ -27,7 +29,8 @@ def decode_upright(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS)
         reduced to 8, transparency dropped.
 
     Raises:
-        tf.errors.InvalidArgumentError: Another format, a damaged file, too many pixels, or a film.
+        tf.errors.InvalidArgumentError: Another format, a damaged file, too many pixels, or
+            an animation.
     """
     head = _head(image_bytes)
     kind = _format_of(head)
@@ -66,7 +69,9 @@ def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
     return tf.ensure_shape(image, (image_size_px, image_size_px, 3))
 
 
-def find_problem(image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS) -> tf.Tensor:
+def find_problem(
+    image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS_IN_GRAPH
+) -> tf.Tensor:
     """What its first bytes say against decoding a file: string `[]`, empty where nothing does.
 
     Raises:
@@ -89,7 +94,7 @@ def _problem_of(
                 lambda: tf.constant('must be a JPEG, PNG or WebP file. Received: another one.'),
             ),
             (
-                (kind == _WEBP) & _is_film(head),
+                (kind == _WEBP) & _is_animated(head),
                 lambda: tf.constant('must be one picture. Received: an animated WebP file.'),
             ),
             (
@@ -132,12 +137,8 @@ def _decode_as(kind: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def read_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
-    """The EXIF tag Orientation of a JPEG, PNG or WebP file, int64 `[]`, 1 to 8; 1 without one."""
-    return _orientation_of(_format_of(_head(image_bytes)), image_bytes)
-
-
 def _orientation_of(kind: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:
+    """The EXIF tag Orientation of a JPEG, PNG or WebP file, int64 `[]`, 1 to 8; 1 without one."""
     markers = tf.constant([b'none', b'Exif\0\0', b'eXIf', b'EXIF'])
     marker = tf.gather(markers, kind)
     # Around the first marker: a picture inside the EXIF block, for a preview, comes after it.
@@ -199,8 +200,8 @@ def _format_of(head: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.cast(flags, tf.int32) * tf.constant([_JPEG, _PNG, _WEBP]))
 
 
-def _is_film(head: tf.Tensor) -> tf.Tensor:
-    """Whether a WebP file moves."""
+def _is_animated(head: tf.Tensor) -> tf.Tensor:
+    """Whether a WebP file holds more than one picture."""
     has_animation = tf.bitwise.bitwise_and(head[20], 2) > 0
     return _starts(head[12:], b'VP8X') & has_animation
 

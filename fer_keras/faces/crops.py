@@ -30,20 +30,22 @@ def _crop_face(image: tf.Tensor, landmarks: tf.Tensor, size_px: int) -> tf.Tenso
     part, offset = _cut_out(image, center, side)
     center -= offset
     scale = size_px / side
-    # As there: the warp looks at four pixels only, so a strong reduction is made by areas.
+    # As there: a strong reduction is made by areas.
     shape = tf.shape(part)[:2]
-    wanted = tf.maximum(tf.round(2 * scale * tf.cast(shape, tf.float32)), 1)
+    reduction = scale / faces.SMALLEST_WARP_SCALE
+    wanted = tf.maximum(tf.round(reduction * tf.cast(shape, tf.float32)), 1)
     small = tf.cond(
-        scale < 0.5,
+        reduction < 1,
         lambda: tf.round(
             tf.image.resize(part, tf.cast(wanted, tf.int32), tf.image.ResizeMethod.AREA)
         ),
         lambda: tf.cast(part, tf.float32),
     )
-    reduction = tf.cast(tf.reverse(tf.shape(small)[:2] / shape, [0]), tf.float32)
-    center = (center + 0.5) * reduction - 0.5
+    # In whole pixels, so not quite what was wanted, in x and y.
+    shrunk = tf.cast(tf.reverse(tf.shape(small)[:2] / shape, [0]), tf.float32)
+    center = (center + 0.5) * shrunk - 0.5
     # From a pixel of the crop to one of the picture, which is what the operation wants.
-    step_x, step_y = reduction[0] / scale, reduction[1] / scale
+    step_x, step_y = shrunk[0] / scale, shrunk[1] / scale
     middle = (size_px - 1) / 2
     warp = tf.stack(
         [
@@ -74,7 +76,8 @@ def _face_square(landmarks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor,
     eyes, mouth = (left_eye + right_eye) / 2, (mouth_left + mouth_right) / 2
     across, down = right_eye - left_eye, mouth - eyes
     width, height = tf.norm(across), tf.norm(down)
-    side = tf.maximum(tf.maximum(2.0 * width, 1.8 * height), 1.0) * (1 + faces.CROP_MARGIN)
+    size = tf.maximum(faces.SIZE_BY_EYES * width, faces.SIZE_BY_MOUTH * height)
+    side = tf.maximum(size, faces.SMALLEST_SIZE_PX) * (1 + faces.CROP_MARGIN)
     angle = tf.atan2(across[1], across[0])
     return eyes + faces.CENTER_TO_MOUTH * down, side, tf.cos(angle), tf.sin(angle)
 

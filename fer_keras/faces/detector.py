@@ -13,8 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from mtcnn.utils.tensorflow import load_weights
 
+from fer_keras.faces.networks import (
+    cut_patches,
+    load_networks,
+    run_heads,
+    run_proposal_net,
+    run_trunk,
+)
 from tfds_builders import faces
 
 # The package's defaults.
@@ -25,7 +31,7 @@ _REFINED_SCORE, _FACE_SCORE = 0.7, 0.8
 _PROPOSAL_LOGIT = float(np.log(0.6 / 0.4))  # A score of 0.6.
 _SCALE_OVERLAP, _OVERLAP = 0.5, 0.7
 # The package compares every proposal with every other, however many a photo of gravel gives. A
-# server must be bounded: the best so many are kept. Photos of people have a few hundred.
+# server must be bounded: this many of the best are kept. Photos of people have a few hundred.
 _MOST_PROPOSALS = 2048
 
 
@@ -36,6 +42,10 @@ class Faces(NamedTuple):
         boxes: float32 `[faces, 4]`: left, top, right and bottom.
         landmarks: float32 `[faces, 5, 2]`, as in `tfds_builders.faces.Face`.
         scores: float32 `[faces]`, in [0, 1].
+
+    >>> both = Faces(tf.zeros((2, 4)), tf.zeros((2, 5, 2)), tf.constant([0.9, 0.8]))
+    >>> both.at(tf.constant([1])).scores.numpy().tolist() == [np.float32(0.8)]
+    True
     """
 
     boxes: tf.Tensor
@@ -48,13 +58,15 @@ class Faces(NamedTuple):
 
 
 class FaceDetector:
-    """Finds faces; its methods are traced into whatever function calls them."""
+    """Finds faces; its methods are traced into whatever function calls them.
+
+    >>> wall = tf.fill((60, 90, 3), tf.constant(200, tf.uint8))
+    >>> len(FaceDetector().find_all_faces(wall, small_faces=False).scores)
+    0
+    """
 
     def __init__(self) -> None:
-        # NumPy arrays: each graph gets them as constants, whose layout the kernels can choose.
-        self._proposal_net = load_weights('pnet.lz4')
-        self._refinement_net = load_weights('rnet.lz4')
-        self._output_net = load_weights('onet.lz4')
+        self._proposal_net, self._refinement_net, self._output_net = load_networks()
         # Traced once each, however often they are called: half the time and size of an export.
         image, boxes = tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, 4))
         level = [image, tf.TensorSpec((), tf.int32)]
@@ -144,14 +156,14 @@ class FaceDetector:
             the cell's box, and the logit of its score.
         """
         level = tf.image.resize(image[None], (side_px, side_px), tf.image.ResizeMethod.AREA)
-        found = _run_proposal_net(self._proposal_net, level)
+        found = run_proposal_net(self._proposal_net, level)
         cells = tf.where(found[..., 4] > _PROPOSAL_LOGIT)
         return cells, tf.gather_nd(found, cells)
 
     def _refine(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
         net = self._refinement_net
-        features = _run_trunk(net, _patches(image, boxes, 24), 'SAME', 'VALID')
-        shift, logits = _run_heads(net[-4:], features, tf.shape(boxes)[0])
+        features = run_trunk(net, cut_patches(image, boxes, 24), 'SAME', 'VALID')
+        shift, logits = run_heads(net[-4:], features, tf.shape(boxes)[0])
         boxes, scores = _shifted(boxes, shift), tf.nn.softmax(logits)[:, 1]
         kept = _by_score(scores, _REFINED_SCORE)
         boxes = tf.gather(boxes, kept)
@@ -159,8 +171,8 @@ class FaceDetector:
 
     def _finish(self, image: tf.Tensor, boxes: tf.Tensor) -> Faces:
         net = self._output_net
-        features = _run_trunk(net, _patches(image, boxes, 48), 'SAME', 'VALID', 'SAME')
-        shift, points, logits = _run_heads(net[-6:], features, tf.shape(boxes)[0])
+        features = run_trunk(net, cut_patches(image, boxes, 48), 'SAME', 'VALID', 'SAME')
+        shift, points, logits = run_heads(net[-6:], features, tf.shape(boxes)[0])
         # The package's landmarks lie one pixel up and left of where its boxes would put them.
         size = boxes[:, None, 2:] - boxes[:, None, :2] + 1
         points = tf.transpose(tf.reshape(points, (-1, 2, 5)), (0, 2, 1))
@@ -215,63 +227,6 @@ def _scales(side_px: int) -> np.ndarray:
     """The scales of the pyramid, as the package counts them."""
     levels = round(-(np.log(side_px / _CELL_PX) / np.log(_SCALE_FACTOR) + 1))
     return _CELL_PX / _SMALLEST_FACE_PX * _SCALE_FACTOR ** np.arange(levels)
-
-
-def _run_proposal_net(net: Sequence[np.ndarray], images: tf.Tensor) -> tf.Tensor:
-    """`[batch, y, x, 5]`: the shift of each cell's box, and the logit of its score."""
-    x = _convolve(images, *net[:3])
-    x = tf.nn.max_pool2d(x, 2, 2, 'SAME')
-    x = _convolve(_convolve(x, *net[3:6]), *net[6:9])
-    shift, score = net[9:11], net[11:13]
-    # Of the two outputs of a softmax only the difference counts.
-    kernel = np.concatenate([shift[0], score[0][..., 1:] - score[0][..., :1]], axis=-1)
-    bias = np.concatenate([shift[1], score[1][1:] - score[1][:1]])
-    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, 'VALID'), bias)
-
-
-def _run_trunk(net: Sequence[np.ndarray], patches: tf.Tensor, *paddings: str) -> tf.Tensor:
-    """Convolutions with pools of these paddings between them, then a dense layer."""
-    x = patches
-    for block, padding in enumerate(paddings):
-        x = _convolve(x, *net[3 * block : 3 * block + 3])
-        width = 3 if block < 2 else 2
-        x = tf.nn.max_pool2d(x, width, 2, padding)
-    first = 3 * len(paddings)
-    x = _convolve(x, *net[first : first + 3])
-    kernel, bias, slope = net[first + 3 : first + 6]
-    # The networks come from Caffe, whose maps are transposed: columns are flattened first.
-    x = tf.reshape(tf.transpose(x, (0, 2, 1, 3)), (-1, kernel.shape[0]))
-    return _prelu(tf.matmul(x, kernel) + bias, slope)
-
-
-def _run_heads(
-    weights: Sequence[np.ndarray], features: tf.Tensor, count: tf.Tensor
-) -> list[tf.Tensor]:
-    """What each pair of kernel and bias makes of the first `count` rows of features."""
-    pairs = zip(weights[::2], weights[1::2], strict=True)
-    return [(tf.matmul(features, kernel) + bias)[:count] for kernel, bias in pairs]
-
-
-def _convolve(x: tf.Tensor, kernel: np.ndarray, bias: np.ndarray, slope: np.ndarray) -> tf.Tensor:
-    return _prelu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, 'VALID'), bias), slope)
-
-
-def _prelu(x: tf.Tensor, slope: np.ndarray) -> tf.Tensor:
-    if slope.max() <= 1:
-        return tf.maximum(x, slope * x)
-    return tf.nn.relu(x) + slope * tf.minimum(x, 0.0)
-
-
-def _patches(image: tf.Tensor, boxes: tf.Tensor, size_px: int) -> tf.Tensor:
-    """The boxes of a square image, resized: float32 `[max(n, 1), size, size, 3]`.
-
-    Without boxes there is one patch of the corner: convolutions of nothing fail in TensorFlow 2.21.
-    """
-    is_empty = tf.cast(tf.equal(tf.shape(boxes)[0], 0), tf.int32)
-    boxes = tf.pad(boxes, [[0, is_empty], [0, 0]])
-    corners = tf.gather(boxes, [1, 0, 3, 2], axis=1) / tf.cast(tf.shape(image)[0], tf.float32)
-    zeros = tf.zeros(tf.shape(boxes)[:1], tf.int32)
-    return tf.image.crop_and_resize(image[None], corners, zeros, (size_px, size_px))
 
 
 def _shifted(boxes: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:

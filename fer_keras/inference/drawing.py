@@ -49,14 +49,6 @@ def draw_faces(image: np.ndarray, rows: Sequence[dict[Any, Any]]) -> np.ndarray:
     return canvas
 
 
-def shrink(image: np.ndarray, longest_side_px: int) -> np.ndarray:
-    """The image at its own aspect, its sides `longest_side_px` at most."""
-    scale = longest_side_px / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-
-
 class OverlayFolder:
     """Writes pictures into one folder and nowhere else.
 

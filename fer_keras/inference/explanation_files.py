@@ -8,9 +8,10 @@ from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError
 from fer_keras.inference.drawing import OverlayFolder
 from fer_keras.inference.explanations import build_grad_cam, explain
-from fer_keras.inference.photos import list_inputs, read_photo
+from fer_keras.inference.photos import list_inputs
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
+from tfds_builders.pictures import read_picture
 
 
 def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
@@ -39,7 +40,7 @@ def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
     folder, unreadable = OverlayFolder(output), []
     for file in files:
         try:
-            photo = read_photo(file)
+            photo = read_picture(file)
         except (ValueError, OSError) as error:
             unreadable.append(f'{file}: {error}')
             continue

@@ -16,11 +16,11 @@ from werkzeug.wrappers import Request, Response
 
 from fer_keras.data.decoding import to_model_input
 from fer_keras.inference.answers import BOX, PROBABILITY
-from fer_keras.inference.drawing import draw_faces, shrink
+from fer_keras.inference.drawing import draw_faces
 from fer_keras.inference.explanations import build_grad_cam, explain
-from fer_keras.inference.photos import read_photo
 from fer_keras.inference.predictor import Predictor, find_faces
 from fer_keras.models.classifier import has_saliency
+from tfds_builders.pictures import read_picture, shrink
 
 _HTML = pathlib.Path(__file__).with_name('page.html')
 _SHOWN_SIDE_PX = 960
@@ -80,7 +80,7 @@ class DemoPage:
         file = request.get_data()
         with self._lock:
             try:
-                photo = read_photo(file)
+                photo = read_picture(file)
             except ValueError as error:
                 return _as_json({'error': str(error)}, 400)
             return _as_json(self.answer(photo), 200)

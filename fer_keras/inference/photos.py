@@ -1,9 +1,11 @@
-"""Pictures from anywhere: files, folders, patterns, videos and cameras, read safely and upright."""
+"""Pictures from anywhere: files, folders, patterns, videos and cameras.
+
+What a readable photo is, stands in `tfds_builders.pictures`.
+"""
 
 from __future__ import annotations
 
 import glob
-import io
 import math
 import os
 import pathlib
@@ -13,14 +15,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+from fer_keras.errors import InvalidInputError, MissingFileError
+from tfds_builders import pictures
+
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
-# A picture may be larger than its file by a factor of a thousand: this is checked before decoding.
-LARGEST_PIXELS = 80_000_000
-# What PIL may try. It knows fifty more, and hands some of them to other programs.
-_FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP', 'TIFF', 'GIF')
 _CAMERA = re.compile(r'camera:(\d+)')
 
 
@@ -35,6 +34,9 @@ class Picture(NamedTuple):
         problem: Why not.
         time: When the frame is shown, seconds from the start of its video; None for a photo, for a
             camera, and where the video does not say.
+
+    >>> Picture('clip.mp4', 12, None, 'breaks off').problem
+    'breaks off'
     """
 
     source: str
@@ -44,47 +46,6 @@ class Picture(NamedTuple):
     time: float | None = None
 
 
-def read_photo(source: str | os.PathLike[str] | bytes) -> np.ndarray:
-    """Reads a picture as a person sees it.
-
-    Args:
-        source: A file, or the bytes of one.
-
-    Returns:
-        uint8 `[height, width, 3]`, RGB: turned as EXIF says, grey repeated, 16 bits reduced to 8,
-        transparency dropped.
-
-    Raises:
-        ValueError: It is no picture, or has more than `LARGEST_PIXELS`.
-        FileNotFoundError: There is no such file.
-    """
-    name = 'the picture' if isinstance(source, bytes) else os.fspath(source)
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        # Reads the header only.
-        with Image.open(file, formats=_FORMATS) as picture:
-            width, height = picture.size
-            if width * height <= LARGEST_PIXELS:
-                return _to_rgb(ImageOps.exif_transpose(picture))
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # PIL raises a dozen kinds for damaged files, of no common base.
-        raise ValueError(
-            f'{name} is damaged or no picture; open it in a viewer. ({type(error).__name__})'
-        ) from error
-    raise ValueError(
-        f'{name} must have at most {LARGEST_PIXELS:,} pixels. '
-        f'Received: {width}x{height}. Shrink it first.'
-    )
-
-
-def _to_rgb(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith('I'):  # 16 bits; `convert` would clip at 255
-        grey = np.asarray(picture).astype(np.int64) >> 8
-        return np.repeat(grey[..., None].clip(0, 255).astype(np.uint8), 3, axis=-1)
-    return np.array(picture.convert('RGB'))
-
-
 def list_inputs(inputs: Sequence[str]) -> list[pathlib.Path]:
     """Files, in the order given.
 
@@ -92,7 +53,7 @@ def list_inputs(inputs: Sequence[str]) -> list[pathlib.Path]:
     `trip/**/*.jpg` for what fits it.
 
     Raises:
-        FileNotFoundError: One does not exist, or a folder holds neither.
+        MissingFileError: One does not exist, or a folder holds neither.
     """
     files: list[pathlib.Path] = []
     for given in inputs:
@@ -100,7 +61,7 @@ def list_inputs(inputs: Sequence[str]) -> list[pathlib.Path]:
         # A file may have brackets in its name, so a pattern is what does not exist.
         fitting = [path] if path.exists() else sorted(_fit(str(path)))
         if not fitting:
-            raise FileNotFoundError(
+            raise MissingFileError(
                 f'{path} does not exist. Give files, folders, or patterns: --input=PATH'
             )
         for found in fitting:
@@ -113,10 +74,10 @@ def _fit(pattern: str) -> list[pathlib.Path]:
 
 
 def _pictures_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    suffixes = IMAGE_SUFFIXES + VIDEO_SUFFIXES
+    suffixes = pictures.IMAGE_SUFFIXES + VIDEO_SUFFIXES
     found = sorted(f for f in folder.rglob('*') if f.suffix.lower() in suffixes)
     if not found:
-        raise FileNotFoundError(f'{folder} holds no picture and no video ({", ".join(suffixes)}).')
+        raise MissingFileError(f'{folder} holds no picture and no video ({", ".join(suffixes)}).')
     return found
 
 
@@ -136,24 +97,24 @@ def read_pictures(sources: Sequence[str], *, every: int, max_frames: int) -> Ite
 
     Args:
         sources: From `list_sources`.
-        every: Every so manyth frame of a video is used.
-        max_frames: So many used frames of each video or camera are enough; 0: all.
+        every: Every n-th frame of a video is used.
+        max_frames: How many frames of each video or camera are used at most; 0: all.
     """
     for source in sources:
         try:
-            if is_film(source):
+            if is_video(source):
                 frames = read_video(source, every)
                 for count, (frame, time, image) in enumerate(frames, start=1):
                     yield Picture(source, frame, image, time=time)
                     if count == max_frames:
                         break
             else:
-                yield Picture(source, None, read_photo(source))
+                yield Picture(source, None, pictures.read_picture(source))
         except (ValueError, OSError) as error:
             yield Picture(source, None, None, str(error))
 
 
-def is_film(source: str) -> bool:
+def is_video(source: str) -> bool:
     """Whether a source is a video or a camera."""
     return source.lower().endswith(VIDEO_SUFFIXES) or bool(_CAMERA.fullmatch(source))
 
@@ -168,7 +129,7 @@ def count_pictures(sources: Sequence[str], *, every: int, max_frames: int) -> in
 def _count(source: str, every: int) -> float:
     if _CAMERA.fullmatch(source):
         return math.inf
-    return -(-_num_frames(cv2.VideoCapture(source)) // every) if is_film(source) else 1
+    return -(-_num_frames(cv2.VideoCapture(source)) // every) if is_video(source) else 1
 
 
 def read_video(
@@ -178,11 +139,12 @@ def read_video(
 
     Args:
         source: A file, or `camera:0`.
-        every: Every so manyth frame is used.
+        every: Every n-th frame is used.
 
     Raises:
-        ValueError: It cannot be opened as a video, its frames have more than `LARGEST_PIXELS`, or,
-            after those that can be read, it breaks off or has frames that cannot be decoded.
+        InvalidInputError: It cannot be opened as a video, its frames have more than
+            `pictures.LARGEST_PIXELS`, or, after those that can be read, it breaks off or has frames
+            that cannot be decoded.
     """
     camera = _CAMERA.fullmatch(str(source))
     video = cv2.VideoCapture(int(camera[1]) if camera else str(source))
@@ -199,21 +161,23 @@ def read_video(
             number += 1
         # Some containers only estimate their length.
         if number < max(1, 0.9 * _num_frames(video) - 2):
-            raise ValueError(f'{source} breaks off after {number} of {_num_frames(video)} frames.')
+            raise InvalidInputError(
+                f'{source} breaks off after {number} of {_num_frames(video)} frames.'
+            )
         if damaged:
-            raise ValueError(f'{damaged} frames of {source} are damaged.')
+            raise InvalidInputError(f'{damaged} frames of {source} are damaged.')
     finally:
         video.release()
 
 
 def _check_video(video: cv2.VideoCapture, name: str) -> None:
     if not video.isOpened():
-        raise ValueError(f'{name} cannot be opened as a video.')
+        raise InvalidInputError(f'{name} cannot be opened as a video.')
     width = int(video.get(cv2.CAP_PROP_FRAME_WIDTH))
     height = int(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    if width * height > LARGEST_PIXELS:
-        raise ValueError(
-            f'{name} must have at most {LARGEST_PIXELS:,} pixels a frame. '
+    if width * height > pictures.LARGEST_PIXELS:
+        raise InvalidInputError(
+            f'{name} must have at most {pictures.LARGEST_PIXELS:,} pixels a frame. '
             f'Received: {width}x{height}. Shrink it first.'
         )
 

@@ -19,10 +19,11 @@ from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
-from fer_keras.inference.photos import Picture, read_photo
+from fer_keras.inference.photos import Picture
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from tfds_builders import faces
+from tfds_builders.pictures import read_picture
 
 # What a picture may be given as: RGB uint8 `[height, width, 3]`, a file, or the bytes of one.
 ImageInput = np.ndarray | str | os.PathLike[str] | bytes
@@ -275,7 +276,7 @@ def _as_many(given: ImageInput | Iterable[ImageInput]) -> Iterator[ImageInput]:
 
 
 def _as_picture(given: ImageInput) -> Picture:
-    image = given if isinstance(given, np.ndarray) else read_photo(given)
+    image = given if isinstance(given, np.ndarray) else read_picture(given)
     if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
         raise InvalidInputError(
             'A photo must be uint8 [height, width, 3], RGB. '

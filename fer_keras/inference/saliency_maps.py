@@ -17,10 +17,9 @@ from fer_keras.data.map_folder import read_precomputed
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.figures import overlay
 from fer_keras.files import write_bytes
-from fer_keras.inference.drawing import shrink
-from fer_keras.inference.photos import IMAGE_SUFFIXES, read_photo
 from fer_keras.saliency.metrics import cc
 from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
+from tfds_builders.pictures import IMAGE_SUFFIXES, read_picture, shrink
 
 MEAN_SIZE = (224, 224)
 
@@ -120,7 +119,7 @@ def _read_files(
     root = root if root.is_dir() else root.parent
     for file in files:
         try:
-            picture = read_photo(file)
+            picture = read_picture(file)
         except (ValueError, OSError) as error:
             print(f'{file} cannot be read as an image: skipped. {error}')
             continue

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from fer_keras.data.decoding import LARGEST_PIXELS, find_problem
+from fer_keras.data.decoding import find_problem
+from tfds_builders.pictures import LARGEST_PIXELS_IN_GRAPH
 
 # At most so many pictures are unpacked at once, whatever the batch: each may take 375 MB.
 _PARALLEL_CALLS = 4
@@ -20,7 +21,7 @@ def decode_each(
     image_bytes: tf.Tensor,
     decode: Callable[[tf.Tensor], Rows],
     row: RowSpec,
-    largest_pixels: int = LARGEST_PIXELS,
+    largest_pixels: int = LARGEST_PIXELS_IN_GRAPH,
 ) -> tuple[tf.Tensor, Rows]:
     """Decodes the files of a request, and looks at them, in a graph.
 

@@ -57,7 +57,7 @@ def test_the_canvas_is_that_of_the_data_sets(people):
         for side_px in faces.SEARCH_SIDES_PX:
             expected, expected_scale = faces._on_canvas(photo, side_px)
             canvas, scale = face_detector.on_canvas(tf.constant(photo), side_px)
-            np.testing.assert_allclose(canvas, expected, atol=1)
+            np.testing.assert_allclose(canvas, expected, atol=faces.CANVAS_TOLERANCE)
             np.testing.assert_allclose(scale, expected_scale, rtol=1e-6)
 
 
@@ -74,13 +74,16 @@ def test_whole_photos_have_the_faces_of_the_data_sets(small_faces, people):
         assert len(boxes) == len(expected)
         for number, face in enumerate(expected):
             # A grey level on the canvas is rounded otherwise here and there.
-            np.testing.assert_allclose(boxes[number], face.box, atol=1)
-            np.testing.assert_allclose(landmarks[number], face.landmarks, atol=1)
-            np.testing.assert_allclose(scores[number], face.confidence, atol=0.02)
+            for value, own, tolerance in (
+                (boxes[number], face.box, faces.BOX_TOLERANCE_PX),
+                (landmarks[number], face.landmarks, faces.LANDMARK_TOLERANCE_PX),
+                (scores[number], face.confidence, faces.CONFIDENCE_TOLERANCE),
+            ):
+                np.testing.assert_allclose(value, own, atol=tolerance)
 
 
 def test_a_photo_of_gravel_cannot_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(face_detector, '_PROPOSAL_LOGIT', -np.inf)  # everything is proposed
+    monkeypatch.setattr(face_detector, '_PROPOSAL_LOGIT', -np.inf)  # Everything is proposed.
     monkeypatch.setattr(face_detector, '_MOST_PROPOSALS', 40)
     detector = face_detector.FaceDetector()
     image = tf.constant(random_images(1, 224)[0] / 128 - 1, tf.float32)
@@ -98,13 +101,16 @@ def test_boxes_suppress_as_the_package_has_it():
     assert face_detector._unsuppressed(overlap > 0.4).numpy().tolist() == [0]
 
 
-@pytest.mark.parametrize('scale, mean, most', [(0.5, 0.01, 1), (1, 0.01, 1), (4, 0.5, 24)])
-def test_the_crop_is_that_of_the_data_sets(scale, mean, most, people, crop):
-    # Grey levels; a reduction by areas starts its grid at the face and not at the photo's corner.
+SAME = (faces.MEAN_CROP_TOLERANCE, faces.CROP_TOLERANCE)
+REDUCED = (faces.MEAN_REDUCED_CROP_TOLERANCE, faces.REDUCED_CROP_TOLERANCE)
+
+
+@pytest.mark.parametrize('scale, tolerances', [(0.5, SAME), (1, SAME), (4, REDUCED)])
+def test_the_crop_is_that_of_the_data_sets(scale, tolerances, people, crop):
     photo = cv2.resize(people[0], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     face = faces.find_face(photo)
     difference = np.abs(crop(photo, face) - faces.crop_face(photo, face))
-    assert difference.mean() < mean and difference.max() <= most
+    assert difference.mean() < tolerances[0] and difference.max() <= tolerances[1]
 
 
 def test_a_crop_repeats_the_edge_of_the_photo(people, crop):
@@ -113,6 +119,6 @@ def test_a_crop_repeats_the_edge_of_the_photo(people, crop):
     cut = people[0][top : (top + bottom) // 2, left:right]
     moved = faces.Face(face.box, face.landmarks - np.float32([left, top]), 1.0)
     difference = np.abs(crop(cut, moved) - faces.crop_face(cut, moved))
-    assert difference.max() <= 1
+    assert difference.max() <= faces.CROP_TOLERANCE
     beyond = faces.Face(face.box, face.landmarks + 5000, 1.0)
     np.testing.assert_array_equal(crop(cut, beyond), faces.crop_face(cut, beyond))

@@ -1,60 +1,10 @@
-import io
-
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
 
 from fer_keras.inference import photos
 from tests.fakes import png_bytes, random_images
-
-RED_TOP = np.zeros((20, 30, 3), np.uint8)
-RED_TOP[:10, :, 0] = 255
-
-
-def encode(picture, kind='PNG', **options):
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def test_pixels_pass_unchanged():
-    image = random_images(1, 20)[0]
-    np.testing.assert_array_equal(photos.read_photo(png_bytes(image)), image)
-
-
-def test_exif_turns_the_picture_upright():
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn clockwise to see it upright
-    lying = Image.fromarray(np.rot90(RED_TOP))
-    np.testing.assert_array_equal(photos.read_photo(encode(lying, exif=exif)), RED_TOP)
-
-
-def test_grey_palette_alpha_and_16_bits_become_rgb():
-    grey = np.linspace(0, 255, 600).astype(np.uint8).reshape(20, 30)
-    expected = np.repeat(grey[..., None], 3, axis=-1)
-    wide = Image.fromarray(grey.astype(np.uint16) * 257)
-    for data in (encode(Image.fromarray(grey)), encode(wide)):
-        np.testing.assert_array_equal(photos.read_photo(data), expected)
-    transparent = np.dstack([RED_TOP, np.full(RED_TOP.shape[:2], 7, np.uint8)])
-    palette = Image.fromarray(RED_TOP).convert('P')
-    for picture in (Image.fromarray(transparent), palette):
-        np.testing.assert_array_equal(photos.read_photo(encode(picture)), RED_TOP)
-
-
-def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch):
-    monkeypatch.setattr(photos, 'LARGEST_PIXELS', 599)
-    data = encode(Image.new('RGB', (30, 20)))
-    monkeypatch.setattr(ImageFile.ImageFile, 'load', lambda self: pytest.fail('it was decoded'))
-    with pytest.raises(ValueError, match='at most 599 pixels. Received: 30x20'):
-        photos.read_photo(data)
-
-
-def test_a_format_that_needs_another_program_is_not_tried(tmp_path):
-    # PIL would hand it to Ghostscript.
-    (tmp_path / 'drawing.jpg').write_bytes(encode(Image.fromarray(RED_TOP), 'EPS'))
-    with pytest.raises(ValueError, match='drawing.jpg is damaged or no picture'):
-        photos.read_photo(tmp_path / 'drawing.jpg')
+from tfds_builders import pictures
 
 
 def test_folders_stand_for_what_is_in_them(tmp_path):
@@ -82,7 +32,7 @@ def test_a_pattern_stands_for_what_fits_it_unless_a_file_has_that_name(tmp_path)
         names('*.jpg')
 
 
-def write_film(path, values=range(0, 250, 50)):
+def write_video(path, values=range(0, 250, 50)):
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10, (32, 32))
     for value in values:
         video.write(np.full((32, 32, 3), value, np.uint8))
@@ -91,7 +41,7 @@ def write_film(path, values=range(0, 250, 50)):
 
 
 def test_every_other_frame_of_a_video(tmp_path):
-    path = write_film(tmp_path / 'clip.avi')
+    path = write_video(tmp_path / 'clip.avi')
     frames = list(photos.read_video(path, every=2))
     # Ten frames a second.
     assert [(number, time) for number, time, _ in frames] == [(0, 0.0), (2, 0.2), (4, 0.4)]
@@ -105,13 +55,13 @@ def test_no_video_is_refused(tmp_path):
 
 
 def test_a_video_with_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch, tmp_path):
-    monkeypatch.setattr(photos, 'LARGEST_PIXELS', 1000)
+    monkeypatch.setattr(pictures, 'LARGEST_PIXELS', 1000)
     with pytest.raises(ValueError, match='at most 1,000 pixels a frame. Received: 32x32'):
-        next(photos.read_video(write_film(tmp_path / 'clip.avi'), every=1))
+        next(photos.read_video(write_video(tmp_path / 'clip.avi'), every=1))
 
 
 def test_a_video_that_breaks_off_says_so_after_its_frames(tmp_path):
-    whole = write_film(tmp_path / 'whole.avi', range(100)).read_bytes()
+    whole = write_video(tmp_path / 'whole.avi', range(100)).read_bytes()
     (tmp_path / 'half.avi').write_bytes(whole[: len(whole) // 2])
     read = list(photos.read_pictures([str(tmp_path / 'half.avi')], every=1, max_frames=0))
     assert 30 < len(read) < 70 and all(picture.image is not None for picture in read[:-1])
@@ -132,9 +82,9 @@ def test_frames_that_cannot_be_decoded_are_counted(monkeypatch, tmp_path):
             return self.left % 2 == 0, np.zeros((24, 32, 3), np.uint8)
 
     monkeypatch.setattr(photos.cv2, 'VideoCapture', Damaged)
-    read = list(photos.read_pictures(['film.mp4'], every=1, max_frames=0))
+    read = list(photos.read_pictures(['clip.mp4'], every=1, max_frames=0))
     assert [picture.frame for picture in read] == [1, 3, 5, None]
-    assert read[-1].problem == '3 frames of film.mp4 are damaged.'
+    assert read[-1].problem == '3 frames of clip.mp4 are damaged.'
 
 
 def test_what_cannot_be_read_is_told_and_the_next_source_follows(tmp_path):
@@ -179,8 +129,8 @@ def test_a_camera_gives_frames_until_there_are_enough(monkeypatch):
 
 
 def test_the_number_of_pictures_is_known_beforehand_but_for_a_camera(tmp_path):
-    film, photo = str(write_film(tmp_path / 'clip.avi')), str(tmp_path / 'a.png')
-    assert photos.count_pictures([film, photo], every=2, max_frames=0) == 3 + 1
-    assert photos.count_pictures([film, photo], every=1, max_frames=2) == 2 + 1
-    assert photos.count_pictures([film, 'camera:0'], every=1, max_frames=0) is None
-    assert photos.count_pictures([film, 'camera:0'], every=1, max_frames=2) == 4
+    video, photo = str(write_video(tmp_path / 'clip.avi')), str(tmp_path / 'a.png')
+    assert photos.count_pictures([video, photo], every=2, max_frames=0) == 3 + 1
+    assert photos.count_pictures([video, photo], every=1, max_frames=2) == 2 + 1
+    assert photos.count_pictures([video, 'camera:0'], every=1, max_frames=0) is None
+    assert photos.count_pictures([video, 'camera:0'], every=1, max_frames=2) == 4

@@ -2,6 +2,7 @@
 
 import collections
 import json
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import tensorflow_datasets as tfds
 
 import tfds_builders
 from tfds_builders import build, expressions, faces
-from tfds_builders.cfee.cfee_dataset_builder import RELABELLED, RELEASE, find_scheme
+from tfds_builders.cfee.cfee_dataset_builder import CODES, RELABELLED, RELEASE, find_scheme
 from tfds_builders.drawing.people import Drawing
 from tfds_builders.drawn_faces import drawn_faces_dataset_builder
 from tfds_builders.fer2013.fer2013_dataset_builder import find_form, parse_row
@@ -150,7 +151,7 @@ def test_labels_follow_the_codes_in_the_canonical_order(archives, data_dir):
     assert names == [name for name in expressions.CLASS_NAMES if name != 'contemptuous']
     for _, row in rows_of(builder):
         code = int(row['file_name'].decode().split('/')[-1][:2])
-        assert names[row['label']] == expressions.CFEE_CODES[code]
+        assert names[row['label']] == CODES[code]
 
 
 def test_where_no_face_is_found_the_centre_crop_stays(archives, data_dir):
@@ -263,11 +264,31 @@ def test_missing_and_empty_folders_say_what_to_type(tmp_path, capsys):
 
 
 def test_unknown_sets_and_configs_list_the_known_ones(capsys):
-    with pytest.raises(SystemExit):
-        build.main(['ceff'])
-    assert 'cfee' in capsys.readouterr().err
-    with pytest.raises(SystemExit, match='basic_faces.*Received: basic'):
-        build.main(['cfee', '--config=basic'])
+    assert build.main(['ceff']) == 2
+    assert re.fullmatch('error: .*cfee.*Received: ceff.\n', capsys.readouterr().err)
+    assert build.main(['cfee', '--config=basic']) == 2
+    message = capsys.readouterr().err
+    assert re.fullmatch('error: .*basic_faces.*Received: basic.\n', message)
+
+
+def test_a_fault_of_the_package_shows_where_it_came_from(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(build, 'prepare', lambda *arguments: {}['no such key'])
+    assert build.main(['cfee', f'--data_dir={tmp_path}']) == 70
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith('Traceback') and lines[-2] == "KeyError: 'no such key'"
+    assert 'please report it' in lines[-1]
+
+
+def test_what_a_set_finds_wrong_while_it_reads_is_the_users_to_mend(tmp_path, capsys):
+    write_image(tmp_path / 'salicon/images/val/a.jpg')
+    write_image(tmp_path / 'salicon/maps/val/a.png', size=(4, 4))
+    path = tmp_path / 'salicon/fixations/val/a.mat'
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'no')
+    arguments = [f'--manual_dir={tmp_path}', f'--data_dir={tmp_path / "data"}']
+    assert build.main(['salicon', *arguments]) == 1
+    message = capsys.readouterr().err
+    assert 'a.mat must be a MATLAB file' in message and 'Traceback' not in message
 
 
 def test_the_command_prints_a_table_and_does_not_build_twice(tmp_path, capsys):

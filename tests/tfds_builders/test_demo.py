@@ -208,12 +208,18 @@ def test_laboratories_differ_in_their_background():
     assert walls[1] - walls[0] > 60
 
 
-def test_command_line_reports_bad_arguments_without_a_traceback(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('sys.argv', ['demo', f'--output_dir={tmp_path}', '--subjects=0'])
-    with pytest.raises(SystemExit) as stop:
-        demo.main()
-    assert stop.value.code == 2
-    assert 'Allowed: 1 to 60. Received: 0.' in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ('arguments', 'told'),
+    [
+        (['--output_dir=new', '--subjects=0'], 'Allowed: 1 to 60. Received: 0.'),
+        (['--output_dir=new', '--subjects=few'], "invalid int value: 'few'"),
+        ([], '--output_dir'),
+    ],
+)
+def test_command_line_reports_bad_arguments_in_one_line(arguments, told, capsys):
+    assert demo.main(arguments) == 2
+    message = capsys.readouterr().err
+    assert message.startswith('error: ') and message.count('\n') == 1 and told in message
 
 
 @pytest.mark.parametrize('longest_side', [None, 256])

@@ -1,6 +1,8 @@
 import pytest
 
 from tfds_builders import expressions
+from tfds_builders.cfee import cfee_dataset_builder as cfee
+from tfds_builders.fer2013 import fer2013_dataset_builder as fer2013
 
 
 def test_the_order_is_basic_then_contempt_then_compounds():
@@ -11,7 +13,7 @@ def test_the_order_is_basic_then_contempt_then_compounds():
 
 
 def test_the_two_numberings_of_cfee_name_the_same_categories():
-    release, copy = expressions.CFEE_CODES, expressions.CFEE_RELABELLED_CODES
+    release, copy = cfee.CODES, cfee.RELABELLED_CODES
     assert set(release.values()) == set(copy.values())
     assert len(set(release.values())) == 22
     assert (release[8], copy[8]) == ('fearful', 'happily_surprised')
@@ -32,6 +34,6 @@ def test_an_unknown_name_is_refused_with_the_list():
 
 
 def test_every_synonym_and_code_leads_to_a_class():
-    tables = (expressions.SYNONYMS, expressions.CFEE_CODES, expressions.FER2013_CODES)
+    tables = (expressions.SYNONYMS, cfee.CODES, fer2013.CODES)
     for table in tables:
         assert set(table.values()) <= set(expressions.CLASS_NAMES)

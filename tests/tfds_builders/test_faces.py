@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tfds_builders import demo, faces
-from tfds_builders.expression_builder import decode, describe_face
+from tfds_builders.expression_builder import describe_face
+from tfds_builders.pictures import read_picture
 
 
 @pytest.fixture(scope='module')
@@ -13,7 +14,7 @@ def drawn_photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demo')
     demo.write_demo_archives(folder, subjects=3)
     paths = sorted((folder / 'rafd').rglob('*.jpg'))[:6]
-    return [decode(path.read_bytes()) for path in paths]
+    return [read_picture(path) for path in paths]
 
 
 def landmarks(eyes=((100, 100), (160, 100)), mouth=((105, 170), (155, 170))):

@@ -63,3 +63,34 @@ def test_what_is_held_is_held_for_the_time_of_the_block_only(capfd):
         os.write(2, b'the reason')
         raise KeyError
     assert capfd.readouterr().err == 'the reason'
+
+
+def run_module(*arguments):
+    code = f'import sys, runpy; sys.argv = {["tfds_builders", *map(str, arguments[1:])]!r};'
+    return run(f'{code} runpy.run_module({arguments[0]!r}, run_name="__main__")')
+
+
+def test_commands_print_what_is_for_the_user_and_nothing_else(tmp_path):
+    drawn = run_module('tfds_builders.demo', f'--output_dir={tmp_path / "in"}', '--subjects=1')
+    assert (drawn.returncode, drawn.stderr) == (0, '')
+    folders = [f'--manual_dir={tmp_path / "in"}', f'--data_dir={tmp_path / "out"}']
+    built = run_module('tfds_builders.build', 'cfee', *folders)
+    assert built.returncode == 0, built.stderr
+    lines = [line for line in built.stderr.replace('\r', '\n').split('\n') if line.strip()]
+    assert lines
+    # The bar of the builder.
+    assert all(line.startswith('cfee/basic_faces/1.0.0: ') for line in lines), built.stderr
+    assert 'no face found' in built.stdout
+
+
+def test_help_and_wrong_flags_do_not_load_tensorflow():
+    for arguments in (['--help'], ['nosuchset'], ['cfee', '--config=none'], []):
+        done = run(
+            'import sys; from tfds_builders import build\n'
+            f'try: status = build.main({arguments!r})\n'
+            'except SystemExit as stop: status = stop.code\n'
+            'assert "tensorflow" not in sys.modules\n'
+            'sys.exit(status)'
+        )
+        assert done.returncode == (0 if arguments == ['--help'] else 2)
+        assert done.stderr.count('\n') == (0 if arguments == ['--help'] else 1), done.stderr

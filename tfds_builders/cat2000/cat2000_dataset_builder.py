@@ -1,5 +1,7 @@
 """CAT2000, the part with public fixations: 20 categories of 100 images, 18 observers each."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, fixations
+from tfds_builders.errors import MissingArchiveError
 
 LAYOUT = '`trainSet/{Stimuli,FIXATIONLOCS,FIXATIONMAPS}/<Category>/`'
 
@@ -27,7 +30,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         manual_dir = archives.manual_dir(dl_manager, 'cat2000', LAYOUT)
         root = archives.find_folder(manual_dir, 'cat2000', LAYOUT)
         if not (root / 'trainSet' / 'Stimuli').exists():
-            raise FileNotFoundError(f'{root} must hold {LAYOUT}: `trainSet/Stimuli` is missing.')
+            raise MissingArchiveError(f'{root} must hold {LAYOUT}: `trainSet/Stimuli` is missing.')
         return {'train': self._generate_examples(root / 'trainSet')}
 
     def _generate_examples(self, root: epath.Path) -> Iterator[tuple[str, dict[str, Any]]]:

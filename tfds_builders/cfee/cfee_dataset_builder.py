@@ -1,5 +1,7 @@
 """CFEE: 230 people, neutral, six basic and fifteen compound expressions."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 
@@ -7,6 +9,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, expressions
+from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
 
 LAYOUT = (
@@ -19,7 +22,68 @@ _RELABELLED_NAME = re.compile(r'(?P<code>\d{2})_(?P<person>\d{3})\.jpe?g', re.I)
 _RELEASE_FOLDER = re.compile(r'Images\d', re.I)
 # The re-labelled copy counts its people anew; the release's numbers go up to 393.
 _LAST_RELABELLED_PERSON = 230
+# The release of CFEE: category codes in the file names. 04, 17, 19 and 20 have no label.
+CODES = {
+    1: 'neutral',
+    2: 'happy',
+    3: 'sad',
+    5: 'angry',
+    6: 'surprised',
+    7: 'disgusted',
+    8: 'fearful',
+    9: 'happily_surprised',
+    10: 'happily_disgusted',
+    11: 'sadly_angry',
+    12: 'angrily_disgusted',
+    13: 'appalled',
+    14: 'hatred',
+    15: 'angrily_surprised',
+    16: 'sadly_surprised',
+    18: 'disgustedly_surprised',
+    21: 'fearfully_surprised',
+    22: 'awed',
+    23: 'sadly_fearful',
+    24: 'fearfully_disgusted',
+    25: 'fearfully_angry',
+    26: 'sadly_disgusted',
+}
+
+# A re-labelled copy of CFEE counts its categories from 1 to 22 without gaps.
+RELABELLED_CODES = {
+    1: 'neutral',
+    2: 'happy',
+    3: 'sad',
+    4: 'fearful',
+    5: 'angry',
+    6: 'surprised',
+    7: 'disgusted',
+    8: 'happily_surprised',
+    9: 'happily_disgusted',
+    10: 'sadly_fearful',
+    11: 'sadly_angry',
+    12: 'sadly_surprised',
+    13: 'sadly_disgusted',
+    14: 'fearfully_angry',
+    15: 'fearfully_surprised',
+    16: 'fearfully_disgusted',
+    17: 'angrily_surprised',
+    18: 'angrily_disgusted',
+    19: 'disgustedly_surprised',
+    20: 'appalled',
+    21: 'hatred',
+    22: 'awed',
+}
 _ALL_CLASSES = tuple(name for name in expressions.CLASS_NAMES if name != 'contemptuous')
+
+
+archives.register(
+    'cfee',
+    archives.Signature(
+        lambda path: any(
+            name.fullmatch(path.name) is not None for name in (_RELEASE_NAME, _RELABELLED_NAME)
+        )
+    ),
+)
 
 
 def _config(name: str, description: str, **choices: Any) -> ExpressionConfig:
@@ -73,14 +137,14 @@ class Builder(ExpressionDatasetBuilder):
         match = _RELEASE_NAME.fullmatch(path.name)
         if match is None:
             raise archives.Skip('irregular name, not EE_SSS_NNNN.jpg')
-        return self._photo(path, parts, match.groupdict(), expressions.CFEE_CODES)
+        return self._photo(path, parts, match.groupdict(), CODES)
 
     def _parse_relabelled(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
         archives.require_image(path)
         match = _RELABELLED_NAME.fullmatch(path.name)
         if match is None:
             raise archives.Skip('irregular name, not EE_SSS.jpg')
-        return self._photo(path, parts, match.groupdict(), expressions.CFEE_RELABELLED_CODES)
+        return self._photo(path, parts, match.groupdict(), RELABELLED_CODES)
 
     def _photo(
         self, path: epath.Path, parts: tuple[str, ...], known: dict[str, str], codes: dict[int, str]
@@ -101,7 +165,7 @@ def find_scheme(folder: epath.Path) -> str:
     of them they are the re-labelled copy's.
 
     Raises:
-        ValueError: Both schemes, or neither.
+        InvalidArchiveError: Both schemes, or neither.
     """
     release: list[str] = []
     relabelled: list[str] = []
@@ -115,7 +179,7 @@ def find_scheme(folder: epath.Path) -> str:
             in_release = any(_RELEASE_FOLDER.fullmatch(part) for part in parts[:-1])
             (irregular if in_release else relabelled).append(name)
     if release and relabelled:
-        raise ValueError(
+        raise InvalidArchiveError(
             f'{folder} must hold one numbering of CFEE, not a mixture: in the release 04 is '
             'unlabelled and 08 fearful, in the re-labelled copy 04 is fearful and 08 happily '
             f'surprised. Received: {len(release)} names such as {release[0]} and '
@@ -127,7 +191,7 @@ def find_scheme(folder: epath.Path) -> str:
         _check_relabelled(folder, relabelled)
         return RELABELLED
     files = [path.name for path in archives.list_files(folder)]
-    raise ValueError(
+    raise InvalidArchiveError(
         f'{folder} must hold {LAYOUT}. Found no such name but {len(files)} other files, such as '
         f'{archives.first_lines(files)}. {archives.guess_set(folder)}'
     )
@@ -135,17 +199,19 @@ def find_scheme(folder: epath.Path) -> str:
 
 def _check_relabelled(folder: epath.Path, names: list[str]) -> None:
     """Refuses the release with its photo numbers cut off: its codes mean something else."""
-    codes = expressions.CFEE_RELABELLED_CODES
     strange = [
         name
         for name in names
         if (match := _RELABELLED_NAME.fullmatch(name.rpartition('/')[2]))
-        and (int(match['code']) not in codes or int(match['person']) > _LAST_RELABELLED_PERSON)
+        and (
+            int(match['code']) not in RELABELLED_CODES
+            or int(match['person']) > _LAST_RELABELLED_PERSON
+        )
     ]
     if strange:
-        raise ValueError(
+        raise InvalidArchiveError(
             f'{folder}: names EE_SSS.jpg are those of the re-labelled copy, with codes 01 to '
-            f'{max(codes)} and people 001 to {_LAST_RELABELLED_PERSON}. Received: '
+            f'{max(RELABELLED_CODES)} and people 001 to {_LAST_RELABELLED_PERSON}. Received: '
             f'{archives.first_lines(strange)}, as in the release, whose codes mean something else. '
             'Restore the names EE_SSS_NNNN.jpg, or move these files elsewhere.'
         )

@@ -7,6 +7,8 @@ System (Ekman & Friesen 1978; Ekman, Friesen & Hager 2002): each unit moves poin
 skin creases in proportion to its intensity.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np

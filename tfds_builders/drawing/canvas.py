@@ -5,6 +5,8 @@ smooths every edge. Colours are RGB floats in 0..1 as they look under white ligh
 the surface's height on a grid of 1 mm, from which `shading` computes what the lamps reach.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import cv2

@@ -1,5 +1,7 @@
 """A laboratory for drawn people: its wall, its lamps and its camera."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import cv2

@@ -5,6 +5,8 @@ between archives is drawn at random for each person, so that what also learns fr
 cannot rely on any of it (domain randomisation, Tobin et al. 2017, IROS).
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import cv2

@@ -1,5 +1,7 @@
 """Draws one person of `anatomy` on a `canvas`: body, head, features, creases and hair."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import cv2

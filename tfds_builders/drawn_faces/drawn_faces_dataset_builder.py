@@ -1,5 +1,7 @@
 """Drawn people, each in a laboratory of their own: they teach the shallow branch beside photos."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import tensorflow_datasets as tfds

@@ -1,5 +1,7 @@
 """Photos of your own: a folder an expression, a file a photo."""
 
+from __future__ import annotations
+
 import csv
 import io
 import re
@@ -11,6 +13,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, expressions
+from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
 
 LAYOUT = '<class>/<subject>*.jpg or .png, such as happy/017_2.jpg'
@@ -24,6 +27,13 @@ _COLUMNS = {
     'group': ('group', 'face_eth', 'ethnicity'),
     'age': ('age', 'face_age'),
 }
+
+archives.register(
+    'expression_folders',
+    archives.Signature(
+        lambda path: expressions.find(path.parent.name) is not None, is_general=True
+    ),
+)
 
 
 class Builder(ExpressionDatasetBuilder):
@@ -59,7 +69,7 @@ class Builder(ExpressionDatasetBuilder):
             **options: Those of `tfds.core.GeneratorBasedBuilder`.
 
         Raises:
-            ValueError: It is no regular expression with a group `subject`.
+            InvalidArchiveError: It is no regular expression with a group `subject`.
         """
         subject_pattern = subject_pattern or SUBJECT_PATTERN
         check_pattern(subject_pattern)
@@ -107,13 +117,13 @@ class Builder(ExpressionDatasetBuilder):
 
 
 def check_pattern(subject_pattern: str) -> None:
-    """Raises ValueError unless it is a regular expression with a group `subject`."""
+    """Raises `InvalidArchiveError` unless it is a regular expression with a group `subject`."""
     try:
         fault = '' if 'subject' in re.compile(subject_pattern).groupindex else 'no such group'
     except re.error as error:
         fault = f'not a regular expression: {error}'
     if fault:
-        raise ValueError(
+        raise InvalidArchiveError(
             '`subject_pattern` must be a regular expression with a group `subject`, such as '
             f'{SUBJECT_PATTERN!r}. Received: {subject_pattern!r}, {fault}.'
         )
@@ -123,7 +133,7 @@ def read_subjects(path: epath.Path) -> dict[str, dict[str, Any]]:
     """Reads gender, group and age (whole years) of each person; empty without the file.
 
     Raises:
-        ValueError: The table has no column of persons.
+        InvalidArchiveError: The table has no column of persons.
     """
     if not path.exists():
         return {}
@@ -135,7 +145,7 @@ def read_subjects(path: epath.Path) -> dict[str, dict[str, Any]]:
         if name in (rows.fieldnames or [])
     }
     if 'subject_id' not in own:
-        raise ValueError(
+        raise InvalidArchiveError(
             f'{path} must have a column named one of {list(_COLUMNS["subject_id"])}. '
             f'Received the columns {list(rows.fieldnames or [])}.'
         )
@@ -156,7 +166,7 @@ def _check_classes(folder: epath.Path) -> None:
     names = [path.name for path in folder.iterdir() if path.is_dir() and path.name[:1] not in '._']
     unknown = sorted(name for name in names if expressions.find(name) is None)
     if unknown:
-        raise ValueError(
+        raise InvalidArchiveError(
             f'Each folder in {folder} must be named for an expression: '
             f'{", ".join(expressions.CLASS_NAMES)}, or a synonym: '
             f'{", ".join(expressions.SYNONYMS)}. Received: {", ".join(unknown)}. '

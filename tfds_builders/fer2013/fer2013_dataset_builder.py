@@ -1,5 +1,7 @@
 """FER2013: 35 887 grey pictures of 48 x 48 px in seven classes, found by web search."""
 
+from __future__ import annotations
+
 import csv
 import io
 from collections.abc import Iterator
@@ -11,10 +13,22 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, expressions, splits
+from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
+from tfds_builders.pictures import read_unchanged
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
 SIZE_PX = 48
 CSV_NAMES = ('fer2013.csv', 'icml_face_data.csv')
+# Of the pictures in the tables.
+CODES = {
+    0: 'angry',
+    1: 'disgusted',
+    2: 'fearful',
+    3: 'happy',
+    4: 'sad',
+    5: 'surprised',
+    6: 'neutral',
+}
 # Papers call PublicTest validation.
 USAGES = {'Training': 'train', 'PublicTest': 'validation', 'PrivateTest': 'test'}
 _FOLDER_SPLITS = ('train', 'test')
@@ -22,6 +36,8 @@ _FOLDER_SPLITS = ('train', 'test')
 _VALIDATION_SLOTS = (14, 15)
 
 _Example = tuple[str, str, bytes, str]
+
+archives.register('fer2013', archives.Signature(lambda path: path.name in CSV_NAMES, is_whole=True))
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -124,19 +140,19 @@ def find_form(folder: epath.Path) -> epath.Path | None:
     """The table, or None for the form of folders.
 
     Raises:
-        ValueError: Both forms, several tables, or neither.
+        InvalidArchiveError: Both forms, several tables, or neither.
     """
     tables = [folder / name for name in CSV_NAMES if (folder / name).exists()]
     folders = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
     if len(tables) > 1 or (tables and folders):
         found = [*(table.name for table in tables), *(f'{name}/' for name in folders)]
-        raise ValueError(
+        raise InvalidArchiveError(
             f'{folder} must hold FER2013 once: {LAYOUT}. Received: {", ".join(found)}. '
             'They hold the same pictures; move one form elsewhere.'
         )
     if not tables and len(folders) < len(_FOLDER_SPLITS):
         names = archives.first_lines(path.name for path in folder.iterdir())
-        raise ValueError(f'{folder} must hold {LAYOUT}. Received: {names}.')
+        raise InvalidArchiveError(f'{folder} must hold {LAYOUT}. Received: {names}.')
     return tables[0] if tables else None
 
 
@@ -151,14 +167,16 @@ def parse_row(row: dict[str, str]) -> tuple[str, bytes, str]:
     if pixels.size != SIZE_PX**2 or pixels.min() < 0 or pixels.max() > 255:
         raise ValueError(f'{pixels.size} pixels, expected {SIZE_PX**2} from 0 to 255')
     image = cv2.imencode('.png', pixels.astype(np.uint8).reshape(SIZE_PX, SIZE_PX))[1].tobytes()
-    label = expressions.FER2013_CODES[int(row['emotion'])]
+    label = CODES[int(row['emotion'])]
     return USAGES[row['Usage'].strip()], image, label
 
 
 def _fault(data: bytes) -> str:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if image is None:
+    """Why the file is no picture of the set; empty where it is one."""
+    try:
+        shape = read_unchanged(data).shape
+    except InvalidPictureError:
         return 'cannot be decoded'
-    if image.shape != (SIZE_PX, SIZE_PX):
-        return f'not a grey picture of {SIZE_PX} x {SIZE_PX} px but {image.shape}'
+    if shape != (SIZE_PX, SIZE_PX):
+        return f'not a grey picture of {SIZE_PX} x {SIZE_PX} px but {shape}'
     return ''

@@ -1,5 +1,7 @@
 """MIT1003: 1003 photographs, 15 observers, three seconds each."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,5 +1,7 @@
 """RaFD: 67 models, eight expressions, three gazes, five cameras."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +11,13 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, expressions, splits
+from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
 
 LAYOUT = 'files such as Rafd090_01_Caucasian_female_angry_frontal.jpg, in one folder or several'
 NUM_MODELS = 67
 FRONTAL_CAMERA = 90
+LABELS = expressions.BASIC_AND_CONTEMPT  # The file names use the canonical words.
 _NAME = re.compile(
     r'Rafd(?P<camera>000|045|090|135|180)_(?P<subject_id>\d+)_(?P<group>[A-Za-z]+)_'
     r'(?P<gender>female|male)_(?P<label>[a-z]+)_(?P<gaze>left|frontal|right)\.jpe?g',
@@ -23,9 +27,12 @@ _FRONTAL = 'camera 090, seven classes, three gazes'
 _ALL = 'five cameras, eight classes, three gazes'
 
 
+archives.register('rafd', archives.Signature(lambda path: _NAME.fullmatch(path.name) is not None))
+
+
 def _config(name: str, description: str, **choices: Any) -> ExpressionConfig:
     frontal = name.startswith('frontal')
-    classes = expressions.BASIC if frontal else expressions.BASIC_AND_CONTEMPT
+    classes = expressions.BASIC if frontal else LABELS
     return ExpressionConfig(name=name, description=description, classes=classes, **choices)
 
 
@@ -77,7 +84,7 @@ class Builder(ExpressionDatasetBuilder):
             raise archives.Skip('not a name of RaFD')
         known = match.groupdict()
         label = known.pop('label').lower()
-        if label not in expressions.RAFD_WORDS:
+        if label not in LABELS:
             raise archives.Skip(f'unknown expression {label!r}')
         self._check_stratum(path, known)
         camera = int(known.pop('camera'))
@@ -105,7 +112,7 @@ class Builder(ExpressionDatasetBuilder):
         stratum = known['group'].capitalize(), known['gender'].lower()
         expected = self._stratum_of.setdefault(known['subject_id'], stratum)
         if stratum != expected:
-            raise ValueError(
+            raise InvalidArchiveError(
                 'All file names of a model must tell the same group and gender. Received: '
                 f'{path.name}, but {" ".join(expected)} in others. Restore the original names.'
             )

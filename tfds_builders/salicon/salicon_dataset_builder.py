@@ -1,5 +1,7 @@
 """SALICON, and any set in its layout (OSIE, your own recordings)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +10,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, fixations
+from tfds_builders.errors import InvalidArchiveError, MissingArchiveError
 
 LAYOUT = '`images/{train,val,test}/`, `fixations/{train,val}/*.mat`, `maps/{train,val}/*.png`'
 SPLITS = ('train', 'val', 'test')
@@ -30,7 +33,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         root = archives.find_folder(manual_dir, 'salicon', LAYOUT)
         present = [split for split in SPLITS if (root / 'images' / split).exists()]
         if not present:
-            raise FileNotFoundError(f'{root} must hold {LAYOUT}: `images/` has none of {SPLITS}.')
+            raise MissingArchiveError(f'{root} must hold {LAYOUT}: `images/` has none of {SPLITS}.')
         return {split: self._generate_examples(root, split) for split in present}
 
     def _generate_examples(
@@ -54,7 +57,9 @@ def read_fixations(path: epath.Path) -> np.ndarray:
     """
     gaze = fixations.read_mat(path, 'gaze')
     if gaze.dtype.names is None or 'fixations' not in gaze.dtype.names:
-        raise ValueError(f'{path}: `gaze` must be a struct array with a field `fixations`.')
+        raise InvalidArchiveError(
+            f'{path}: `gaze` must be a struct array with a field `fixations`.'
+        )
     observers = [np.reshape(entry, (-1, 2)) for entry in gaze['fixations'].ravel()]
     if not observers:
         return np.zeros((0, 2), np.float32)
