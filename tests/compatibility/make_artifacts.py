@@ -21,25 +21,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-os.environ.setdefault('MPLBACKEND', 'agg')
-sys.dont_write_bytecode = True
-
 COMMIT = 'e60150a'
 OUTPUT = Path(__file__).resolve().parent / f'{COMMIT}.tar.xz'
 EXPRESSIONS = ('happy', 'sad', 'surprised')
 FER2013_CODES = {'happy': 3, 'sad': 4, 'surprised': 5}
 # People of each split of `expression_folders`.
 PEOPLE = {'train': 6, 'validation': 2, 'test': 3}
+# Each set and the folder that it is built from.
+SETS = {
+    'expression_folders/originals': 'crops',
+    'expression_folders/faces': 'photos',
+    'fer2013/originals': 'fer2013',
+}
+DESCRIBED = ('file_name', 'subject_id', 'gender', 'group', 'age', 'detected')
 MODEL_SIZE_PX = 48
 LAYERS_SIZE_PX = 12
 LEAN = 40
 # Figures, pages and the event files of TensorBoard are of no use to a test, and most of a run.
-NOT_KEPT = ('.png', '.html', '/train', '/validation', '/archives')
+NOT_KEPT = ('.png', '.html', '/train', '/validation', '/archives', '/downloads')
 
 
 def main() -> None:
     """Makes everything in a new folder, and packs it beside this file."""
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    os.environ.setdefault('MPLBACKEND', 'agg')
+    sys.dont_write_bytecode = True  # The checkout stays as it is.
     checkout = Path(sys.argv[1]).resolve()
     sys.path.insert(0, str(checkout))
     import fer_keras
@@ -50,6 +56,7 @@ def main() -> None:
         draw_archives()
         build_sets()
         Path('expected').mkdir()
+        describe_sets()
         write_images()
         register_tiny_backbone()
         train_finished_run()
@@ -150,13 +157,29 @@ def build_sets() -> None:
     """Builds three sets in `data` by the command that people type."""
     from tfds_builders import build
 
-    for name, config, folder in (
-        ('expression_folders', 'originals', 'crops'),
-        ('expression_folders', 'faces', 'photos'),
-        ('fer2013', 'originals', 'fer2013'),
-    ):
+    for set_and_config, folder in SETS.items():
+        name, config = set_and_config.split('/')
         given = [f'{name}=archives/{folder}', f'--config={config}', '--data_dir=data']
         assert build.main(given) == 0
+
+
+def describe_sets() -> None:
+    """Writes what is read of each example: split, texts, label, and its picture at 2 px."""
+    import numpy as np
+    from fer_keras.input_pipeline import decode, label_names, open_dataset, read_split
+
+    rows = []
+    for name in SETS:
+        builder = open_dataset(name, 'data')
+        names = label_names([builder])
+        for split in PEOPLE:
+            for example in read_split([builder], split, names).examples:
+                texts = [example[key].numpy().decode() for key in DESCRIBED]
+                label = names[int(example['label'])]
+                pixels = np.ravel(decode(example['image'], 2)).astype(int)
+                rows.append((name, split, *texts, label, ' '.join(map(str, pixels))))
+    columns = ('set', 'split', *DESCRIBED, 'label', 'pixels')
+    write_csv(Path('expected/sets.csv'), columns, rows)
 
 
 # Runs.
