@@ -33,7 +33,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from fer_keras.config.run import ModelConfig
+from fer_keras.config.model import ModelConfig
 from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.photos import list_inputs
 from fer_keras.models.classifier import build_classifier

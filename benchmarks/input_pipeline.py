@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fer_keras.config.run import DataConfig, ModelConfig, TrainingConfig
+from fer_keras.config.data import DataConfig
+from fer_keras.config.model import ModelConfig
+from fer_keras.config.training import TrainingConfig
 from fer_keras.data.batches import TrainingBatches
 from fer_keras.data.datasets import label_names, open_dataset
 from fer_keras.data.splits import Source, read_split

@@ -36,7 +36,7 @@ def peak_of_an_epoch(options: argparse.Namespace, times: int) -> tuple[int, int]
     """Images of one epoch, and the largest resident memory of a process that reads it."""
     import dataclasses
 
-    from fer_keras.config.run import DataConfig
+    from fer_keras.config.data import DataConfig
     from fer_keras.data.batches import TrainingBatches
     from fer_keras.data.datasets import label_names, open_dataset
     from fer_keras.data.splits import read_split

@@ -160,7 +160,7 @@ def _read(
 
 
 def _parse(configs: Sequence[type], arguments: Sequence[str]) -> tuple[flags.FlagValues, list[str]]:
-    values = flags.FlagValues()  # type: ignore[no-untyped-call]
+    values = flags.FlagValues()
     values.set_gnu_getopt(True)
     for config in configs:
         for field, known in _leaves(config):

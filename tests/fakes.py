@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fer_keras.config.run import ModelConfig
+from fer_keras.config.model import ModelConfig
 from fer_keras.models.backbones import Backbone
 from fer_keras.models.classifier import build_classifier
 from fer_keras.run_dir import RunDir

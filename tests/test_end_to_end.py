@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from fer_keras.config.run import DataConfig, RunConfig, TrainingConfig
+from fer_keras.config.data import DataConfig
+from fer_keras.config.run import RunConfig
+from fer_keras.config.training import TrainingConfig
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.splits import read_split
 from fer_keras.evaluation.predicting import predict_split

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_keras.config.choices import FUSIONS
 from fer_keras.config.protocol import ProtocolConfig
-from fer_keras.config.run import FUSIONS
 from fer_keras.models.saliency import SALIENCY_KINDS
 from fer_keras.protocols.jobs import list_jobs
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.data.augmentation import AUGMENTATIONS
 from fer_keras.data.decoding import decode, to_model_input
 from fer_keras.data.epochs import EpochBatches, Example

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import read_only_builder
 
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.errors import InvalidInputError, MissingFileError
 from tfds_builders import expressions
 
@@ -43,7 +43,7 @@ def open_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
 
 def open_hog_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:
     """Opens every data set that teaches the branch of histograms alone."""
-    return [open_dataset(name, data.data_dir) for name in data.shallow_source_names]
+    return [open_dataset(name, data.data_dir) for name in data.hog_source_names]
 
 
 def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:

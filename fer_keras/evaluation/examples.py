@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fer_keras import files
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.splits import Source
 from fer_keras.evaluation.document import ReportFigure

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.decoding import decode_upright
 from fer_keras.data.splits import DESCRIPTIONS, Source

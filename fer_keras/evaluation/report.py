@@ -11,7 +11,9 @@ import pandas as pd
 import tensorflow_datasets as tfds
 
 from fer_keras import files
-from fer_keras.config.run import DataConfig, RunConfig, fields_of
+from fer_keras.config.data import DataConfig
+from fer_keras.config.fields import as_values
+from fer_keras.config.run import RunConfig
 from fer_keras.data.datasets import open_dataset, require_canonical_order
 from fer_keras.environment import describe_environment
 from fer_keras.evaluation.document import ReportFigure
@@ -56,7 +58,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
         duplicates=find_seen_images(run.data, names, source),
         worst=worst,
         sample=sample,
-        configuration=fields_of(run),
+        configuration=as_values(run),
         environments={
             'training': files.read_json(run_dir.environment_file),
             'test': describe_environment([target]),

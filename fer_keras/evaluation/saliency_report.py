@@ -11,7 +11,7 @@ import pandas as pd
 import tensorflow_datasets as tfds
 
 from fer_keras import files
-from fer_keras.config.run import PRECOMPUTED
+from fer_keras.config.choices import FOLDER
 from fer_keras.data.map_folder import read_precomputed
 from fer_keras.errors import InvalidInputError
 from fer_keras.run_dir import ReportDir
@@ -64,9 +64,9 @@ def predict(examples: Sequence[Example], kind: str, weights: str) -> Iterable[Ar
     predictor = SaliencyPredictor(kind, weights=weights or None)
     for example in examples:
         image = example['image']
-        if kind.startswith(PRECOMPUTED):
+        if kind.startswith(FOLDER):
             name = example['file_name'].decode()
-            folder = kind.removeprefix(PRECOMPUTED)
+            folder = kind.removeprefix(FOLDER)
             yield read_precomputed(folder, name, image.shape[:2])[:, :, 0]
         else:
             yield predictor(image[None])[0, :, :, 0]

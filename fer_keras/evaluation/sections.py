@@ -70,7 +70,7 @@ def model_card_blocks(metrics: Mapping[str, Any], flags: Mapping[str, str]) -> l
         flags: As `run_document.Findings.configuration`.
     """
     low, high = metrics['accuracy_interval']
-    saliency, also = flags.get('saliency', ''), flags.get('shallow_source', '')
+    saliency, also = flags.get('saliency', ''), flags.get('hog_source', '')
     attention = (
         'no saliency' if saliency in ('', 'none') else f'saliency {saliency}, {flags["fusion"]}'
     )

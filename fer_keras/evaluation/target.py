@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import tensorflow_datasets as tfds
 
-from fer_keras.config.run import DataConfig
-from fer_keras.data.datasets import label_names, open_dataset, open_shallow_sources, open_sources
+from fer_keras.config.data import DataConfig
+from fer_keras.data.datasets import label_names, open_dataset, open_hog_sources, open_sources
 from fer_keras.data.splits import Source, read_split, require_described
 from fer_keras.evaluation.duplicates import find_duplicates, hash_images
 
@@ -19,7 +19,7 @@ def require_testable(data: DataConfig) -> None:
     No op of TensorFlow runs: those of several workers must not before their strategy is made.
     """
     names = label_names(open_sources(data))
-    open_shallow_sources(data)
+    open_hog_sources(data)
     target = open_dataset(data.target_name, data.data_dir)
     require_described([target], data.target_split, names, _fold(data))
 
@@ -58,7 +58,7 @@ def find_seen_images(data: DataConfig, names: Sequence[str], tested: Source) -> 
         machine that has the target alone.
     """
     try:
-        sources, shallow_sources = open_sources(data), open_shallow_sources(data)
+        sources, shallow_sources = open_sources(data), open_hog_sources(data)
     except FileNotFoundError:
         return None
     known = {
@@ -66,7 +66,7 @@ def find_seen_images(data: DataConfig, names: Sequence[str], tested: Source) -> 
         for split in ('train', 'validation')
     }
     if shallow_sources:
-        known[f'{data.shallow_source} all'] = read_split(shallow_sources, 'all', names)
+        known[f'{data.hog_source} all'] = read_split(shallow_sources, 'all', names)
     test = hash_images(f'{data.target_name} {data.target_split}', tested.examples)
     found = [
         find_duplicates([hash_images(place, split.examples), test])

@@ -14,13 +14,13 @@ from fer_keras.errors import InvalidInputError
 from fer_keras.inference.answers import OK, AnswerFile
 from fer_keras.inference.drawing import OverlayFolder, draw_faces
 from fer_keras.inference.photos import (
-    LARGEST_PIXELS,
     Picture,
     count_pictures,
     list_sources,
     read_pictures,
 )
 from fer_keras.inference.predictor import Predictor, load
+from tfds_builders.pictures import LARGEST_PIXELS
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from fer_keras.config.choices import SAVED_MODEL
-from fer_keras.config.run import ModelConfig
+from fer_keras.config.model import ModelConfig
 from fer_keras.errors import InvalidInputError, MissingFileError, UserError
 from fer_keras.models.backbones import build_backbone, get_backbone
 from fer_keras.models.ensemble import GeometricMeanEnsemble
@@ -41,7 +41,7 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         network sees: the layer `face`, float32 `[batch, face_size, face_size, 3]`. Its layers
         `saliency_map` and `attended_image` (where there is a saliency model), `backbone` and
         `features` are named for whoever looks inside. With `config.average_mirrored` the backbone
-        also sees the mirror image, except in training. With `config.shallow_branch` the answer is
+        also sees the mirror image, except in training. With `config.hog_branch` the answer is
         the geometric mean of two: that of the backbone, the layer `deep`, and that of a linear
         classifier of histograms of oriented gradients, `shallow`, which sees the face without
         saliency, does not learn by steps, and knows nothing until `training.hog` fits it.
@@ -68,7 +68,7 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
         x = AverageMirrored(name='mean_of_sides')(x)
     x = keras.layers.GlobalAveragePooling2D(name='features')(x)
     x = keras.layers.Dropout(config.dropout, name='dropout')(x)
-    if config.shallow_branch:
+    if config.hog_branch:
         deep = _classify(x, num_classes, name='deep')
         hog = _hog_branch(face if channels == 3 else face[..., :3], num_classes)
         probabilities = GeometricMeanEnsemble(name='probabilities')([deep, hog])

@@ -9,8 +9,8 @@ import pathlib
 import shlex
 from collections.abc import Sequence
 
+from fer_keras.config.data import set_of
 from fer_keras.config.protocol import ProtocolConfig
-from fer_keras.config.run import set_of
 from fer_keras.run_dir import ProtocolDir, evaluation_name
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from fer_keras import files
+from fer_keras.config.choices import SAVED_MODEL
 from fer_keras.config.data import DataConfig
 from fer_keras.config.fields import as_flags
 from fer_keras.config.protocol import ProtocolConfig
@@ -21,7 +22,7 @@ from fer_keras.errors import ExistingFileError, InvalidInputError
 from fer_keras.evaluation.document import write_document
 from fer_keras.evaluation.target import require_testable
 from fer_keras.models.classifier import require_known
-from fer_keras.models.external_saliency import PREFIX, TRUSTED, find_saved_model
+from fer_keras.models.external_saliency import TRUSTED, find_saved_model
 from fer_keras.protocols.document import describe_protocol
 from fer_keras.protocols.jobs import Job, list_jobs, report_name
 from fer_keras.protocols.summary import summarize_protocol
@@ -86,13 +87,13 @@ def check_jobs(jobs: Sequence[Job], parse_run: ParseRun) -> None:
         _refuse_others(job, as_flags(run))
         # What is finished may be tabled where its data are not.
         left = [target for target in ('', *job.targets) if not _has_report_on(job, target)]
-        if left and run.model.saliency.startswith(PREFIX):
-            _trust(find_saved_model(run.model.saliency.removeprefix(PREFIX)))
+        if left and run.model.saliency.startswith(SAVED_MODEL):
+            _trust(find_saved_model(run.model.saliency.removeprefix(SAVED_MODEL)))
         for target in left:
             name, split = target.split() or (run.data.target, run.data.target_split)
             data = dataclasses.replace(run.data, target=name, target_split=split)
             # Of its fields only these count; many jobs share them.
-            kept = ('data_dir', 'source', 'shallow_source', 'target', 'target_split', 'fold')
+            kept = ('data_dir', 'source', 'hog_source', 'target', 'target_split', 'fold')
             tests.add(DataConfig(**{field: getattr(data, field) for field in kept}))
     for data in tests:
         require_testable(data)

@@ -50,7 +50,7 @@ def _describe_training(run: RunConfig | None) -> str:
     if run is None:
         return '## Training\n\nNot recorded.\n'
     data, model = run.data, run.model
-    also = ', '.join(data.shallow_source_names)
+    also = ', '.join(data.hog_source_names)
     rows = {
         'trained on': ', '.join(data.source_names),
         **({'the shallow branch also on': also} if also else {}),

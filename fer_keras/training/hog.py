@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.splits import Source
 from fer_keras.models.classifier import build_histogram_reader

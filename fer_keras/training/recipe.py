@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_keras.config.run import TrainingConfig
+from fer_keras.config.training import TrainingConfig
 
 OPTIMIZERS: dict[str, Any] = {'adamw': keras.optimizers.AdamW, 'sgd': keras.optimizers.SGD}
 

@@ -12,8 +12,10 @@ import keras
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from fer_keras.config.run import RunConfig, TrainingConfig, as_flags
+from fer_keras.config.fields import as_flags
+from fer_keras.config.run import RunConfig
 from fer_keras.config.saliency import SaliencyTrainingConfig
+from fer_keras.config.training import TrainingConfig
 from fer_keras.data.batches import TrainingBatches, evaluation_batches
 from fer_keras.data.datasets import open_hog_sources, open_sources
 from fer_keras.data.map_cache import keep_maps
@@ -83,7 +85,7 @@ def train(
         class_weights=balanced_weights(training.counts) if run.data.balance == 'loss' else (),
         forward=forward,
         images=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
-        begin=begin if run.model.shallow_branch else None,
+        begin=begin if run.model.hog_branch else None,
     )
     Loop(task, run_dir, callbacks).run(
         TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed),

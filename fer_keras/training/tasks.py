@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fer_keras.config.run import TrainingConfig
 from fer_keras.config.saliency import SaliencyTrainingConfig
+from fer_keras.config.training import TrainingConfig
 from fer_keras.models.classifier import freeze_for_stage
 from fer_keras.models.mlnet_light import is_encoder_layer
 from fer_keras.saliency.losses import mlnet_loss_of_target, saliency_loss

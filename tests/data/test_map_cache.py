@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_keras.config.run import DataConfig, ModelConfig
+from fer_keras.config.data import DataConfig
+from fer_keras.config.model import ModelConfig
 from fer_keras.data import map_cache as saliency_cache
 from fer_keras.data.batches import TrainingBatches, evaluation_batches
 from fer_keras.data.datasets import open_dataset

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.data.batches import TrainingBatches
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.mixing import draw_mix, mix

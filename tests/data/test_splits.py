@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.data.batches import TrainingBatches, evaluation_batches
 from fer_keras.data.datasets import label_names, open_dataset, require_canonical_order
 from fer_keras.data.decoding import decode, to_model_input

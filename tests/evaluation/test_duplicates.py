@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from fer_keras.config.run import DataConfig
+from fer_keras.config.data import DataConfig
 from fer_keras.data.datasets import open_sources
 from fer_keras.data.splits import read_split
 from fer_keras.evaluation.duplicates import (
@@ -110,9 +110,9 @@ def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
 def test_the_report_also_looks_among_what_taught_the_shallow_branch(tmp_path):
     write_dataset(tmp_path, name='own', people={'train': 1, 'validation': 1, 'test': 1})
     write_dataset(tmp_path, name='more', people={'test': 1})  # The same pictures once more.
-    data = DataConfig(source='own', shallow_source='more', data_dir=str(tmp_path))
+    data = DataConfig(source='own', hog_source='more', data_dir=str(tmp_path))
     tested = read_split(open_sources(data), 'test', BASIC)
     found = find_seen_images(data, BASIC, tested)
     assert (found['place'] == 'more all').sum() >= len(BASIC)
-    alone = find_seen_images(dataclasses.replace(data, shallow_source=''), BASIC, tested)
+    alone = find_seen_images(dataclasses.replace(data, hog_source=''), BASIC, tested)
     assert 'more all' not in set(alone['place'])

@@ -43,7 +43,7 @@ def test_grad_cam_is_what_the_gradients_of_the_paper_give():
 
 
 def test_of_two_branches_and_two_sides_the_backbone_is_explained():
-    model = build(shallow_branch=True, average_mirrored=True, color='gradients')
+    model = build(hog_branch=True, average_mirrored=True, color='gradients')
     head = model.get_layer('deep')
     head.kernel.assign(np.abs(head.kernel))
     found = build_grad_cam(model).predict(IMAGES, verbose=0)

@@ -118,7 +118,7 @@ def test_the_mirrored_face_is_averaged_as_the_geometric_mean_of_both_answers(tmp
 
 @pytest.mark.parametrize('saliency', ['none', 'center', 'folder:/maps'])
 def test_the_shallow_branch_sees_the_face_without_saliency_and_does_not_learn_by_steps(saliency):
-    model = build(shallow_branch=True, saliency=saliency, crop=0.75)
+    model = build(hog_branch=True, saliency=saliency, crop=0.75)
     images = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:]))
     seen = keras.Model(model.input, model.get_layer('shallow').input)
     np.testing.assert_allclose(
@@ -131,7 +131,7 @@ def test_the_shallow_branch_sees_the_face_without_saliency_and_does_not_learn_by
 
 
 def test_the_branches_decide_together_and_are_saved(tmp_path):
-    model = build(shallow_branch=True)
+    model = build(hog_branch=True)
     kernel = model.get_layer('shallow').kernel
     kernel.assign(np.random.default_rng(0).normal(0, 0.1, kernel.shape))
     parts = [model.get_layer(name).output for name in ('deep', 'shallow', 'probabilities')]
@@ -222,7 +222,7 @@ def test_one_class_is_refused():
 def test_images_are_not_rounded_before_the_backbone_in_low_precision():
     keras.config.set_dtype_policy('mixed_bfloat16')
     try:
-        model = build(color='gradients', average_mirrored=True, shallow_branch=True)
+        model = build(color='gradients', average_mirrored=True, hog_branch=True)
     finally:
         keras.config.set_dtype_policy('float32')
     for name in ('both_sides', 'gradients', 'mean_of_sides'):

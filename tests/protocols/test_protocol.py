@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from fer_keras import protocol
+from fer_keras.config.data import DataConfig
+from fer_keras.config.fields import as_flags
 from fer_keras.config.protocol import ProtocolConfig
-from fer_keras.config.run import DataConfig, RunConfig, as_flags
+from fer_keras.config.run import RunConfig
 from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.splits import read_split
@@ -135,7 +137,7 @@ def test_what_would_end_a_protocol_late_is_found_before_it_begins(prepared):
             check_jobs(list_jobs(ProtocolConfig(**{**prepared, **wrong})))
     for wrong in (
         {'targets': ('nowhere all',)},
-        {'variants': ('a: --shallow_branch --shallow_source=nowhere',)},
+        {'variants': ('a: --hog_branch --hog_source=nowhere',)},
         {'variants': ('a: --saliency=saved_model:/nowhere',)},
     ):
         with pytest.raises(FileNotFoundError, match='nowhere'):

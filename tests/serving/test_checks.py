@@ -68,7 +68,7 @@ def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_pat
         backbone='vgg16',
         color='gradients',
         average_mirrored=True,
-        shallow_branch=True,
+        hog_branch=True,
         saliency='mlnet_light',
         crop=0.8,
     )

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from fer_keras.config.run import DataConfig, ModelConfig
+from fer_keras.config.data import DataConfig
+from fer_keras.config.model import ModelConfig
 from fer_keras.data.datasets import open_sources
 from fer_keras.data.splits import read_split
 from fer_keras.models.classifier import build_classifier
@@ -39,7 +40,7 @@ def test_it_learns_from_all_sources_and_leaves_the_backbone_alone(tmp_path):
     write_dataset(tmp_path, name='own', names=BASIC[:4], declared=BASIC, people={'train': 6})
     write_dataset(tmp_path, name='other', names=BASIC[4:], declared=BASIC, people={'train': 6})
     data = DataConfig(source='own,other', data_dir=str(tmp_path), image_size_px=48)
-    config = ModelConfig(backbone_weights='none', shallow_branch=True)
+    config = ModelConfig(backbone_weights='none', hog_branch=True)
     model = build_classifier(config, num_classes=len(BASIC), image_size_px=48)
     backbone = model.get_layer('backbone').get_weights()
     sources = [read_split([one], 'train', BASIC) for one in open_sources(data)]

@@ -70,7 +70,7 @@ def start(data_dir, run_dir):
             '--batch_size=14', '--epochs=2',
             '--head_epochs=0', '--learning_rate=1e-3', '--ema_momentum=0.9', '--deterministic',
             '--checkpoint_steps=1', '--strategy=multi_worker', '--saliency=spectral_residual',
-            '--shallow_branch',
+            '--hog_branch',
         ]  # fmt: skip
         environment = os.environ | {
             'TF_CONFIG': json.dumps(task),

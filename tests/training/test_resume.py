@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from fer_keras.config.run import TrainingConfig
+from fer_keras.config.training import TrainingConfig
 from fer_keras.run_dir import RunDir
 from fer_keras.training.callbacks import forget_epochs_after
 from fer_keras.training.loop import Loop
@@ -62,7 +62,7 @@ def start(data_dir, run_dir, **environment):
         '--augmentation=strong', '--mixup_alpha=0.4', '--cutmix_alpha=1', '--balance=sampling',
         f'--epochs={EPOCHS}', '--head_epochs=1', '--learning_rate=1e-3', '--ema_momentum=0.9',
         '--sam_radius=0.05', '--deterministic', '--checkpoint_steps=1',
-        '--shallow_branch', '--average_mirrored',
+        '--hog_branch', '--average_mirrored',
     ]  # fmt: skip
     return subprocess.Popen(
         [sys.executable, '-c', TRAIN, *arguments],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_keras.config.run import TrainingConfig
+from fer_keras.config.training import TrainingConfig
 from fer_keras.errors import UnwritableFileError
 from fer_keras.run_dir import RunDir
 from fer_keras.training.engine import Engine

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from fer_keras.config.run import STRATEGIES as CHOICES
+from fer_keras.config.choices import STRATEGIES as CHOICES
 from fer_keras.training.strategy import STRATEGIES, make_strategy
 from tests.fakes import write_dataset
 
