@@ -4,7 +4,7 @@
 
 The real archives may not be redistributed (Du, Tao & Martinez 2014; Langner et al. 2010), so these
 drawings let every step from archive to model run without them. Each expression is posed by its
-facial action units (see `anatomy`), and the two laboratories differ in wall, lamps, framing,
+facial action units (see `action_units`), and the two laboratories differ in wall, lamps, framing,
 clothes and rendering, so a model trained on one can be tested across archives on the other.
 """
 
@@ -23,7 +23,8 @@ import numpy as np
 
 from tfds_builders import command, expressions
 from tfds_builders.cfee import cfee_dataset_builder as cfee
-from tfds_builders.drawing.anatomy import EXPRESSIONS, activate, draw_identity
+from tfds_builders.drawing.action_units import EXPRESSIONS, activate
+from tfds_builders.drawing.anatomy import draw_identity
 from tfds_builders.drawing.canvas import Lamps
 from tfds_builders.drawing.laboratory import Laboratory, take_photo
 from tfds_builders.drawing.person import draw_person

@@ -32,6 +32,9 @@ class ExpressionConfig(tfds.core.BuilderConfig):
         classes: Canonical names of the expressions, in the canonical order.
         crops_faces: Aligned face crops, or else the untouched bytes of the files.
         splits_images: The per-image split of older papers: people are in several splits.
+
+    >>> ExpressionConfig(name='faces', classes=('neutral', 'happy')).crops_faces
+    True
     """
 
     classes: tuple[str, ...] = ()
@@ -43,7 +46,11 @@ class ExpressionDatasetBuilder(
     tfds.core.GeneratorBasedBuilder,
     skip_registration=True,  # type: ignore[call-arg]  # TFDS is loaded lazily and untyped.
 ):
-    """A set of face photos with a label each. A set says how its archive is read."""
+    """A set of face photos with a label each. A set says how its archive is read.
+
+    >>> ExpressionDatasetBuilder.EXTRA_FEATURES
+    {}
+    """
 
     builder_config: ExpressionConfig
 

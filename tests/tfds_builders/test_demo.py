@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 
 from tfds_builders import demo, splits
-from tfds_builders.drawing.anatomy import (
-    ACTION_UNITS,
-    EXPRESSIONS,
-    Identity,
-    activate,
-    draw_identity,
-    move_points,
-    resting_points,
-)
-from tfds_builders.drawing.person import LEFT, SCALE, TOP, draw_person
+from tfds_builders.drawing.action_units import ACTION_UNITS, EXPRESSIONS, activate, move_points
+from tfds_builders.drawing.anatomy import Identity, draw_identity, resting_points
+from tfds_builders.drawing.canvas import LEFT, SCALE, TOP
+from tfds_builders.drawing.person import draw_person
 
 CFEE_NAME = re.compile(r'cfee/(01-04/Images1|05-08/Images2)/(\d\d)_(\d{3})_\d{4}\.jpg')
 RAFD_NAME = re.compile(

@@ -15,7 +15,11 @@ LAYOUT = '`trainSet/{Stimuli,FIXATIONLOCS,FIXATIONMAPS}/<Category>/`'
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """One example an image; the official test part has no fixations, so all of it is `train`."""
+    """One example an image; the official test part has no fixations, so all of it is `train`.
+
+    >>> str(Builder.VERSION)
+    '1.0.0'
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}

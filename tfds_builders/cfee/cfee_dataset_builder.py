@@ -92,7 +92,11 @@ def _config(name: str, description: str, **choices: Any) -> ExpressionConfig:
 
 
 class Builder(ExpressionDatasetBuilder):
-    """Compound Facial Expressions of Emotion."""
+    """Compound Facial Expressions of Emotion.
+
+    >>> [config.name for config in Builder.BUILDER_CONFIGS][:2]
+    ['basic_faces', 'basic_originals']
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}

@@ -8,9 +8,11 @@ the surface's height on a grid of 1 mm, from which `shading` computes what the l
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 SCALE = 2
 LEFT, TOP, RIGHT, BOTTOM = -136, -160, 136, 248  # Edges of the canvas in mm.
@@ -20,12 +22,18 @@ WALL = -110.0  # Height of the wall behind the person, in mm; the rim of the hea
 SHADOW = np.array([0.50, 0.30, 0.25], np.float32)  # What a full skin shadow leaves of R, G and B.
 
 Colour = tuple[float, float, float] | np.ndarray
+Point = Sequence[float] | np.ndarray  # x and y, in mm.
+Curve = npt.ArrayLike  # Points in a row, [n, 2].
 Window = tuple[slice, slice]
 
 
 @dataclasses.dataclass(frozen=True)
 class Canvas:
-    """Three layers drawn together; the functions below change them in place."""
+    """Three layers drawn together; the functions below change them in place.
+
+    >>> blank_canvas().cover.max()
+    np.float32(0.0)
+    """
 
     colour: np.ndarray  # float32 [pixel rows, pixel columns, RGB].
     cover: np.ndarray  # float32 [pixel rows, pixel columns], 1 where the person hides the wall.
@@ -34,7 +42,11 @@ class Canvas:
 
 @dataclasses.dataclass(frozen=True)
 class Lamps:
-    """`key` comes from `direction` (x right, y down, z to the camera); `fill` from everywhere."""
+    """`key` comes from `direction` (x right, y down, z to the camera); `fill` from everywhere.
+
+    >>> Lamps((0, -1, 1), key=(0.9, 0.9, 0.9), fill=(0.3, 0.3, 0.3), gloss=0.1).gloss
+    0.1
+    """
 
     direction: tuple[float, float, float]
     key: tuple[float, float, float]
@@ -43,6 +55,7 @@ class Lamps:
 
 
 def blank_canvas() -> Canvas:
+    """Nothing but the wall."""
     rows, columns = (BOTTOM - TOP) * SCALE, (RIGHT - LEFT) * SCALE
     return Canvas(
         np.zeros((rows, columns, 3), np.float32),
@@ -51,7 +64,7 @@ def blank_canvas() -> Canvas:
     )
 
 
-def smooth(points, closed: bool = False, steps: int = 8) -> np.ndarray:
+def smooth(points: Curve, closed: bool = False, steps: int = 8) -> np.ndarray:
     """A Catmull-Rom curve through `points` [n, 2], as float [about n * steps, 2]."""
     knots = np.asarray(points, float)
     before, after = (knots[-1:], knots[:2]) if closed else (knots[:1], knots[-1:])
@@ -62,7 +75,9 @@ def smooth(points, closed: bool = False, steps: int = 8) -> np.ndarray:
     return np.concatenate([curve.reshape(-1, 2), knots[:1] if closed else knots[-1:]])
 
 
-def arch(start, apex, end, roundness: float = 0.8, steps: int = 25) -> np.ndarray:
+def arch(
+    start: Point, apex: Point, end: Point, roundness: float = 0.8, steps: int = 25
+) -> np.ndarray:
     """A lid or lip line [steps, 2] from `start` over `apex` to `end`; a low roundness is boxy."""
     (x0, y0), (x1, y1), (x2, y2) = start, apex, end
     u = np.linspace(-1, 1, steps)
@@ -72,23 +87,24 @@ def arch(start, apex, end, roundness: float = 0.8, steps: int = 25) -> np.ndarra
     return np.stack([x, base + rise * (1 - u**2) ** roundness], axis=1)
 
 
-def mirrored(half) -> np.ndarray:
+def mirrored(half: Curve) -> np.ndarray:
     """The closed outline whose right half, from its top to its bottom midline point, is `half`."""
     right = np.asarray(half, float)
     aside = right[np.abs(right[:, 0]) > 1e-6]
     return np.concatenate([right, aside[::-1] * (-1, 1)])
 
 
-def ellipse(centre, radii, turn: float = 0.0) -> np.ndarray:
+def ellipse(centre: Point, radii: Point, turn: float = 0.0) -> np.ndarray:
     """Outline [32, 2] of an ellipse; `turn` in radians, clockwise on the picture."""
     angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     flat = np.stack([np.cos(angle), np.sin(angle)], axis=1) * radii
     spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    return np.asarray(centre) + flat @ spin
+    outline: np.ndarray = np.asarray(centre) + flat @ spin
+    return outline
 
 
 def mask_of(
-    curve, soft: float = 0.0, line: float | None = None, within: np.ndarray | None = None
+    curve: Curve, soft: float = 0.0, line: float | None = None, within: np.ndarray | None = None
 ) -> tuple[Window, np.ndarray]:
     """Window around `curve` [n, 2] and the share (0..1) of each pixel there that it encloses.
 
@@ -116,7 +132,7 @@ def mask_of(
     return window, share if within is None else share * within[window]
 
 
-def area(curve) -> np.ndarray:
+def area(curve: Curve) -> np.ndarray:
     """Full-size mask of `curve` [n, 2], for `within`."""
     full = np.zeros(((BOTTOM - TOP) * SCALE, (RIGHT - LEFT) * SCALE), np.float32)
     window, share = mask_of(curve)
@@ -124,20 +140,40 @@ def area(curve) -> np.ndarray:
     return full
 
 
-def paint(canvas: Canvas, curve, colour: Colour, opacity: float = 1.0, **mask) -> None:
-    """Covers an area or line with `colour`; `mask` holds `mask_of`'s keywords."""
-    window, share = mask_of(curve, **mask)
+def paint(
+    canvas: Canvas,
+    curve: Curve,
+    colour: Colour,
+    opacity: float = 1.0,
+    *,
+    soft: float = 0.0,
+    line: float | None = None,
+    within: np.ndarray | None = None,
+) -> None:
+    """Covers an area or line with `colour`; the keywords are those of `mask_of`."""
+    window, share = mask_of(curve, soft, line, within)
     spot = canvas.colour[window]
     spot += (share * opacity)[..., None] * (np.asarray(colour, np.float32) - spot)
 
 
-def shade(canvas: Canvas, curve, depth: float, **mask) -> None:
-    """Multiplies an area or line towards skin shadow; a negative `depth` lightens it."""
-    window, share = mask_of(curve, **mask)
+def shade(
+    canvas: Canvas,
+    curve: Curve,
+    depth: float,
+    *,
+    soft: float = 0.0,
+    line: float | None = None,
+    within: np.ndarray | None = None,
+) -> None:
+    """Multiplies an area or line towards skin shadow; a negative `depth` lightens it.
+
+    The keywords are those of `mask_of`.
+    """
+    window, share = mask_of(curve, soft, line, within)
     canvas.colour[window] *= 1 - (share * depth)[..., None] * (1 - SHADOW)
 
 
-def solid(canvas: Canvas, curve, colour: Colour, level: float, radius: float) -> None:
+def solid(canvas: Canvas, curve: Curve, colour: Colour, level: float, radius: float) -> None:
     """Lays an opaque, pillow-shaped body on what is there.
 
     Its rim lies at `level` mm, or on anything higher; its middle is `radius` mm above that.
@@ -156,7 +192,7 @@ def solid(canvas: Canvas, curve, colour: Colour, level: float, radius: float) ->
     np.copyto(canvas.relief, height, where=wider)
 
 
-def bump(canvas: Canvas, centre, spread, height: float) -> None:
+def bump(canvas: Canvas, centre: Point, spread: Point, height: float) -> None:
     """Adds a Gaussian hill (or a hole) of `height` mm with standard deviations `spread` mm."""
     (x, y), (wide, tall) = centre, spread
     across = np.exp(-0.5 * ((GRID_X - x) / wide) ** 2)
@@ -178,4 +214,5 @@ def shading(canvas: Canvas, lamps: Lamps) -> np.ndarray:
     hollow = np.clip(cv2.GaussianBlur(relief, (0, 0), 7) - relief, 0, 12) / 12
     halfway = float(np.linalg.norm([x, y, z + 1]))
     gloss = np.clip((z + 1 - x * slope_x - y * slope_y) / (halfway * length), 0, 1) ** 24
-    return cv2.merge([key * (1 - 0.4 * hollow), 1 - 0.7 * hollow, gloss])
+    shares: np.ndarray = cv2.merge([key * (1 - 0.4 * hollow), 1 - 0.7 * hollow, gloss])
+    return shares

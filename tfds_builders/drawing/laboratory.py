@@ -12,7 +12,12 @@ from tfds_builders.drawing.canvas import LEFT, RIGHT, TOP, Canvas, Colour, Lamps
 
 @dataclasses.dataclass(frozen=True)
 class Laboratory:
-    """How one archive's photos are taken."""
+    """How one archive's photos are taken.
+
+    >>> from tfds_builders.demo import LABORATORIES
+    >>> LABORATORIES['cfee'].size
+    (300, 400)
+    """
 
     size: tuple[int, int]  # Width and height in pixels.
     zoom: float  # Pixels per mm of face.
@@ -41,7 +46,8 @@ def take_photo(canvas: Canvas, laboratory: Laboratory, rng: np.random.Generator)
         photo = cv2.GaussianBlur(photo, (0, 0), laboratory.blur)
     grain = rng.standard_normal((height, width, 1), np.float32)
     photo = photo * np.float32(rng.uniform(0.94, 1.05)) + np.float32(laboratory.grain) * grain
-    return np.round(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+    rounded: np.ndarray = np.round(np.clip(photo, 0, 1) * 255).astype(np.uint8)
+    return rounded
 
 
 def _frame(
@@ -61,7 +67,8 @@ def _expose(paint: np.ndarray, light: np.ndarray, lamps: Lamps) -> np.ndarray:
     """Painted colours [height, width, RGB] under the lamps, in the same shape."""
     key, fill, gloss = (light[..., i : i + 1] for i in range(3))
     sum_of_lamps = key * np.array(lamps.key, np.float32) + fill * np.array(lamps.fill, np.float32)
-    return paint * sum_of_lamps + gloss * np.float32(lamps.gloss)
+    lit: np.ndarray = paint * sum_of_lamps + gloss * np.float32(lamps.gloss)
+    return lit
 
 
 def _wall(laboratory: Laboratory) -> np.ndarray:

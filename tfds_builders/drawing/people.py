@@ -12,13 +12,14 @@ import dataclasses
 import cv2
 import numpy as np
 
-from tfds_builders.drawing import anatomy
-from tfds_builders.drawing.anatomy import SIZES, Identity, activate, draw_identity
+from tfds_builders.drawing import action_units
+from tfds_builders.drawing.action_units import activate
+from tfds_builders.drawing.anatomy import SIZES, Identity, draw_identity
 from tfds_builders.drawing.canvas import Lamps
 from tfds_builders.drawing.laboratory import Laboratory, take_photo
 from tfds_builders.drawing.person import draw_person
 
-EXPRESSIONS = tuple(name for name in anatomy.EXPRESSIONS if name != 'contemptuous')
+EXPRESSIONS = tuple(name for name in action_units.EXPRESSIONS if name != 'contemptuous')
 _GROUPS = ('Caucasian', 'Moroccan', 'Kid', 'any')
 _STREAM = 77  # Apart from the random numbers of the demo archives.
 # Most that a size of a face leaves the demo's range by, as a share of that range.
@@ -49,7 +50,11 @@ def draw_photo(person: int, expression: str) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Drawing:
-    """A photo that is drawn when it is read, in place of a file."""
+    """A photo that is drawn when it is read, in place of a file.
+
+    >>> Drawing(person=0, expression='happy').read_bytes()[:4]
+    b'\\x89PNG'
+    """
 
     person: int
     expression: str

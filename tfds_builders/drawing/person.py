@@ -1,64 +1,28 @@
-"""Draws one person of `anatomy` on a `canvas`: body, head, features, creases and hair."""
+"""Draws one person of `anatomy` on a `canvas`: body, head, skin, creases, nose and eyes."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import cv2
 import numpy as np
 
-from tfds_builders.drawing.anatomy import (
-    CREASES,
-    Activation,
-    Identity,
-    Points,
-    move_points,
-    resting_points,
-)
+from tfds_builders.drawing.action_units import CREASES, Activation, move_points
+from tfds_builders.drawing.anatomy import SIDES, Identity, Points, resting_points
 from tfds_builders.drawing.canvas import (
-    LEFT,
-    SCALE,
-    TOP,
     Canvas,
     arch,
     area,
     blank_canvas,
     bump,
     ellipse,
-    mask_of,
     mirrored,
     paint,
     shade,
     smooth,
     solid,
 )
+from tfds_builders.drawing.hair import draw_back_hair, draw_front_hair
+from tfds_builders.drawing.mouth import draw_mouth
 
 INK = (0.07, 0.05, 0.05)
-SIDES = ((0, -1), (1, 1))  # Index of a picture side in `Points` and its sign along x.
-
-
-class Hair(NamedTuple):
-    """Shape of a hair style, in mm."""
-
-    line: tuple[float, float, float]  # Height of the hairline at midline, corner and temple.
-    volume: float  # Above the skull.
-    sides: float  # How far it covers the ears.
-    back: float | None = None  # Where hair behind the neck ends.
-    bun: float | None = None  # Half the width of a bun.
-
-
-HAIR_SHAPES = {
-    'short': Hair((-72, -66, -30), 8, 2),
-    'crop': Hair((-74, -70, -34), 3, 0),
-    'parted': Hair((-66, -72, -30), 11, 6),
-    'curly': Hair((-68, -62, -30), 14, 8),
-    'receding': Hair((-78, -92, -34), 4, 4),
-    'long': Hair((-78, -62, -28), 10, 10, back=150),
-    'bob': Hair((-74, -58, -22), 11, 14, back=84),
-    'fringe': Hair((-42, -42, -22), 10, 14, back=110),
-    'bun': Hair((-78, -68, -32), 5, 0, bun=26),
-    'parted_long': Hair((-82, -56, -20), 9, 12, back=170),
-}
 
 
 def draw_person(
@@ -73,17 +37,17 @@ def draw_person(
     points = move_points(rest, activation)
     canvas = blank_canvas()
     head = head_outline(identity, points)
-    _draw_back_hair(canvas, identity, rng)
+    draw_back_hair(canvas, identity, rng)
     _draw_body(canvas, identity, shirt)
     _draw_head(canvas, identity, points, activation, head)
     _draw_skin(canvas, identity, points, area(head))
     _draw_creases(canvas, points, activation)
     _draw_nose(canvas, identity, points)
-    _draw_mouth(canvas, identity, points)
+    draw_mouth(canvas, identity, points)
     for side, sign in SIDES:
         _draw_eye(canvas, identity, rest, points, side, gaze)
         _draw_brow(canvas, identity, points, side, sign, rng)
-    _draw_front_hair(canvas, identity, rng)
+    draw_front_hair(canvas, identity, rng)
     return canvas
 
 
@@ -199,70 +163,6 @@ def _draw_nose(canvas: Canvas, identity: Identity, points: Points) -> None:
         shade(canvas, flank, 0.14, line=3, soft=2)
 
 
-def lip_curves(points: Points) -> dict[str, np.ndarray]:
-    """Outer and inner edges of both lips, each [n, 2] from picture left to picture right."""
-    left, right = points['lip_corner']
-    peak_left, peak_right = points['lip_peak']
-    dip, upper, lower, bottom = (
-        points[name][0] for name in ('lip_dip', 'lip_upper_edge', 'lip_lower_edge', 'lip_bottom')
-    )
-    # A dropped jaw rounds the mouth.
-    roundness = float(np.interp(lower[1] - upper[1], (8, 20), (0.7, 0.5)))
-    rise = [
-        (corner + peak) / 2 + (0, 0.18 * (peak[1] - corner[1]))
-        for corner, peak in ((left, peak_left), (right, peak_right))
-    ]
-    return {
-        'top': smooth([left, rise[0], peak_left, dip, peak_right, rise[1], right]),
-        'upper': arch(left, upper, right, roundness + 0.1),
-        'lower': arch(left, lower, right, roundness),
-        'bottom': arch(left, bottom, right, roundness),
-    }
-
-
-def _draw_mouth(canvas: Canvas, identity: Identity, points: Points) -> None:
-    curves = lip_curves(points)
-    skin = np.array(identity.skin)
-    rouge = skin * (0.86, 0.52, 0.52)
-    lips = np.concatenate([curves['top'], curves['bottom'][::-1]])
-    paint(canvas, lips, rouge, soft=0.5)
-    upper = np.concatenate([curves['top'], curves['upper'][::-1]])
-    shade(canvas, upper, 0.28, soft=0.4)
-    opening = np.concatenate([curves['upper'], curves['lower'][::-1]])
-    gap = points['lip_lower_edge'][0, 1] - points['lip_upper_edge'][0, 1]
-    if gap > 2:
-        _draw_mouth_inside(canvas, curves, opening, gap)
-    else:
-        paint(canvas, curves['upper'], rouge * 0.35, 0.9, line=1.3, soft=0.35)
-    paint(canvas, curves['upper'], rouge * 0.35, 0.6, line=0.7, soft=0.3)
-    shine = curves['lower'][8:-8] * 0.4 + curves['bottom'][8:-8] * 0.6
-    shade(canvas, shine, -0.35, line=1.5, soft=1)
-    for side, _ in SIDES:
-        shade(canvas, ellipse(points['lip_corner'][side], (2.2, 1.8)), 0.6, soft=1)
-    below = curves['bottom'][6:-6] + (0, 3)
-    shade(canvas, below, 0.3, line=3, soft=2)
-
-
-def _draw_mouth_inside(canvas: Canvas, curves: dict, opening: np.ndarray, gap: float) -> None:
-    inside = area(opening)
-    paint(canvas, opening, (0.20, 0.05, 0.05))
-    upper, lower = curves['upper'], curves['lower']
-    if gap > 12:
-        tongue = ellipse(lower[12] - (0, 1), (13, 0.38 * gap))
-        paint(canvas, tongue, (0.66, 0.30, 0.30), soft=1.2, within=inside)
-    # A smile bares the teeth; a dropped jaw leaves only their edge.
-    tall = float(np.interp(gap, (0, 10, 20), (0, 8, 4)))
-    teeth = np.concatenate([upper[2:-2], upper[2:-2][::-1] + (0, tall)])
-    paint(canvas, teeth, (0.93, 0.90, 0.84), soft=0.3, within=inside)
-    for x in np.arange(-22, 23, 6.2) + 0.6:
-        row = np.interp(x, upper[:, 0], upper[:, 1])
-        paint(canvas, [(x, row), (x, row + tall)], (0.6, 0.5, 0.45), 0.5, line=0.5, within=inside)
-    # The lips shade what lies behind them, most towards the corners.
-    shade(canvas, upper, 0.5, line=2.4, soft=1, within=inside)
-    for corner in (upper[0], upper[-1]):
-        shade(canvas, ellipse(corner, (7, 6)), 0.8, soft=3, within=inside)
-
-
 def eye_curves(points: Points, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Upper and lower lid lines [n, 2] of one eye, both from its inner to its outer corner."""
     inner, outer = points['eye_inner'][side], points['eye_outer'][side]
@@ -333,54 +233,3 @@ def _draw_brow(
         root = spine[at] + (0, rng.uniform(-0.2, 1) * width[at])
         tip = root + (sign * rng.uniform(2.5, 4.5), -rng.uniform(0.6, 1.4) * width[at])
         paint(canvas, [root, tip], colour * rng.uniform(0.5, 1.1), 0.7, line=0.5)
-
-
-def _draw_strands(
-    canvas: Canvas, identity: Identity, curve: np.ndarray, level: float, rng: np.random.Generator
-) -> None:
-    """A body of hair whose strands run away from the crown, or a tangle when it is curly."""
-    colour = np.array(identity.hair)
-    solid(canvas, curve, colour, level, 8)
-    (rows, columns), share = mask_of(curve)
-    if identity.hair_style == 'curly':
-        noise = cv2.GaussianBlur(rng.standard_normal(share.shape, np.float32), (0, 0), 1.6 * SCALE)
-        strands = 2.2 * noise
-    else:
-        strands = _radial_strands(rows, columns, rng)
-    canvas.colour[rows, columns] *= (1 + np.clip(strands, -0.5, 0.6) * share)[..., None]
-
-
-def _radial_strands(rows: slice, columns: slice, rng: np.random.Generator) -> np.ndarray:
-    """Relative brightness around 0 of strands that leave the crown, for a window of pixels."""
-    x = np.arange(columns.start, columns.stop) / SCALE + LEFT
-    y = np.arange(rows.start, rows.stop) / SCALE + TOP
-    turn = np.arctan2(x[None, :], y[:, None] + 118) / (2 * np.pi) + 0.5
-    coarse, fine = rng.normal(0, 0.16, 128), rng.normal(0, 0.16, 1024)
-    return coarse[(turn * 127).astype(int)] + fine[(turn * 1023).astype(int)]
-
-
-def _draw_back_hair(canvas: Canvas, identity: Identity, rng: np.random.Generator) -> None:
-    shape = HAIR_SHAPES[identity.hair_style]
-    width = identity.face_width
-    if shape.back is not None:
-        end = shape.back
-        half = [(0, -100), (60, -90), (82, -40), (88, 20), (90, end - 30), (74, end), (0, end + 4)]
-        curve = smooth(mirrored([(x * width, y) for x, y in half]), closed=True)
-        _draw_strands(canvas, identity, curve, -95, rng)
-    if shape.bun is not None:
-        _draw_strands(canvas, identity, ellipse((0, -126), (shape.bun, 20)), -60, rng)
-
-
-def _draw_front_hair(canvas: Canvas, identity: Identity, rng: np.random.Generator) -> None:
-    shape = HAIR_SHAPES[identity.hair_style]
-    width, grow, sides = identity.face_width, shape.volume, shape.sides
-    middle, corner, temple = shape.line
-    outer = [(0, -113 - grow), (36, -107 - grow), (63 + grow * 0.7, -84), (73 + grow * 0.6, -45)]
-    outer += [(73 + sides * 0.3, -8), (76, 2 + sides)]
-    line = [(67, -1), (66, temple), (50, corner), (26, (middle + corner) / 2 - 3), (0, middle)]
-    half = [(x * width, y) for x, y in outer + line]
-    under = smooth([(x * width, y + 3) for x, y in line])
-    for _, sign in SIDES:
-        shade(canvas, under * (sign, 1), 0.4, line=4, soft=2.5)
-    full = np.concatenate([half, (np.array(half) * (-1, 1))[::-1][1:]])
-    _draw_strands(canvas, identity, smooth(full[:-1], closed=True), 0, rng)

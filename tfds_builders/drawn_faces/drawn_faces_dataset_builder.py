@@ -1,4 +1,4 @@
-"""Drawn people, each in a laboratory of their own: they teach the shallow branch beside photos."""
+"""Drawn people, each in a laboratory of their own, to be trained on beside photos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ NUM_PEOPLE = 160  # Whole blocks of twenty, so that the splits are 14:3:3 (`spli
 
 
 class Builder(ExpressionDatasetBuilder):
-    """Neutral and the six basic expressions of people who do not exist."""
+    """Neutral and the six basic expressions of people who do not exist.
+
+    >>> [config.name for config in Builder.BUILDER_CONFIGS][:2]
+    ['faces', 'originals']
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}

@@ -37,7 +37,11 @@ archives.register(
 
 
 class Builder(ExpressionDatasetBuilder):
-    """Folders of photos, one for each of the seven basic expressions and contempt."""
+    """Folders of photos, one for each of the seven basic expressions and contempt.
+
+    >>> [config.name for config in Builder.BUILDER_CONFIGS][:2]
+    ['faces', 'originals']
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}

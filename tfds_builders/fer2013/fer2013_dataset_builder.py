@@ -41,7 +41,11 @@ archives.register('fer2013', archives.Signature(lambda path: path.name in CSV_NA
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """Facial Expression Recognition 2013. Nobody is named, so people may be in several splits."""
+    """Facial Expression Recognition 2013. Nobody is named, so people may be in several splits.
+
+    >>> Builder.BUILDER_CONFIGS[0].name
+    'originals'
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
@@ -71,9 +75,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         table = find_form(folder)
         self._skipped: dict[str, str] = {}
-        read = (lambda: self._read_csv(table)) if table else (lambda: self._read_folders(folder))
         self._rows: list[tuple[str, str]] = []
         self._counts = {split: dict.fromkeys(expressions.BASIC, 0) for split in splits.SPLITS}
+
+        def read() -> Iterator[_Example]:
+            return self._read_csv(table) if table else self._read_folders(folder)
+
         return {split: self._generate_examples(split, read()) for split in splits.SPLITS}
 
     def _generate_examples(

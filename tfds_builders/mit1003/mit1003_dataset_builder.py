@@ -16,7 +16,11 @@ MARK_THRESHOLD = 127
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """One example an image; the set has no official split, so all of it is `train`."""
+    """One example an image; the set has no official split, so all of it is `train`.
+
+    >>> str(Builder.VERSION)
+    '1.0.0'
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}

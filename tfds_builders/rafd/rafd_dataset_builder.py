@@ -37,7 +37,11 @@ def _config(name: str, description: str, **choices: Any) -> ExpressionConfig:
 
 
 class Builder(ExpressionDatasetBuilder):
-    """Radboud Faces Database."""
+    """Radboud Faces Database.
+
+    >>> [config.name for config in Builder.BUILDER_CONFIGS][:2]
+    ['frontal_faces', 'frontal_originals']
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}

@@ -17,7 +17,11 @@ SPLITS = ('train', 'val', 'test')
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """One example an image, the fixations of all observers pooled."""
+    """One example an image, the fixations of all observers pooled.
+
+    >>> str(Builder.VERSION)
+    '1.0.0'
+    """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
