@@ -17,6 +17,7 @@ from PIL import Image
 
 import fer_keras
 from fer_keras.config.run import RunConfig
+from fer_keras.errors import UserError
 from fer_keras.evaluation.report import evaluate
 from fer_keras.inference import photos
 from fer_keras.inference.answering import Options, answer_files
@@ -105,7 +106,9 @@ def test_crops_of_several_sizes_keep_their_order_and_share_calls(run_dir):
     calls = []
     answer = predictor._probabilities_of
     predictor._probabilities_of = lambda images: calls.append(len(images)) or answer(images)
-    pd.testing.assert_frame_equal(predictor.predict_crops(crops), alone, atol=1e-6)
+    together = predictor.predict_crops(crops)
+    assert together.pop('photo').tolist() == [0, 1, 2, 3] and not alone.pop('photo').any()
+    pd.testing.assert_frame_equal(together, alone, atol=1e-6)
     assert sorted(calls) == [1, 1, 2]
     assert predictor.predict_crops([]).empty and predictor.predict([]).empty
 
@@ -223,13 +226,17 @@ def test_photos_are_numbered_through_all_batches(predictor):
     assert table['photo'].tolist() == list(range(37)) and set(table['face']) == {0}
 
 
-def test_a_name_that_is_no_utf_8_has_its_row(command, photo_dir, tmp_path):
+def test_a_name_that_is_no_utf_8_has_its_row(command, predictor, photo_dir, tmp_path):
     path = os.path.join(tmp_path, b'\xff.png'.decode(errors='surrogateescape'))
     shutil.copy(photo_dir / 'one.png', path)
-    status = command(path, output=str(tmp_path / 'out.jsonl'))[0]
-    assert status == 0
-    row = json.loads((tmp_path / 'out.jsonl').read_text())
-    assert row['file'] == path and row['status'] == 'ok'
+    (tmp_path / 'bad').mkdir()
+    broken = os.path.join(tmp_path, 'bad', os.path.basename(path))
+    shutil.copy(photo_dir / 'broken.jpg', broken)
+    for suffix in ('csv', 'jsonl'):
+        status, table = command(path, broken, output=str(tmp_path / f'out.{suffix}'), crops=True)
+        assert status == 1 and table['file'].str.endswith('/\\xff.png').all()
+        assert table['status'][0] == 'ok' and table['status'][1].startswith('unreadable: ')
+    assert predictor.predict_crops([path])['file'].tolist() == [path]
 
 
 def test_labels_of_another_order_are_refused(run_dir, tmp_path):
@@ -361,7 +368,7 @@ def test_a_camera_is_written_as_it_goes_and_ends_with_ctrl_c(command, monkeypatc
     ],
 )
 def test_wrong_flags_are_refused(sources, options, message, command):
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
+    with pytest.raises((UserError, FileNotFoundError), match=message):
         command(*sources, **options)
 
 
