@@ -54,23 +54,23 @@ def served(run_dir):
 
 @pytest.fixture(scope='module')
 def photo_dir(tmp_path_factory):
-    """A portrait, a picture of two people, one of nobody, a film, and a broken file."""
+    """A portrait, a picture of two people, one of nobody, a video, and a broken file."""
     folder = tmp_path_factory.mktemp('photos')
     people = [person[..., ::-1] for person in portraits(2)]
     cv2.imwrite(str(folder / 'one.png'), people[0])
     cv2.imwrite(str(folder / 'two.png'), np.hstack(people))
     cv2.imwrite(str(folder / 'nobody.png'), np.full((200, 200, 3), 90, np.uint8))
     (folder / 'broken.jpg').write_bytes(b'no picture')
-    write_film(folder / 'film.avi', [people[1]] * 4)
+    write_video(folder / 'clip.avi', [people[1]] * 4)
     return folder
 
 
-def write_film(path, frames):
+def write_video(path, frames):
     height, width = frames[0].shape[:2]
-    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (width, height))
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (width, height))
     for frame in frames:
-        film.write(np.ascontiguousarray(frame))
-    film.release()
+        video.write(np.ascontiguousarray(frame))
+    video.release()
 
 
 @pytest.fixture
@@ -205,11 +205,11 @@ def test_what_does_not_apply_is_empty(command, predictor, photo_dir):
     assert empty(predictor.predict([photo_dir / 'one.png'])) == nowhere - {'file'}
     assert empty(predictor.predict_crops([photo])) == nowhere | place
     assert empty(predictor.predict([photo * 0])) == nowhere | place | answer
-    _, film = command(photo_dir / 'film.avi', photo_dir / 'broken.jpg')
-    assert empty(film[:-1]) == {'track'} and film['photo'].tolist() == [0, 1, 2, 3, 4]
+    _, clip = command(photo_dir / 'clip.avi', photo_dir / 'broken.jpg')
+    assert empty(clip[:-1]) == {'track'} and clip['photo'].tolist() == [0, 1, 2, 3, 4]
     # Five frames a second.
-    np.testing.assert_allclose(film['time'][:-1], [0, 0.2, 0.4, 0.6])
-    assert empty(film[-1:]) == (nowhere - {'file'}) | place | answer
+    np.testing.assert_allclose(clip['time'][:-1], [0, 0.2, 0.4, 0.6])
+    assert empty(clip[-1:]) == (nowhere - {'file'}) | place | answer
 
 
 def test_one_photo_is_given_as_many_are(predictor, photo_dir):
@@ -277,12 +277,12 @@ def test_every_face_and_every_file_has_its_row(run_dir, photo_dir, tmp_path):
     table = pd.read_csv(output)
     table['name'] = [file.rsplit('/')[-1] for file in table['file']]
     counts = table[table['status'] == 'ok'].groupby('name').size().to_dict()
-    assert counts == {'one.png': 1, 'two.png': 2, 'film.avi': 2}
+    assert counts == {'one.png': 1, 'two.png': 2, 'clip.avi': 2}
     assert table.set_index('name').loc['nobody.png', 'status'] == 'no face'
     assert table.set_index('name').loc['broken.jpg', 'status'].startswith('unreadable')
     known = table[table['status'] == 'ok']
     np.testing.assert_allclose(known[COLUMNS].sum(axis=1), 1, atol=1e-5)
-    assert set(table.loc[table['name'] == 'film.avi', 'frame']) == {0, 2}
+    assert set(table.loc[table['name'] == 'clip.avi', 'frame']) == {0, 2}
     assert len(list((tmp_path / 'overlays').iterdir())) == 5
 
 
@@ -329,7 +329,7 @@ def test_every_mutated_file_is_accounted_for(command, tmp_path):
 
 def test_memory_stays_flat_over_a_long_video(command, tmp_path):
     frame = random_images(1, 200)[0]
-    write_film(tmp_path / 'long.avi', [np.roll(frame, shift, axis=1) for shift in range(400)])
+    write_video(tmp_path / 'long.avi', [np.roll(frame, shift, axis=1) for shift in range(400)])
     command(tmp_path / 'long.avi', crops=True, max_frames=8)  # what is kept for good
     tracemalloc.start()
     status, table = command(tmp_path / 'long.avi', crops=True, batch_size=16)
