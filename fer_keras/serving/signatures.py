@@ -85,13 +85,7 @@ def export_classifier(
     try:
         os.makedirs(base_dir, exist_ok=True)
         archive.write_out(unfinished, verbose=False)
-        write_text(os.path.join(unfinished, 'labels.txt'), ''.join(f'{name}\n' for name in names))
-        write_text(os.path.join(unfinished, 'model_card.md'), card or describe_model(names))
-        write_warmup_requests(unfinished)
-        batching_file = os.path.join(base_dir, BATCHING_FILE)
-        # What somebody has tuned stays.
-        if not os.path.exists(batching_file):
-            write_text(batching_file, _BATCHING)
+        _write_beside_graph(unfinished, names, card or describe_model(names))
         return _claim_next_version(base_dir, unfinished)
     except OSError as error:
         reason = error.strerror or error
@@ -217,6 +211,16 @@ def _check_range(images: tf.Tensor) -> tf.Tensor:
 
 def _to_pixels(image: tf.Tensor) -> tf.Tensor:
     return tf.saturate_cast(tf.round(tf.cast(image, tf.float32)), tf.uint8)
+
+
+def _write_beside_graph(version_dir: str, names: Sequence[str], card: str) -> None:
+    write_text(os.path.join(version_dir, 'labels.txt'), ''.join(f'{name}\n' for name in names))
+    write_text(os.path.join(version_dir, 'model_card.md'), card)
+    write_warmup_requests(version_dir)
+    batching_file = os.path.join(os.path.dirname(version_dir), BATCHING_FILE)
+    # What somebody has tuned stays.
+    if not os.path.exists(batching_file):
+        write_text(batching_file, _BATCHING)
 
 
 def _claim_next_version(base_dir: str, unfinished: str) -> str:
