@@ -16,6 +16,7 @@
 | `status` | string | `ok`, `no face`, or `unreadable: ` and why | never |
 
 Empty is `pd.NA` (NaN in float64), nothing between the commas of a CSV file, and `null` in JSON.
+Bytes of a file's name that are not UTF-8 are written as `\\xff`.
 """
 
 from __future__ import annotations
@@ -151,9 +152,8 @@ class AnswerFile:
         """
         check_output(path)
         try:
-            # A file's name may hold bytes that are no UTF-8: they go to the table as they are.
             self._file: TextIO = open(  # noqa: SIM115  # `__exit__` closes it.
-                path, 'w', encoding='utf-8', errors='surrogateescape', newline=''
+                path, 'w', encoding='utf-8', newline=''
             )
         except OSError as error:
             raise UnwritableFileError(f'{path} cannot be written: {error.strerror}.') from error
@@ -174,7 +174,8 @@ class AnswerFile:
         self._file.close()
 
     def write(self, table: pd.DataFrame) -> None:
-        """Appends the rows of `make_table`; whoever watches a camera reads along."""
+        """Appends the rows of `make_table`, to be read at once by whoever watches a camera."""
+        table = table.assign(**{name: table[name].map(_as_utf_8) for name in ('file', 'status')})
         if self._is_csv:
             table.to_csv(self._file, index=False, header=False, float_format=f'%{_DIGITS}')
         else:
@@ -188,6 +189,13 @@ def check_output(path: str) -> None:
     """Raises `InvalidInputError` where no `AnswerFile` can have this name."""
     if not path.endswith(('.csv', '.jsonl')):
         raise InvalidInputError(f'`output` must end in .csv or .jsonl. Received: {path!r}.')
+
+
+def _as_utf_8(text: Any) -> Any:
+    """A file's name may hold other bytes, which most readers of a table would stumble over."""
+    if pd.isna(text):
+        return text
+    return text.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
 
 
 def _as_json(value: Any) -> Any:

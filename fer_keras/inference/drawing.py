@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from fer_keras.errors import UnwritableFileError
+from fer_keras.files import whole_file
 from fer_keras.inference.answers import BOX
 
 _COLOUR = (255, 170, 0)
@@ -62,7 +64,10 @@ class OverlayFolder:
 
     def __init__(self, folder: str) -> None:
         self._folder = pathlib.Path(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnwritableFileError(f'{folder} cannot be made: {error.strerror}.') from error
         self._names: dict[str, str] = {}
 
     def write(self, source: str, frame: int | None, image: np.ndarray) -> pathlib.Path:
@@ -75,7 +80,9 @@ class OverlayFolder:
         """
         name = self._name_of(source) + ('' if frame is None else f'_{frame:06d}')
         path = self._folder / f'{name}.png'
-        path.write_bytes(cv2.imencode('.png', image[:, :, ::-1])[1].tobytes())
+        with whole_file(path) as unfinished:
+            png = cv2.imencode('.png', image[:, :, ::-1])[1]
+            pathlib.Path(unfinished).write_bytes(png.tobytes())
         return path
 
     def _name_of(self, source: str) -> str:

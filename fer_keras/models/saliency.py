@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from fer_keras.config.choices import SAVED_MODEL
+from fer_keras.config.choices import FOLDER, SAVED_MODEL
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.models.external_saliency import external_saliency
 from fer_keras.models.mlnet import build_mlnet, direct_mlnet, letterboxed_mlnet
@@ -96,7 +96,7 @@ def get_saliency_kind(kind: str) -> SaliencyKind:
     if kind not in SALIENCY_KINDS:
         raise InvalidInputError(
             f'`saliency` must be one of {sorted(SALIENCY_KINDS)} or `{SAVED_MODEL}/path`; '
-            f'a classifier also reads `folder:/maps`. Received: saliency={kind!r}.'
+            f'a classifier also reads `{FOLDER}/maps`. Received: saliency={kind!r}.'
         )
     return SALIENCY_KINDS[kind]
 

@@ -1,4 +1,4 @@
-"""What whoever is handed a model should know of it: Mitchell et al. 2019, in short."""
+"""The model card of an exported classifier (Mitchell et al. 2019), in short."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _describe_training(run: RunConfig | None) -> str:
     also = ', '.join(data.hog_source_names)
     rows = {
         'trained on': ', '.join(data.source_names),
-        **({'the shallow branch also on': also} if also else {}),
+        **({'histograms of oriented gradients also on': also} if also else {}),
         'input': f'{data.image_size_px} x {data.image_size_px} pixels',
         'backbone': f'{model.backbone}, weights before training: {model.backbone_weights}',
         'saliency': f'{model.saliency}, {model.fusion}' if model.saliency != 'none' else 'none',

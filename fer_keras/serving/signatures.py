@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fer_keras.data.decoding import decode, to_model_input
-from fer_keras.errors import InvalidInputError
+from fer_keras.errors import InvalidInputError, UnwritableFileError
 from fer_keras.files import write_text
 from fer_keras.models.classifier import build_explainer
 from fer_keras.models.saliency_layers import MapOfAnother
@@ -69,6 +69,7 @@ def export_classifier(
         InvalidInputError: Another number of names than outputs, a model that reads saliency maps
             from a folder (a new photo has none), the control `shuffled`, a saliency model with
             tables, or a folder from which TensorFlow cannot load.
+        UnwritableFileError: The folder cannot be written.
     """
     check_can_be_served(model)
     if model.output_shape[-1] != len(names):
@@ -78,20 +79,17 @@ def export_classifier(
         )
     _check_can_be_loaded_from(base_dir)
     archive = make_archive(model, names)
-    os.makedirs(base_dir, exist_ok=True)
     # TF Serving loads whatever has a number for a name, so the unfinished one has none. Nor has any
     # other process that name, on whatever host.
     unfinished = os.path.join(base_dir, f'unfinished.{secrets.token_hex(4)}')
     try:
+        os.makedirs(base_dir, exist_ok=True)
         archive.write_out(unfinished, verbose=False)
-        write_text(os.path.join(unfinished, 'labels.txt'), ''.join(f'{name}\n' for name in names))
-        write_text(os.path.join(unfinished, 'model_card.md'), card or describe_model(names))
-        write_warmup_requests(unfinished)
-        batching_file = os.path.join(base_dir, BATCHING_FILE)
-        # What somebody has tuned stays.
-        if not os.path.exists(batching_file):
-            write_text(batching_file, _BATCHING)
+        _write_beside_graph(unfinished, names, card or describe_model(names))
         return _claim_next_version(base_dir, unfinished)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UnwritableFileError(f'{base_dir} cannot be written: {reason}.') from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -213,6 +211,16 @@ def _check_range(images: tf.Tensor) -> tf.Tensor:
 
 def _to_pixels(image: tf.Tensor) -> tf.Tensor:
     return tf.saturate_cast(tf.round(tf.cast(image, tf.float32)), tf.uint8)
+
+
+def _write_beside_graph(version_dir: str, names: Sequence[str], card: str) -> None:
+    write_text(os.path.join(version_dir, 'labels.txt'), ''.join(f'{name}\n' for name in names))
+    write_text(os.path.join(version_dir, 'model_card.md'), card)
+    write_warmup_requests(version_dir)
+    batching_file = os.path.join(os.path.dirname(version_dir), BATCHING_FILE)
+    # What somebody has tuned stays.
+    if not os.path.exists(batching_file):
+        write_text(batching_file, _BATCHING)
 
 
 def _claim_next_version(base_dir: str, unfinished: str) -> str:

@@ -45,5 +45,5 @@ def test_no_name_of_a_source_leaves_the_folder_or_replaces_another(tmp_path):
 
 
 def test_frames_of_a_video_are_numbered(tmp_path):
-    path = OverlayFolder(str(tmp_path)).write('films/a.mp4', 7, np.zeros((8, 8, 3), np.uint8))
-    assert path.name == 'films_a.mp4_000007.png'
+    path = OverlayFolder(str(tmp_path)).write('trip/a.mp4', 7, np.zeros((8, 8, 3), np.uint8))
+    assert path.name == 'trip_a.mp4_000007.png'

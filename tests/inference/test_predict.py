@@ -17,6 +17,7 @@ from PIL import Image
 
 import fer_keras
 from fer_keras.config.run import RunConfig
+from fer_keras.errors import UserError
 from fer_keras.evaluation.report import evaluate
 from fer_keras.inference import photos
 from fer_keras.inference.answering import Options, answer_files
@@ -53,23 +54,23 @@ def served(run_dir):
 
 @pytest.fixture(scope='module')
 def photo_dir(tmp_path_factory):
-    """A portrait, a picture of two people, one of nobody, a film, and a broken file."""
+    """A portrait, a picture of two people, one of nobody, a video, and a broken file."""
     folder = tmp_path_factory.mktemp('photos')
     people = [person[..., ::-1] for person in portraits(2)]
     cv2.imwrite(str(folder / 'one.png'), people[0])
     cv2.imwrite(str(folder / 'two.png'), np.hstack(people))
     cv2.imwrite(str(folder / 'nobody.png'), np.full((200, 200, 3), 90, np.uint8))
     (folder / 'broken.jpg').write_bytes(b'no picture')
-    write_film(folder / 'film.avi', [people[1]] * 4)
+    write_video(folder / 'clip.avi', [people[1]] * 4)
     return folder
 
 
-def write_film(path, frames):
+def write_video(path, frames):
     height, width = frames[0].shape[:2]
-    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (width, height))
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (width, height))
     for frame in frames:
-        film.write(np.ascontiguousarray(frame))
-    film.release()
+        video.write(np.ascontiguousarray(frame))
+    video.release()
 
 
 @pytest.fixture
@@ -105,7 +106,9 @@ def test_crops_of_several_sizes_keep_their_order_and_share_calls(run_dir):
     calls = []
     answer = predictor._probabilities_of
     predictor._probabilities_of = lambda images: calls.append(len(images)) or answer(images)
-    pd.testing.assert_frame_equal(predictor.predict_crops(crops), alone, atol=1e-6)
+    together = predictor.predict_crops(crops)
+    assert together.pop('photo').tolist() == [0, 1, 2, 3] and not alone.pop('photo').any()
+    pd.testing.assert_frame_equal(together, alone, atol=1e-6)
     assert sorted(calls) == [1, 1, 2]
     assert predictor.predict_crops([]).empty and predictor.predict([]).empty
 
@@ -202,11 +205,11 @@ def test_what_does_not_apply_is_empty(command, predictor, photo_dir):
     assert empty(predictor.predict([photo_dir / 'one.png'])) == nowhere - {'file'}
     assert empty(predictor.predict_crops([photo])) == nowhere | place
     assert empty(predictor.predict([photo * 0])) == nowhere | place | answer
-    _, film = command(photo_dir / 'film.avi', photo_dir / 'broken.jpg')
-    assert empty(film[:-1]) == {'track'} and film['photo'].tolist() == [0, 1, 2, 3, 4]
+    _, clip = command(photo_dir / 'clip.avi', photo_dir / 'broken.jpg')
+    assert empty(clip[:-1]) == {'track'} and clip['photo'].tolist() == [0, 1, 2, 3, 4]
     # Five frames a second.
-    np.testing.assert_allclose(film['time'][:-1], [0, 0.2, 0.4, 0.6])
-    assert empty(film[-1:]) == (nowhere - {'file'}) | place | answer
+    np.testing.assert_allclose(clip['time'][:-1], [0, 0.2, 0.4, 0.6])
+    assert empty(clip[-1:]) == (nowhere - {'file'}) | place | answer
 
 
 def test_one_photo_is_given_as_many_are(predictor, photo_dir):
@@ -223,13 +226,17 @@ def test_photos_are_numbered_through_all_batches(predictor):
     assert table['photo'].tolist() == list(range(37)) and set(table['face']) == {0}
 
 
-def test_a_name_that_is_no_utf_8_has_its_row(command, photo_dir, tmp_path):
+def test_a_name_that_is_no_utf_8_has_its_row(command, predictor, photo_dir, tmp_path):
     path = os.path.join(tmp_path, b'\xff.png'.decode(errors='surrogateescape'))
     shutil.copy(photo_dir / 'one.png', path)
-    status = command(path, output=str(tmp_path / 'out.jsonl'))[0]
-    assert status == 0
-    row = json.loads((tmp_path / 'out.jsonl').read_text())
-    assert row['file'] == path and row['status'] == 'ok'
+    (tmp_path / 'bad').mkdir()
+    broken = os.path.join(tmp_path, 'bad', os.path.basename(path))
+    shutil.copy(photo_dir / 'broken.jpg', broken)
+    for suffix in ('csv', 'jsonl'):
+        status, table = command(path, broken, output=str(tmp_path / f'out.{suffix}'), crops=True)
+        assert status == 1 and table['file'].str.endswith('/\\xff.png').all()
+        assert table['status'][0] == 'ok' and table['status'][1].startswith('unreadable: ')
+    assert predictor.predict_crops([path])['file'].tolist() == [path]
 
 
 def test_labels_of_another_order_are_refused(run_dir, tmp_path):
@@ -270,12 +277,12 @@ def test_every_face_and_every_file_has_its_row(run_dir, photo_dir, tmp_path):
     table = pd.read_csv(output)
     table['name'] = [file.rsplit('/')[-1] for file in table['file']]
     counts = table[table['status'] == 'ok'].groupby('name').size().to_dict()
-    assert counts == {'one.png': 1, 'two.png': 2, 'film.avi': 2}
+    assert counts == {'one.png': 1, 'two.png': 2, 'clip.avi': 2}
     assert table.set_index('name').loc['nobody.png', 'status'] == 'no face'
     assert table.set_index('name').loc['broken.jpg', 'status'].startswith('unreadable')
     known = table[table['status'] == 'ok']
     np.testing.assert_allclose(known[COLUMNS].sum(axis=1), 1, atol=1e-5)
-    assert set(table.loc[table['name'] == 'film.avi', 'frame']) == {0, 2}
+    assert set(table.loc[table['name'] == 'clip.avi', 'frame']) == {0, 2}
     assert len(list((tmp_path / 'overlays').iterdir())) == 5
 
 
@@ -322,7 +329,7 @@ def test_every_mutated_file_is_accounted_for(command, tmp_path):
 
 def test_memory_stays_flat_over_a_long_video(command, tmp_path):
     frame = random_images(1, 200)[0]
-    write_film(tmp_path / 'long.avi', [np.roll(frame, shift, axis=1) for shift in range(400)])
+    write_video(tmp_path / 'long.avi', [np.roll(frame, shift, axis=1) for shift in range(400)])
     command(tmp_path / 'long.avi', crops=True, max_frames=8)  # what is kept for good
     tracemalloc.start()
     status, table = command(tmp_path / 'long.avi', crops=True, batch_size=16)
@@ -361,7 +368,7 @@ def test_a_camera_is_written_as_it_goes_and_ends_with_ctrl_c(command, monkeypatc
     ],
 )
 def test_wrong_flags_are_refused(sources, options, message, command):
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
+    with pytest.raises((UserError, FileNotFoundError), match=message):
         command(*sources, **options)
 
 

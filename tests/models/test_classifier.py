@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from fer_keras.errors import InvalidInputError
 from fer_keras.models.classifier import (
     build_classifier,
     build_explainer,
@@ -11,6 +12,9 @@ from fer_keras.models.classifier import (
     freeze_for_stage,
     load_classifier,
 )
+from fer_keras.models.ensemble import GeometricMeanEnsemble
+from fer_keras.models.histograms import HistogramOfOrientedGradients
+from fer_keras.models.mirror_averaging import AppendMirrored, AverageMirrored
 from tests.fakes import TINY_MODEL, random_images
 
 IMAGES = random_images(3, 64).astype('float32')
@@ -212,6 +216,29 @@ def test_attention_starts_where_a_backbone_of_its_kind_does(learned, tmp_path):
         )
     other = learned.get_layer('saliency_map').get_layer('attention')
     assert np.abs(other.get_layer('Conv1').kernel - encoder.get_layer('Conv1').kernel).max() > 0.01
+
+
+@pytest.mark.parametrize('keep', [0, 0.5, 0.99])
+def test_a_damaged_file_is_named(keep, tmp_path):
+    path = tmp_path / 'best.keras'
+    build().save(path)
+    path.write_bytes(path.read_bytes()[: round(keep * path.stat().st_size)])
+    with pytest.raises(InvalidInputError, match='best.keras must be a whole classifier'):
+        load_classifier(str(path))
+
+
+@pytest.mark.parametrize(
+    'layer, name',
+    [
+        (AppendMirrored, 'BothSides'),
+        (AverageMirrored, 'MeanOfSides'),
+        (GeometricMeanEnsemble, 'DecideTogether'),
+        (HistogramOfOrientedGradients, 'OrientationHistograms'),
+    ],
+)
+def test_renamed_layers_are_found_by_the_names_that_files_have(layer, name):
+    assert keras.saving.get_registered_object(f'fer_keras>{name}') is layer
+    assert keras.saving.get_registered_name(layer) == f'fer_keras>{name}'
 
 
 def test_one_class_is_refused():

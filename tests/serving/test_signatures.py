@@ -12,6 +12,7 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from fer_keras.data.decoding import decode, to_model_input
+from fer_keras.errors import InvalidInputError, UnwritableFileError
 from fer_keras.models import external_saliency
 from fer_keras.models.classifier import build_classifier, load_classifier
 from fer_keras.serving import signatures as signatures_module
@@ -230,7 +231,22 @@ def test_an_export_that_fails_leaves_no_version(served, tmp_path, quick_archive,
     monkeypatch.setattr(signatures_module, 'write_warmup_requests', fail)
     with pytest.raises(OSError, match='No space'):
         export_classifier(served.model, BASIC, str(tmp_path))
-    assert not [path for path in tmp_path.iterdir() if path.name.isdigit()]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_tensorflow_cannot_load_from_is_refused_before_anything_is_written(
+    served, tmp_path, quick_archive
+):
+    with pytest.raises(InvalidInputError, match='no \\[...\\].*Rename the folder'):
+        export_classifier(served.model, BASIC, str(tmp_path / 'run [2]'))
+    assert not list(tmp_path.iterdir())
+    assert export_classifier(served.model, BASIC, str(tmp_path / 'run (2)')).endswith('/1')
+
+
+def test_a_folder_that_cannot_be_written_is_named(served, tmp_path, quick_archive):
+    (tmp_path / 'file').touch()
+    with pytest.raises(UnwritableFileError, match='file/saved_model cannot be written: Not a dir'):
+        export_classifier(served.model, BASIC, str(tmp_path / 'file' / 'saved_model'))
 
 
 def test_batching_parameters_that_somebody_tuned_stay(served, tmp_path, quick_archive):
