@@ -12,7 +12,11 @@ from fer_keras.files import plain_name, write_text
 
 @dataclasses.dataclass(frozen=True)
 class RunDir:
-    """The folder of one run."""
+    """The folder of one run.
+
+    >>> RunDir('runs/cross').model_file
+    'runs/cross/checkpoints/best.keras'
+    """
 
     path: str
 
@@ -45,11 +49,6 @@ class RunDir:
     def state_dir(self) -> str:
         """The last states of the training, from which it goes on."""
         return os.path.join(self.path, 'checkpoints', 'states')
-
-    @property
-    def precision_file(self) -> str:
-        """What `--precision=auto` chose."""
-        return os.path.join(self.path, 'precision.txt')
 
     @property
     def saved_model_dir(self) -> str:

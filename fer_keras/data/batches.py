@@ -35,10 +35,10 @@ class TrainingBatches(EpochBatches):
     >>> image = tf.io.encode_png(tf.zeros((8, 8, 3), tf.uint8))
     >>> example = {'image': image, 'label': tf.constant(1, tf.int64), 'file_name': 'a.png'}
     >>> examples = tf.data.Dataset.from_tensors({**example, 'position': tf.constant(0, tf.int64)})
-    >>> data = DataConfig(image_size_px=8, batch_size=2)
+    >>> data = DataConfig(image_size_px=32, batch_size=2)
     >>> batches = TrainingBatches(Source(examples, (0, 1)), data, num_classes=2, seed=0)
     >>> [(images.shape, labels.numpy().tolist()) for images, labels in batches.epoch(0)]
-    [(TensorShape([2, 8, 8, 3]), [[0.0, 1.0], [0.0, 1.0]])]
+    [(TensorShape([2, 32, 32, 3]), [[0.0, 1.0], [0.0, 1.0]])]
     """
 
     def __init__(self, source: Source, data: DataConfig, *, num_classes: int, seed: int) -> None:

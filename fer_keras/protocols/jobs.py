@@ -27,6 +27,12 @@ class Job:
         targets: `name/config split`.
         run_dir: Its run folder.
         flags: What `fer_keras.train` is given.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix='.flags') as file:
+    ...     jobs = list_jobs(ProtocolConfig(experiments=(file.name,), seeds=(0, 1)))
+    >>> [job.seed for job in jobs]
+    [0, 1]
     """
 
     experiment: str
