@@ -241,7 +241,7 @@ def train_unfinished_run() -> None:
     import keras
     import numpy as np
 
-    import fer_keras
+    from fer_keras.models.classifier import load_classifier
     from fer_keras.run_dir import RunDir
     from fer_keras.training.session import train
 
@@ -252,13 +252,17 @@ def train_unfinished_run() -> None:
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.steps += 1
-            # Three steps are an epoch; the second stage begins with the second.
-            if self.steps == 5:
+            # Three steps are an epoch; this is the first step of the second stage.
+            if self.steps == 4:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    model = {'saliency': 'spectral_residual', 'fusion': 'blend', 'fusion_strength': 0.3}
-    training = {'epochs': 3, 'ema_momentum': 0.9, 'clip_norm': 1.0, 'monitor': 'val_loss'}
+    model = {'saliency': 'center', 'fusion': 'blend', 'fusion_strength': 0.3}
+    training = {'ema_momentum': 0.5, 'learning_rate': 2e-3, 'monitor': 'val_loss'}
     run = run_of('runs/unfinished', model, training)
+    # With maps that are kept the test would have a graph more to make. Without augmentation the
+    # best epoch is the last, and so one of those that the test trains.
+    changed = {'saliency_cache': 'none', 'augmentation': 'none'}
+    run = dataclasses.replace(run, data=dataclasses.replace(run.data, **changed))
     run_dir = RunDir(run.training.run_dir)
     try:
         train(run, run_dir, [Interrupt()])
@@ -271,10 +275,14 @@ def train_unfinished_run() -> None:
     shutil.copytree(run_dir.path, 'as_it_was')
     train(run, run_dir)
     shutil.copy(run_dir.history_file, 'expected/resumed_history.csv')
-    answers = fer_keras.load(run_dir.path).predict_crops(np.load('expected/images.npy'))
-    np.save('expected/resumed.npy', answers.filter(like='p_').to_numpy(np.float32))
+    np.savez('expected/resumed_weights.npz', *small_weights(load_classifier(run_dir.model_file)))
     shutil.rmtree(run_dir.path)
     shutil.move('as_it_was', run_dir.path)
+
+
+def small_weights(model: Any) -> list[Any]:
+    """All but the large kernel of the shallow branch, which no step changes."""
+    return [weight for weight in model.get_weights() if weight.size < 2000]
 
 
 def export_saved_model() -> None:
