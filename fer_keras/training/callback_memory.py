@@ -97,8 +97,4 @@ def _settings(callback: keras.callbacks.Callback) -> set[str]:
     Some change as it runs, such as the sign of `min_delta`, and would change once more.
     """
     classes = [one for one in type(callback).__mro__ if one.__module__.startswith('keras.')]
-<<<<<<< HEAD
-    return {name for one in classes for name in inspect.signature(one.__init__).parameters}  # type: ignore[misc]
-=======
     return {name for one in classes for name in inspect.signature(one).parameters}
->>>>>>> training
