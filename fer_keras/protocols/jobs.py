@@ -27,6 +27,10 @@ class Job:
         targets: `name/config split`.
         run_dir: Its run folder.
         flags: What `fer_keras.train` is given.
+
+    >>> job = Job('cross', 'center', 0, -1, (), ('rafd/frontal_faces all',), 'runs/a', ())
+    >>> [report_name(target) for target in job.targets]
+    ['rafd_frontal_faces_all']
     """
 
     experiment: str
@@ -59,12 +63,12 @@ def list_jobs(config: ProtocolConfig) -> list[Job]:
             own += [f'--source={",".join(sources)}', '--target=', '--target_split=test']
             # Its own target is the first source, as of any run that names none.
             others = [name for name in config.data_sets if name != sources[0]]
-            targets = tuple(f'{name} {tested_split(name, sources)}' for name in others)
+            targets = tuple(f'{name} {split_to_test(name, sources)}' for name in others)
         jobs.append(Job(experiment, name, seed, fold, sources, targets, run_dir, tuple(own)))
     return jobs
 
 
-def tested_split(target: str, sources: Sequence[str]) -> str:
+def split_to_test(target: str, sources: Sequence[str]) -> str:
     """Everyone, or the test people where the others were trained on."""
     return 'test' if set_of(target) in map(set_of, sources) else 'all'
 
