@@ -18,21 +18,27 @@ from fer_keras.run_dir import ProtocolDir, evaluation_name
 class Job:
     """One training, and what it is tested on beside its own target.
 
-    Attributes:
-        experiment: Name of the flag file.
-        variant: Name of the variant.
-        seed: Seed.
-        fold: Fold that is tested, or -1.
-        sources: What it is trained on in a cross-data-set matrix; empty: what the file says.
-        targets: `name/config split`.
-        run_dir: Its run folder.
-        flags: What `fer_keras.train` is given.
+        Attributes:
+            experiment: Name of the flag file.
+            variant: Name of the variant.
+            seed: Seed.
+            fold: Fold that is tested, or -1.
+            sources: What it is trained on in a cross-data-set matrix; empty: what the file says.
+            targets: `name/config split`.
+            run_dir: Its run folder.
+            flags: What `fer_keras.train` is given.
 
-    >>> import tempfile
-    >>> with tempfile.NamedTemporaryFile(suffix='.flags') as file:
-    ...     jobs = list_jobs(ProtocolConfig(experiments=(file.name,), seeds=(0, 1)))
-    >>> [job.seed for job in jobs]
-    [0, 1]
+    <<<<<<< HEAD
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix='.flags') as file:
+        ...     jobs = list_jobs(ProtocolConfig(experiments=(file.name,), seeds=(0, 1)))
+        >>> [job.seed for job in jobs]
+        [0, 1]
+    =======
+        >>> job = Job('cross', 'center', 0, -1, (), ('rafd/frontal_faces all',), 'runs/a', ())
+        >>> [report_name(target) for target in job.targets]
+        ['rafd_frontal_faces_all']
+    >>>>>>> evaluation
     """
 
     experiment: str
@@ -65,12 +71,12 @@ def list_jobs(config: ProtocolConfig) -> list[Job]:
             own += [f'--source={",".join(sources)}', '--target=', '--target_split=test']
             # Its own target is the first source, as of any run that names none.
             others = [name for name in config.data_sets if name != sources[0]]
-            targets = tuple(f'{name} {tested_split(name, sources)}' for name in others)
+            targets = tuple(f'{name} {split_to_test(name, sources)}' for name in others)
         jobs.append(Job(experiment, name, seed, fold, sources, targets, run_dir, tuple(own)))
     return jobs
 
 
-def tested_split(target: str, sources: Sequence[str]) -> str:
+def split_to_test(target: str, sources: Sequence[str]) -> str:
     """Everyone, or the test people where the others were trained on."""
     return 'test' if set_of(target) in map(set_of, sources) else 'all'
 

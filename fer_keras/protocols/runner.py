@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import pandas as pd
 
@@ -140,15 +141,24 @@ def _refuse_others(job: Job, expected: str) -> None:
 def _run(module: str, *arguments: str) -> None:
     command = [sys.executable, '-m', f'fer_keras.{module}', *arguments]
     with subprocess.Popen(command) as process:
+        is_interrupted = False
+
+        def pass_on(number: int, frame: FrameType | None) -> None:
+            nonlocal is_interrupted
+            is_interrupted = True
+            process.send_signal(number)
+
         # Ctrl-C reaches the process as well, which saves and ends; SIGTERM has to be passed on.
-        before = signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
+        before = signal.signal(signal.SIGTERM, pass_on)
         try:
             status = process.wait()
         except KeyboardInterrupt:
+            is_interrupted = True
             status = process.wait()
         finally:
             signal.signal(signal.SIGTERM, before)
-    if status in (_INTERRUPTED, -signal.SIGTERM):
+    # Also where the process was about to end anyway, and did: nobody wants the next one then.
+    if is_interrupted or status in (_INTERRUPTED, -signal.SIGTERM):
         raise KeyboardInterrupt('Interrupted. Give the protocol again: it goes on from here.')
     if status:
         raise InvalidInputError(

@@ -23,7 +23,7 @@ from fer_keras.evaluation.predictions import (
     present_labels,
     read_predictions,
 )
-from fer_keras.protocols.jobs import Job, report_name, tested_split
+from fer_keras.protocols.jobs import Job, report_name, split_to_test
 from fer_keras.run_dir import ReportDir, RunDir
 
 
@@ -139,13 +139,13 @@ def cross_matrix(
         pool, source = list(of_pool), ' + '.join(sources)
         for target in data_sets:
             # What a run tests by itself is its first source.
-            where = '' if target == sources[0] else f'{target} {tested_split(target, sources)}'
+            where = '' if target == sources[0] else f'{target} {split_to_test(target, sources)}'
             variants = read_tables(pool, where)[experiment]
             told = _told(read_metrics(pool[0].run_dir, report_name(where)))
             for variant, seeds in variants.items():
                 row = {'experiment': experiment, 'variant': variant, 'source': source}
-                row |= {'target': target, 'split': tested_split(target, sources)}
-                row |= {'is_seen': tested_split(target, sources) == 'test'} | told
+                row |= {'target': target, 'split': split_to_test(target, sources)}
+                row |= {'is_seen': split_to_test(target, sources) == 'test'} | told
                 rows.append(row | mean_over_seeds(seeds))
             if len(variants) > 1:
                 named = {

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fer_keras.errors import InvalidInputError
 from fer_keras.evaluation.comparison import compare, holm
 from fer_keras.evaluation.predictions import read_predictions
 from tests.test_end_to_end import run
@@ -109,6 +110,16 @@ def test_probabilities_of_another_label_order_are_refused(tmp_path):
     rows.assign(p_neutral=happy, p_happy=1 - happy).to_csv(tmp_path / 'swapped.csv', index=False)
     with pytest.raises(ValueError, match='240 of 240 rows.*another order of labels'):
         read_predictions(str(tmp_path / 'swapped.csv'))
+
+
+def test_a_file_that_is_no_table_of_predictions_is_named(tmp_path):
+    for name, content in (('a.csv', b'label,happy\n'), ('b.csv', b'\xff\xfe\x00'), ('c.csv', b'')):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InvalidInputError, match=name):
+            read_predictions(str(tmp_path / name))
+    with pytest.raises(InvalidInputError, match="b must have the columns.*without .'file_name'"):
+        rows = predictions(random_right(0.7))
+        compare({'a': [rows], 'b': [rows.drop(columns='file_name')]})
 
 
 def test_the_command_compares_files_and_writes_the_table(tmp_path):

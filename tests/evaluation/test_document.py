@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import cv2
@@ -11,6 +12,7 @@ from fer_keras.evaluation.document import (
     ReportFigure,
     Section,
     Table,
+    block_from_json,
     to_html,
     to_json,
     to_markdown,
@@ -66,6 +68,17 @@ def test_json_gives_the_blocks_back_and_numbers_unrounded():
         'paragraph', 'bullets', 'table', 'picture', 'picture',
     ]  # fmt: skip
     assert content['numbers']['accuracy'] == 0.512345
+
+
+def test_a_saved_block_is_read_as_it_was():
+    (section,) = DOCUMENT.sections
+    saved = json.loads(to_json(DOCUMENT))['sections'][0]['blocks']
+    # JSON has no tuples.
+    assert [to_lists(block_from_json(one)) for one in saved] == list(map(to_lists, section.blocks))
+
+
+def to_lists(block):
+    return type(block), json.loads(json.dumps(dataclasses.asdict(block)))
 
 
 def test_the_three_are_written_together(folder, tmp_path):

@@ -18,13 +18,15 @@ from fer_keras.config.run import RunConfig
 from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.splits import read_split
-from fer_keras.flags import parse_run
+from fer_keras.evaluation.document import Paragraph, ReportFigure
+from fer_keras.flags import INTERRUPTED, parse_run
 from fer_keras.models.external_saliency import TRUSTED
 from fer_keras.protocols import runner
 from fer_keras.protocols.jobs import list_jobs, report_name
+from fer_keras.protocols.run_blocks import blocks_of_first_runs
 from fer_keras.protocols.runner import run_job
 from fer_keras.protocols.summary import cross_matrix, read_tables, summarize
-from fer_keras.run_dir import RunDir
+from fer_keras.run_dir import ProtocolDir, RunDir
 from fer_keras.training import session
 from tests.fakes import BASIC, TINY_MODEL, write_dataset
 from tests.test_end_to_end import TRAIN, run
@@ -166,6 +168,10 @@ def test_a_finished_run_of_other_flags_is_not_taken_for_this_one(prepared):
         check_jobs(list_jobs(ProtocolConfig(**prepared)))
 
 
+def test_a_command_that_is_interrupted_ends_as_the_protocol_expects():
+    assert runner._INTERRUPTED == INTERRUPTED
+
+
 def test_a_failed_run_says_how_to_go_on(config, monkeypatch):
     monkeypatch.setattr(runner, 'sys', type('Sys', (), {'executable': 'false'}))
     with pytest.raises(ValueError, match='goes on from here'):
@@ -266,6 +272,25 @@ def test_the_report_of_a_matrix_stands_alone(matrix, monkeypatch):
     assert '| b/x | a/x, all | plain |' in (out / 'report.md').read_text()
 
 
+def test_examples_and_model_card_are_those_of_the_first_run(config):
+    jobs = list_jobs(config)
+    for i, job in enumerate(jobs):
+        write_report(job.run_dir, '', 0.5, i)
+    report = RunDir(jobs[0].run_dir).report_dir()
+    # As the first release wrote it.
+    blocks = [
+        {'kind': 'paragraph', 'text': 'Images drawn blindly:', 'is_warning': False},
+        {'kind': 'picture', 'file': 'examples/3.jpg', 'caption': 'happy', 'is_wide': False},
+    ]
+    sections = [{'title': 'Examples', 'blocks': blocks}]
+    Path(report, 'report.json').write_text(json.dumps({'sections': sections}))
+    folder = ProtocolDir(config.output)
+    found = blocks_of_first_runs(jobs, folder)
+    text, figure = found['Examples of cross-plain-seed0']
+    assert text == Paragraph('Images drawn blindly:')
+    assert figure == ReportFigure('runs/cross-plain-seed0/report/examples/3.jpg', 'happy')
+
+
 def test_folds_are_joined_to_everyone(config):
     jobs = list_jobs(ProtocolConfig(**{**vars(config), 'folds': 2, 'seeds': (0,)}))
     for i, job in enumerate(jobs):
@@ -341,8 +366,11 @@ def test_a_fold_trains_and_validates_on_other_people_than_it_tests(tmp_path, mon
     assert seen == {'train': {0, 1, 2, 5, 6, 7, 8, 9}, 'valid': {4}}
 
 
-def test_the_end_of_a_protocol_ends_its_run(tmp_path, monkeypatch):
-    waits = 'import signal, sys, time; signal.signal(15, lambda *_: sys.exit(130)); time.sleep(60)'
+# 0: it came when the run had nothing left to do.
+@pytest.mark.parametrize('status', [130, 0])
+def test_the_end_of_a_protocol_ends_its_run(status, tmp_path, monkeypatch):
+    waits = f'import signal, sys, time; signal.signal(15, lambda *_: sys.exit({status}))'
+    waits += '; time.sleep(60)'
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{waits}"\n')
     python.chmod(0o755)
