@@ -18,27 +18,19 @@ from fer_keras.run_dir import ProtocolDir, evaluation_name
 class Job:
     """One training, and what it is tested on beside its own target.
 
-        Attributes:
-            experiment: Name of the flag file.
-            variant: Name of the variant.
-            seed: Seed.
-            fold: Fold that is tested, or -1.
-            sources: What it is trained on in a cross-data-set matrix; empty: what the file says.
-            targets: `name/config split`.
-            run_dir: Its run folder.
-            flags: What `fer_keras.train` is given.
+    Attributes:
+        experiment: Name of the flag file.
+        variant: Name of the variant.
+        seed: Seed.
+        fold: Fold that is tested, or -1.
+        sources: What it is trained on in a cross-data-set matrix; empty: what the file says.
+        targets: `name/config split`.
+        run_dir: Its run folder.
+        flags: What `fer_keras.train` is given.
 
-    <<<<<<< HEAD
-        >>> import tempfile
-        >>> with tempfile.NamedTemporaryFile(suffix='.flags') as file:
-        ...     jobs = list_jobs(ProtocolConfig(experiments=(file.name,), seeds=(0, 1)))
-        >>> [job.seed for job in jobs]
-        [0, 1]
-    =======
-        >>> job = Job('cross', 'center', 0, -1, (), ('rafd/frontal_faces all',), 'runs/a', ())
-        >>> [report_name(target) for target in job.targets]
-        ['rafd_frontal_faces_all']
-    >>>>>>> evaluation
+    >>> job = Job('cross', 'center', 0, -1, (), ('rafd/frontal_faces all',), 'runs/a', ())
+    >>> [report_name(target) for target in job.targets]
+    ['rafd_frontal_faces_all']
     """
 
     experiment: str
