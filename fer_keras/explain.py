@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_keras import flags
+from fer_keras.inference.explanation_files import explain_files
 from fer_keras.run_dir import RunDir
 
 
 def main(faces: Sequence[str]) -> None:
     """Writes a picture a face crop and prints what the run decides."""
-    # Here, because wrong flags should not wait for TensorFlow.
-    from fer_keras.inference.explanation_files import explain_files
-
     explain_files(RunDir(flags.FLAGS.run_dir), faces, flags.FLAGS.output)
 
 

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from fer_keras import flags
+from tfds_builders.quiet import load_tensorflow
 
 
 def main() -> None:
     """Writes what was asked for inside the run and prints the paths."""
     run, options = flags.read_run(), flags.FLAGS
     # Here, because wrong flags should not wait for TensorFlow.
+    load_tensorflow()
     from fer_keras.serving.exporting import export_run
 
     export_run(

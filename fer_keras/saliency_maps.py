@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fer_keras import flags, saliency_flags
+from tfds_builders.quiet import load_tensorflow
 
 
 def main() -> None:
     """Writes maps, overlays and their means, and prints how central they are."""
     options = saliency_flags.read_maps()
     # Here, because wrong flags should not wait for TensorFlow.
+    load_tensorflow()
     from fer_keras.inference.saliency_maps import write_saliency_maps
 
     summary = write_saliency_maps(options)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError
 from fer_keras.inference.drawing import OverlayFolder
-from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.inference.photos import list_inputs, read_photo
-from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
+from tfds_builders.quiet import load_tensorflow
 
 
 def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
@@ -29,6 +27,12 @@ def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
     files = list_inputs(inputs)
     if not files:
         raise InvalidInputError('Nothing to look at: give face crops, or folders of them.')
+    # Only now, because wrong input should not wait for TensorFlow.
+    load_tensorflow()
+    from fer_keras.data.decoding import to_model_input
+    from fer_keras.inference.explanations import build_grad_cam, explain
+    from fer_keras.models.classifier import load_classifier
+
     model = load_classifier(run_dir.model_file)
     if model.input_shape[-1] != 3:
         raise InvalidInputError(
