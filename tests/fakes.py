@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow_datasets as tfds
 
+from fer_keras.config import choices
 from fer_keras.config.model import ModelConfig
-from fer_keras.models.backbones import Backbone
+from fer_keras.models.backbones import BACKBONES, Backbone
 from fer_keras.models.classifier import build_classifier
 from fer_keras.run_dir import RunDir
 from tfds_builders import demo
@@ -30,8 +31,16 @@ def _tiny_network(**options: object) -> keras.Model:
     return keras.Model(image, keras.layers.ReLU()(x), name='tiny')
 
 
-# For `BACKBONES`: `monkeypatch.setitem(BACKBONES, 'tiny', TINY_BACKBONE)`.
 TINY_BACKBONE = Backbone(_tiny_network, lambda image: image / 127.5 - 1)
+
+
+def add_tiny_backbone() -> None:
+    """Lets `backbone=tiny` be chosen in this process."""
+    BACKBONES['tiny'] = TINY_BACKBONE
+    if 'tiny' not in choices.BACKBONES:
+        choices.BACKBONES.append('tiny')
+
+
 BASIC = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'disgusted', 'fearful')
 
 

@@ -15,25 +15,23 @@ from fer_keras.data.batches import TrainingBatches, evaluation_batches
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.map_cache import add_kept_map, keep_maps
 from fer_keras.data.splits import read_split
-from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.classifier import build_classifier, build_explainer
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.models.saliency_layers import MapChannel
 from fer_keras.training.engine import Engine
 from fer_keras.training.objectives import ClassificationObjective
-from tests.fakes import BASIC, TINY_BACKBONE, write_dataset
+from tests.fakes import BASIC, add_tiny_backbone, write_dataset
 
 DATA = DataConfig(image_size_px=48, batch_size=6, augmentation='none')
 
 
 def build(saliency='spectral_residual'):
     keras.utils.set_random_seed(1)
+    add_tiny_backbone()
     config = ModelConfig(
         backbone='tiny', backbone_weights='none', saliency=saliency, crop=0.67, dropout=0.0
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(BACKBONES, 'tiny', TINY_BACKBONE)
-        return build_classifier(config, num_classes=7, image_size_px=48)
+    return build_classifier(config, num_classes=7, image_size_px=48)
 
 
 @pytest.fixture(scope='module')

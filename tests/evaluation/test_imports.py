@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-TENSORFLOW = ('tensorflow', 'keras', 'tensorflow_datasets', 'cv2')
-HEAVY = (*TENSORFLOW, 'scipy.stats', 'sklearn', 'matplotlib')
+TENSORFLOW = ('tensorflow', 'keras', 'tensorflow_datasets')
+HEAVY = (*TENSORFLOW, 'cv2', 'scipy.stats', 'sklearn', 'matplotlib')
 LIGHT = (
     'comparison', 'document', 'human_confusions', 'intervals', 'measures', 'metrics', 'predictions',
     'run_document',

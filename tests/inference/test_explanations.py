@@ -1,7 +1,6 @@
 import dataclasses
 import subprocess
 import sys
-import types
 
 import cv2
 import keras
@@ -9,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_keras import explain as command
+from fer_keras.errors import InvalidInputError
+from fer_keras.inference.explanation_files import explain_files
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.classifier import build_classifier
@@ -92,14 +92,13 @@ def test_the_command_writes_a_picture_a_face(tmp_path):
     assert str(picture) in completed.stdout
 
 
-def test_a_file_that_is_no_picture_is_left_out_and_named(tmp_path, monkeypatch):
+def test_a_file_that_is_no_picture_is_left_out_and_named(tmp_path):
     run_dir = write_untrained_run(tmp_path / 'run')
     (tmp_path / 'bad.png').write_bytes(b'none')
     (tmp_path / 'good.png').write_bytes(png_bytes(random_images(1, 50)[0]))
-    options = types.SimpleNamespace(run_dir=run_dir.path, output=str(tmp_path / 'out'))
-    monkeypatch.setattr(command.flags, 'FLAGS', options)
-    with pytest.raises(ValueError, match='1 of 2 files were left out:\n.*bad.png'):
-        command.main([str(tmp_path / 'bad.png'), str(tmp_path / 'good.png')])
+    files = [str(tmp_path / 'bad.png'), str(tmp_path / 'good.png')]
+    with pytest.raises(InvalidInputError, match='1 of 2 files were left out:\n.*bad.png'):
+        explain_files(run_dir, files, str(tmp_path / 'out'))
     assert len(list((tmp_path / 'out').iterdir())) == 1
 
 

@@ -16,11 +16,11 @@ import tensorflow as tf
 from PIL import Image
 
 import fer_keras
+from fer_keras.config.inference import PredictionConfig
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import UserError
 from fer_keras.evaluation.report import evaluate
-from fer_keras.inference import photos
-from fer_keras.inference.answering import Options, answer_files
+from fer_keras.inference import answering, photos
 from fer_keras.inference.answers import column_types
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
@@ -76,11 +76,12 @@ def write_video(path, frames):
 @pytest.fixture
 def command(predictor, monkeypatch, tmp_path):
     """What `fer_keras.predict` does, in this process: gives its exit status and its rows."""
-    monkeypatch.setattr(fer_keras, 'load', lambda path: predictor)
+    monkeypatch.setattr(answering, 'load', lambda path: predictor)
 
     def call(*sources, model='model', output=str(tmp_path / 'out.csv'), **options):
         inputs = [str(source) for source in sources]
-        outcome = answer_files(model, inputs, output, Options(**options))
+        config = PredictionConfig(model=model, output=output, **options)
+        outcome = answering.answer_files(config, inputs)
         if output.endswith('.csv'):
             return outcome.exit_status, pd.read_csv(output)
         return outcome.exit_status, pd.read_json(output, lines=True)

@@ -24,12 +24,12 @@ import os
 import sys
 import numpy as np
 from fer_keras import flags, train
-from fer_keras.models.backbones import BACKBONES
 from fer_keras.training import session
-from tests.fakes import TINY_BACKBONE
+from fer_keras.config.run import RunConfig
+from tests.fakes import add_tiny_backbone
 
 faulthandler.dump_traceback_later(600, exit=True)
-BACKBONES['tiny'] = TINY_BACKBONE
+add_tiny_backbone()
 models, build = [], session.build_classifier
 session.build_classifier = lambda *args, **opts: models.append(build(*args, **opts)) or models[0]
 
@@ -38,13 +38,12 @@ def log_writes(event, arguments):
     if is_inside and set(str(arguments[1])) & set('wax+'):
         print('WROTE', arguments[0], flush=True)
 
-def main():
+def main(run):
     sys.addaudithook(log_writes)
-    train.main()
+    train.main(run)
     np.savez(os.environ['WEIGHTS'], *models[0].get_weights())
 
-flags.define_run()
-flags.start(main)
+flags.start(main, RunConfig)
 """
 
 

@@ -33,10 +33,10 @@ TRAIN = """
 import faulthandler, os, signal
 faulthandler.dump_traceback_later(600, exit=True)
 from fer_keras import flags, train
-from fer_keras.models.backbones import BACKBONES
-from tests.fakes import TINY_BACKBONE
+from fer_keras.config.run import RunConfig
+from tests.fakes import add_tiny_backbone
 
-BACKBONES['tiny'] = TINY_BACKBONE
+add_tiny_backbone()
 left, sync = [int(os.environ.get('KILL_AT_WRITE', -1))], os.fsync
 
 def sync_or_die(number):
@@ -48,8 +48,7 @@ def sync_or_die(number):
     sync(number)
 
 os.fsync = sync_or_die
-flags.define_run()
-flags.start(train.main)
+flags.start(train.main, RunConfig)
 """
 
 

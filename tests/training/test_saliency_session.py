@@ -17,7 +17,6 @@ from fer_keras.config.saliency import SaliencyTrainingConfig
 from fer_keras.data.datasets import open_dataset
 from fer_keras.data.fixation_batches import FixationBatches, read_fixations
 from fer_keras.run_dir import RunDir
-from fer_keras.training.saliency_session import run_dir_of
 from fer_keras.training.saved_states import Checkpoints
 from tests.tfds_builders.test_fixations import gaze
 from tests.training.test_resume import newest_state
@@ -99,10 +98,10 @@ def build_tiny(size, *, name='mlnet_light'):
 
 saliency_session.build_mlnet_light = build_tiny
 saliency_session.TRAINING_INPUT = (48, 64)
-from fer_keras import flags, saliency_flags, train_saliency
+from fer_keras import flags, train_saliency
+from fer_keras.config.saliency import SaliencyTrainingConfig
 
-saliency_flags.define()
-flags.start(train_saliency.main)
+flags.start(train_saliency.main, SaliencyTrainingConfig)
 """
 
 
@@ -203,8 +202,8 @@ def test_the_best_epoch_is_that_of_the_highest_nss(runs):
 
 def test_the_run_lies_beside_its_output_where_nothing_else_is_said():
     config = SaliencyTrainingConfig(output='a/b.weights.h5')
-    assert run_dir_of(config).path == 'a/b.run'
-    assert run_dir_of(SaliencyTrainingConfig(run_dir='c')).path == 'c'
+    assert config.run_folder == 'a/b.run'
+    assert SaliencyTrainingConfig(run_dir='c').run_folder == 'c'
 
 
 def test_batches_of_fixations_can_be_entered_at_any_step(data_dir):
