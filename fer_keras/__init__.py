@@ -10,6 +10,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from fer_keras.version import __version__
+
 if TYPE_CHECKING:
     from fer_keras.config.data import DataConfig
     from fer_keras.config.model import ModelConfig
@@ -38,8 +40,6 @@ __all__ = [
     '__version__',
     'load',
 ]
-
-__version__ = '0.1.0'
 
 _MODULES = {
     'fer_keras.config.data': ('DataConfig',),

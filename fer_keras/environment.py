@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-import fer_keras
+from fer_keras.version import __version__
 
 _PACKAGES = ('keras', 'numpy', 'opencv-python', 'scikit-learn', 'tensorflow', 'tensorflow-datasets')
 
@@ -20,7 +20,7 @@ _PACKAGES = ('keras', 'numpy', 'opencv-python', 'scikit-learn', 'tensorflow', 't
 def describe_environment(builders: Sequence[tfds.core.DatasetBuilder]) -> dict[str, Any]:
     """What `environment.json` holds."""
     return {
-        'fer_keras': fer_keras.__version__,
+        'fer_keras': __version__,
         'commit': _commit(),
         'python': platform.python_version(),
         'packages': {name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'fer_keras'
 # From the bottom up: a room imports rooms of lower floors; of its own only those of `SIBLINGS`.
 FLOORS = (
-    ('errors', 'tables'),
+    ('errors', 'tables', 'version'),
     ('files',),
     ('config',),
     ('run_dir', 'environment', 'figures'),

@@ -7,8 +7,8 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
-import fer_keras
 from fer_keras.config.run import RunConfig
+from fer_keras.version import __version__
 
 _LIMITS = """\
 ## Limits
@@ -35,8 +35,7 @@ def describe_model(
     )
     sections = [
         '# Facial-expression classifier\n',
-        f'Written by fer_keras {fer_keras.__version__}, Python {platform.python_version()}, '
-        f'{versions}.\n',
+        f'Written by fer_keras {__version__}, Python {platform.python_version()}, {versions}.\n',
         f'## Answers\n\nOne of {len(names)} expressions for a crop of one face, in this order: '
         f'{", ".join(names)}.\n',
         _describe_training(run),
