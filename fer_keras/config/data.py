@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from fer_keras.config import choices
+from fer_keras.config import choices, shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
 
@@ -30,9 +30,7 @@ class DataConfig:
     ('cfee/basic_faces', 'rafd/frontal_faces')
     """
 
-    data_dir: str = setting(
-        '~/tensorflow_datasets', 'Folder of the prepared data sets.', 'data', is_path=True
-    )
+    data_dir: str = shared.data_dir('data')
     source: str = setting(
         'cfee/basic_faces', 'Data set to train on, `name/config`; a comma pools several.', 'data'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from fer_keras.config import shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
 
@@ -85,9 +86,7 @@ class DuplicatesConfig:
     16
     """
 
-    data_dir: str = setting(
-        '~/tensorflow_datasets', 'Folder of the prepared data sets.', 'input', is_path=True
-    )
+    data_dir: str = shared.data_dir('input')
     largest_distance: int = setting(
         16, 'Bits in which a pair may differ, of 255.', 'input', low=0, high=255
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from fer_keras.config import shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
-
-_MODEL = 'Run folder, .keras file in one, or SavedModel.'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +17,7 @@ class PredictionConfig:
     1
     """
 
-    model: str = setting('', _MODEL, 'input', is_path=True)
+    model: str = shared.model()
     input: tuple[str, ...] = setting(
         (), 'Pictures, videos, folders, patterns, or `camera:0`, with commas between.', 'input'
     )
@@ -41,7 +40,7 @@ class PredictionConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        _require_model(self.model)
+        shared.require_model(self.model)
         if not self.output.endswith(('.csv', '.jsonl')):
             raise InvalidInputError(
                 f'`output` must end in .csv or .jsonl. Received: {self.output!r}.'
@@ -71,16 +70,11 @@ class DemoAppConfig:
     '127.0.0.1'
     """
 
-    model: str = setting('', _MODEL, 'input', is_path=True)
+    model: str = shared.model()
     host: str = setting('127.0.0.1', 'Address to listen on; 0.0.0.0 is everywhere.', 'execution')
     port: int = setting(7860, 'Port to listen on; 0: a free one.', 'execution', low=0, high=65535)
     largest_upload_mb: int = setting(10, 'Largest file that is taken, MB.', 'execution', low=1)
 
     def __post_init__(self) -> None:
         check(self)
-        _require_model(self.model)
-
-
-def _require_model(model: str) -> None:
-    if not model:
-        raise InvalidInputError('A model is needed: --model=RUN, as trained by fer_keras.train.')
+        shared.require_model(self.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from fer_keras.config import choices
+from fer_keras.config import choices, shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
 
@@ -27,9 +27,7 @@ class SaliencyTrainingConfig:
     """
 
     saliency_data: str = setting('salicon', 'Data set: `salicon`, `mit1003`, `cat2000`.', 'data')
-    data_dir: str = setting(
-        '~/tensorflow_datasets', 'Folder of the prepared data sets.', 'data', is_path=True
-    )
+    data_dir: str = shared.data_dir('data')
     kind: str = setting(
         'mlnet_light', 'What to train.', 'model', choices=choices.TRAINABLE_SALIENCY_KINDS
     )
@@ -65,25 +63,14 @@ class SaliencyTrainingConfig:
     validation_share: float = setting(
         0.15, 'Share of train that chooses the epoch.', 'data', low=0, high=1
     )
-    checkpoint_steps: int = setting(
-        0,
-        'Steps between saved states; each epoch ends with one in any case. 0: only there.',
-        'execution',
-        low=0,
-    )
-    seed: int = setting(0, 'Seed of everything drawn at random.', 'recipe', low=0)
-    deterministic: bool = setting(False, 'Repeat bit by bit, at some cost in speed.', 'execution')
-    strategy: str = setting(
-        'mirrored', 'How `tf.distribute` is used.', 'execution', choices=choices.STRATEGIES
-    )
+    checkpoint_steps: int = shared.checkpoint_steps()
+    seed: int = shared.seed()
+    deterministic: bool = shared.deterministic()
+    strategy: str = shared.strategy()
 
     def __post_init__(self) -> None:
         check(self)
-        if self.head_epochs > self.epochs:
-            raise InvalidInputError(
-                '`head_epochs` counts among `epochs` and cannot exceed them. '
-                f'Received: head_epochs={self.head_epochs}, epochs={self.epochs}.'
-            )
+        shared.require_stages(self.head_epochs, self.epochs)
         if not 0 < self.validation_share < 1:
             raise InvalidInputError(
                 '`validation_share` must be between 0 and 1: an epoch is chosen on it. '
@@ -109,14 +96,12 @@ class SaliencyEvaluationConfig:
     """
 
     saliency_data: str = setting('salicon', 'Data set with fixations.', 'data')
-    data_dir: str = setting(
-        '~/tensorflow_datasets', 'Folder of the prepared data sets.', 'data', is_path=True
-    )
+    data_dir: str = shared.data_dir('data')
     split: str = setting('val', 'Split to measure on.', 'data')
     kinds: tuple[str, ...] = setting(
         ('center', 'spectral_residual', 'mlnet_light'), 'Saliency models, one row each.', 'model'
     )
-    weights: str = setting('', 'Weights file; empty: the shipped ones.', 'model', is_path=True)
+    weights: str = shared.saliency_weights()
     output: str = setting('runs/saliency', 'Folder of the table.', 'output', is_path=True)
 
     def __post_init__(self) -> None:
@@ -138,7 +123,7 @@ class SaliencyMapsConfig:
     )
     data_dir: str = setting('', 'Folder of the prepared data sets.', 'input', is_path=True)
     saliency: str = setting('mlnet_light', 'Saliency model, or `folder:/maps`.', 'model')
-    weights: str = setting('', 'Weights file; empty: the shipped ones.', 'model', is_path=True)
+    weights: str = shared.saliency_weights()
     batch_size: int = setting(16, 'Images at a time.', 'execution', low=1)
     longest_side_px: int = setting(800, 'Larger images are shrunk to it.', 'input', low=32)
     output: str = setting('runs/saliency_maps', 'Folder to write to.', 'output', is_path=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from fer_keras.config import choices
+from fer_keras.config import choices, shared
 from fer_keras.config.fields import check, setting
-from fer_keras.errors import InvalidInputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,28 +81,17 @@ class TrainingConfig:
         'Compile the gradient with XLA: for GPUs; on CPUs it was seven times slower.',
         'execution',
     )
-    checkpoint_steps: int = setting(
-        0,
-        'Steps between saved states; each epoch ends with one in any case. 0: only there.',
-        'execution',
-        low=0,
-    )
+    checkpoint_steps: int = shared.checkpoint_steps()
     monitor: str = setting(
         'val_accuracy',
         "What chooses the epoch, always on the source's validation split.",
         'recipe',
         choices=choices.MONITORS,
     )
-    seed: int = setting(0, 'Seed of everything drawn at random.', 'recipe', low=0)
-    deterministic: bool = setting(False, 'Repeat bit by bit, at some cost in speed.', 'execution')
-    strategy: str = setting(
-        'mirrored', 'How `tf.distribute` is used.', 'execution', choices=choices.STRATEGIES
-    )
+    seed: int = shared.seed()
+    deterministic: bool = shared.deterministic()
+    strategy: str = shared.strategy()
 
     def __post_init__(self) -> None:
         check(self)
-        if self.head_epochs > self.epochs:
-            raise InvalidInputError(
-                '`head_epochs` counts among `epochs` and cannot exceed them. '
-                f'Received: head_epochs={self.head_epochs}, epochs={self.epochs}.'
-            )
+        shared.require_stages(self.head_epochs, self.epochs)
