@@ -59,7 +59,8 @@ def predict_split_with(predictor: Predictor, source: Source) -> pd.DataFrame:
     # Originals of a whole data set would fill the memory.
     while some := list(itertools.islice(unread, _IN_MEMORY)):
         answers.append(probabilities_of(predictor.predict_crops(some), predictor.names))
-    return _table(np.concatenate(answers), source, predictor.names)
+    # As the network gives them: as float64 they would be written with digits that say nothing.
+    return _table(np.concatenate(answers).astype(np.float32), source, predictor.names)
 
 
 def _table(
