@@ -32,9 +32,8 @@ class Source:
         maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
             `position`; or None.
 
-    >>> labels, positions = (tf.constant(one, tf.int64) for one in ([0, 2, 2], [0, 1, 2]))
-    >>> examples = tf.data.Dataset.from_tensor_slices({'label': labels, 'position': positions})
-    >>> source = Source(examples, counts=(1, 0, 2))
+    >>> columns = {'label': [0, 2, 2], 'position': tf.range(3, dtype=tf.int64)}
+    >>> source = Source(tf.data.Dataset.from_tensor_slices(columns), counts=(1, 0, 2))
     >>> source.size, source.at([1]).counts
     (3, (0, 0, 1))
     """
