@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fer_keras.errors import (
         ExistingFileError,
         InvalidInputError,
+        LostWorkerError,
         MissingFileError,
         UnwritableFileError,
         UserError,
@@ -30,6 +31,7 @@ __all__ = [
     'DataConfig',
     'ExistingFileError',
     'InvalidInputError',
+    'LostWorkerError',
     'MissingFileError',
     'ModelConfig',
     'Predictor',
@@ -49,6 +51,7 @@ _MODULES = {
     'fer_keras.errors': (
         'ExistingFileError',
         'InvalidInputError',
+        'LostWorkerError',
         'MissingFileError',
         'UnwritableFileError',
         'UserError',

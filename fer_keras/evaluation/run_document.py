@@ -156,8 +156,8 @@ def _learning(findings: Findings) -> list[Block]:
     text = (
         "The epoch was chosen by {monitor} on the source's validation split: nothing was chosen "
         'on the target. The training loss has what the recipe adds, such as smoothing, and is of '
-        'the backbone alone where a shallow branch decides with it; the validation loss is the '
-        'cross-entropy of the whole classifier.'
+        'the backbone alone where a branch of histograms (HOG) decides with it; the validation '
+        'loss is the cross-entropy of the whole classifier.'
     )
     figure = ReportFigure(findings.figures['history'], 'Loss and accuracy over the epochs.', True)
     monitor = findings.configuration.get('monitor', 'the monitor')

@@ -81,7 +81,7 @@ def model_card_blocks(metrics: Mapping[str, Any], flags: Mapping[str, str]) -> l
         ('Model', f'{model}; {metrics["parameters"]} parameters' if is_known else 'unknown'),
         ('Classes', ', '.join(metrics['classes'])),
         ('Trained on', flags['source']),
-        *([('The shallow branch also on', also)] if also else []),
+        *([('The HOG branch also on', also)] if also else []),
         ('Chosen by', f'{flags["monitor"]} on the validation people' if is_known else 'unknown'),
         ('Tested on', f'{metrics["target"]}, {metrics["target_split"]}'),
         ('Accuracy', f'{metrics["accuracy"]:.1%} ({low:.1%} to {high:.1%})'),

@@ -58,15 +58,15 @@ def find_seen_images(data: DataConfig, names: Sequence[str], tested: Source) -> 
         machine that has the target alone.
     """
     try:
-        sources, shallow_sources = open_sources(data), open_hog_sources(data)
+        sources, hog_sources = open_sources(data), open_hog_sources(data)
     except FileNotFoundError:
         return None
     known = {
         f'{data.source} {split}': read_split(sources, split, names, fold=data.fold)
         for split in ('train', 'validation')
     }
-    if shallow_sources:
-        known[f'{data.hog_source} all'] = read_split(shallow_sources, 'all', names)
+    if hog_sources:
+        known[f'{data.hog_source} all'] = read_split(hog_sources, 'all', names)
     test = hash_images(f'{data.target_name} {data.target_split}', tested.examples)
     found = [
         find_duplicates([hash_images(place, split.examples), test])

@@ -161,7 +161,7 @@ def _fit_hog_branch(
     fit_hog_branch(model, strategy, sources, run.data, is_balanced=is_balanced)
     if is_chief(strategy):
         images, seconds = sum(source.size for source in sources), time.monotonic() - begun
-        print(f'shallow branch, fitted to {images} images: {seconds:.1f} s', flush=True)
+        print(f'HOG branch, fitted to {images} images: {seconds:.1f} s', flush=True)
 
 
 def _draw_beginning(

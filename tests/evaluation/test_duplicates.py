@@ -107,7 +107,7 @@ def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
     assert find_seen_images(dataclasses.replace(data, source='gone'), BASIC, tested) is None
 
 
-def test_the_report_also_looks_among_what_taught_the_shallow_branch(tmp_path):
+def test_the_report_also_looks_among_what_taught_the_histograms(tmp_path):
     write_dataset(tmp_path, name='own', people={'train': 1, 'validation': 1, 'test': 1})
     write_dataset(tmp_path, name='more', people={'test': 1})  # The same pictures once more.
     data = DataConfig(source='own', hog_source='more', data_dir=str(tmp_path))

@@ -121,7 +121,7 @@ def test_the_mirrored_face_is_averaged_as_the_geometric_mean_of_both_answers(tmp
 
 
 @pytest.mark.parametrize('saliency', ['none', 'center', 'folder:/maps'])
-def test_the_shallow_branch_sees_the_face_without_saliency_and_does_not_learn_by_steps(saliency):
+def test_the_hog_branch_sees_the_face_without_saliency_and_does_not_learn_by_steps(saliency):
     model = build(hog_branch=True, saliency=saliency, crop=0.75)
     images = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:]))
     seen = keras.Model(model.input, model.get_layer('shallow').input)
