@@ -23,6 +23,7 @@ def main(run: RunConfig, options: EvaluationConfig) -> None:
             'source',
             'must name what the model was trained on, since whom it knows must not be tested: '
             f'{options.model} lies in no run folder that says so',
+            'NAME/CONFIG',
         )
         report_dir = options.output
         metrics = evaluate_model(load(options.model), run.data, report_dir)

@@ -75,10 +75,16 @@ def start(
         sys.exit(_tell(error))
 
 
-def require_given(name: str, why: str) -> None:
-    """Raises `InvalidInputError` where neither the command line nor a flag file gives a flag."""
+def require_given(name: str, why: str, value: str) -> None:
+    """Raises `InvalidInputError` where neither the command line nor a flag file gives a flag.
+
+    Args:
+        name: The flag.
+        why: What it must say, and why.
+        value: What its value looks like.
+    """
     if name not in _given:
-        raise InvalidInputError(f'`{name}` {why}. Received: none. Give --{name}=...')
+        raise InvalidInputError(f'`{name}` {why}. Received: none. Give --{name}={value}.')
 
 
 def parse_run(arguments: Sequence[str]) -> RunConfig:

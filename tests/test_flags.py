@@ -124,7 +124,7 @@ def test_a_model_inside_a_run_has_the_flags_of_the_run(tmp_path, inside):
     with pytest.raises(
         InvalidInputError, match='`source` must be named. Received: none. Give --source'
     ):
-        flags.require_given('source', 'must be named')
+        flags.require_given('source', 'must be named', 'NAME/CONFIG')
 
 
 def test_a_folder_without_a_run_says_what_to_give(tmp_path):
