@@ -28,18 +28,28 @@ def run(*command: str, **options) -> subprocess.CompletedProcess:
 
 
 def loaded_by(code: str) -> set[str]:
-    """The modules of `HEAVY`, and others, that a process has loaded when it ends."""
-    ending = '\nimport sys; print("LOADED", *sys.modules)'
-    completed = run('-c', f'try:\n    {code}\nexcept SystemExit:\n    pass{ending}')
+    """The modules that a process has loaded when it ends."""
+    completed = run('-c', f'{code}\nimport sys; print("LOADED", *sys.modules)')
     assert 'LOADED' in completed.stdout, completed.stderr
     return set(completed.stdout.rpartition('LOADED')[2].split())
 
 
-def as_typed(command: str, *arguments: str) -> str:
-    """Python code that does what `python -m fer_keras.COMMAND ARGUMENTS` does."""
-    argv = ['command', *arguments]
-    module = f'fer_keras.{command}'
-    return f'import sys, runpy; sys.argv={argv}; runpy.run_module({module!r}, run_name="__main__")'
+def ended(command: str, *arguments: str) -> tuple[str, str, set[str]]:
+    """What `python -m fer_keras.COMMAND` prints, with its status, and what it has loaded."""
+    code = f"""
+import runpy, sys
+sys.argv = ['command', *{arguments!r}]
+status = 0
+try:
+    runpy.run_module('fer_keras.{command}', run_name='__main__')
+except SystemExit as error:
+    status = error.code or 0
+print('STATUS', status)
+print('LOADED', *sys.modules)
+"""
+    completed = run('-c', code)
+    printed, _, loaded = completed.stdout.rpartition('LOADED')
+    return printed, completed.stderr, set(loaded.split())
 
 
 def test_there_are_commands():
@@ -48,11 +58,12 @@ def test_there_are_commands():
 
 @pytest.mark.parametrize('command', COMMANDS)
 def test_help_shows_the_commands_own_flags_in_groups_without_tensorflow(command):
-    completed = run('-m', f'fer_keras.{command}', '--help')
-    assert (completed.returncode, completed.stderr) == (0, '')
-    assert completed.stdout.startswith(f'usage: python -m fer_keras.{command} ')
-    assert '\ninput:\n' in completed.stdout or '\ndata:\n' in completed.stdout
-    assert not loaded_by(as_typed(command, '--help')) & set(HEAVY)
+    printed, errors, loaded = ended(command, '--help')
+    assert errors == ''
+    assert printed.startswith(f'usage: python -m fer_keras.{command} ')
+    assert '\ninput:\n' in printed or '\ndata:\n' in printed
+    assert printed.endswith('\nSTATUS 0\n')
+    assert not loaded & set(HEAVY)
 
 
 def test_help_shows_nobody_elses_flags():
@@ -64,10 +75,10 @@ def test_help_shows_nobody_elses_flags():
 
 @pytest.mark.parametrize('command', COMMANDS)
 def test_wrong_flags_end_with_2_and_a_line_before_anything_is_loaded(command):
-    completed = run('-m', f'fer_keras.{command}', '--no_such_flag=1')
-    assert completed.returncode == 2 and completed.stdout == ''
-    assert completed.stderr.startswith('error: ') and completed.stderr.count('\n') == 1
-    assert not loaded_by(as_typed(command, '--no_such_flag=1')) & set(HEAVY)
+    printed, errors, loaded = ended(command, '--no_such_flag=1')
+    assert printed == 'STATUS 2\n'
+    assert errors.startswith('error: ') and errors.count('\n') == 1
+    assert not loaded & set(HEAVY)
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -80,9 +91,9 @@ def test_comparing_runs_needs_no_tensorflow(tmp_path):
     for name in ('a', 'b'):
         (tmp_path / f'{name}.csv').write_text(header + rows)
     files = [str(tmp_path / f'{name}.csv') for name in ('a', 'b')]
-    completed = run('-m', 'fer_keras.compare', *files)
-    assert (completed.returncode, completed.stderr) == (0, '')
-    assert not loaded_by(as_typed('compare', *files)) & {'tensorflow', 'keras'}
+    printed, errors, loaded = ended('compare', *files)
+    assert printed.endswith('STATUS 0\n') and errors == ''
+    assert not loaded & {'tensorflow', 'keras'}
 
 
 def test_a_commands_stderr_holds_nothing_of_tensorflow(tmp_path):
