@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping
 
 from fer_keras.config.data import DataConfig
-from fer_keras.config.fields import settings_of
+from fer_keras.config.fields import as_values, settings_of
 from fer_keras.config.model import ModelConfig
+from fer_keras.config.run import RunConfig
+from fer_keras.config.saliency import SaliencyTrainingConfig
 from fer_keras.config.training import TrainingConfig
 
 
@@ -81,9 +83,12 @@ def modernize(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
 
 
 def modernize_file(text: str) -> str:
-    """A flag file of a run, one `--name=value` a line, with today's flags, for comparison."""
+    """A flag file of a run, one `--name=value` a line, as today's version would have written it.
+
+    A setting that is younger than the file has its default.
+    """
     pairs = (line.removeprefix('--').partition('=') for line in text.splitlines() if line)
     values, _ = modernize({name: os.path.expanduser(value) for name, _, value in pairs})
-    if 'source' in values:  # A whole run, of a time when nothing was said in this way.
-        values.setdefault('balance', DataConfig.balance)
-    return ''.join(sorted(f'--{name}={value}\n' for name, value in values.items()))
+    config = RunConfig() if 'source' in values else SaliencyTrainingConfig()
+    defaults = {name: os.path.expanduser(value) for name, value in as_values(config).items()}
+    return ''.join(f'--{name}={value}\n' for name, value in sorted((defaults | values).items()))
