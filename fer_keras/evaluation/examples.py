@@ -19,12 +19,8 @@ from fer_keras.config.data import DataConfig
 from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.splits import Source
 from fer_keras.evaluation.document import ReportFigure
-from fer_keras.evaluation.predictions import (
-    PROBABILITY,
-    is_right,
-    label_names_of,
-    probabilities_of,
-)
+from fer_keras.evaluation.predictions import is_right, label_names_of, probabilities_of
+from fer_keras.inference.answers import PROBABILITY
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.run_dir import ReportDir
 

@@ -17,7 +17,8 @@ from fer_keras.data.batches import evaluation_batches
 from fer_keras.data.decoding import decode_upright
 from fer_keras.data.splits import DESCRIPTIONS, Source
 from fer_keras.errors import InvalidInputError
-from fer_keras.evaluation.predictions import PROBABILITY, probabilities_of
+from fer_keras.evaluation.predictions import probabilities_of
+from fer_keras.inference.answers import PROBABILITY
 from fer_keras.inference.predictor import Predictor
 
 _IN_MEMORY = 64

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.inference.answers import PROBABILITY
 from fer_keras.run_dir import ReportDir, RunDir
 
-PROBABILITY = 'p_{}'
 # What an image is known by.
 IMAGE = ('subject_id', 'file_name', 'label')
 

@@ -1,22 +1,7 @@
 """The table of an answer: a row a face, and the same columns whatever was asked.
 
-| column | type | what it is | empty where |
-|---|---|---|---|
-| `file` | string | the file, or `camera:0` | the picture was given as an array or as bytes |
-| `frame` | Int64 | number of the frame in its video, from 0 | the picture is no frame of a video |
-| `time` | float64 | seconds from the start of the video | as `frame`; a camera; not known |
-| `photo` | Int64 | running number of the picture, from 0 | never |
-| `face` | Int64 | number of the face in its picture, from 0 | never; -1 where there is none |
-| `track` | Int64 | the person, through the frames of a video | always: nobody is followed yet |
-| `left`, `top`, `right`, `bottom` | float64 | the box, pixels | no face, or the picture is a crop |
-| `confidence` | float64 | the detector's score, in [0, 1] | no face, or the picture is a crop |
-| `label` | string | the most probable class | there is no face |
-| `score` | float64 | its probability, in [0, 1] | there is no face |
-| `p_<name>` | float64 | the probability of each class, in [0, 1] | there is no face |
-| `status` | string | `ok`, `no face`, or `unreadable: ` and why | never |
-
-Empty is `pd.NA` (NaN in float64), nothing between the commas of a CSV file, and `null` in JSON.
-Bytes of a file's name that are not UTF-8 are written as `\\xff`.
+`docs/answers.md` says what each column holds, and when it is empty: `pd.NA` (NaN in float64),
+nothing between the commas of a CSV file, and `null` in JSON Lines.
 """
 
 from __future__ import annotations
@@ -30,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 import pandas as pd
 
-from fer_keras.errors import InvalidInputError, UnwritableFileError
+from fer_keras.errors import UnwritableFileError
 
 BOX = ('left', 'top', 'right', 'bottom')
 PROBABILITY = 'p_{}'
@@ -143,14 +128,12 @@ class AnswerFile:
         """Opens the file.
 
         Args:
-            path: Ends in `.csv` or `.jsonl`.
+            path: CSV where it ends in `.csv`, else JSON Lines.
             names: Of the classes.
 
         Raises:
-            InvalidInputError: It ends otherwise.
             UnwritableFileError: It cannot be opened.
         """
-        check_output(path)
         try:
             self._file: TextIO = open(  # noqa: SIM115  # `__exit__` closes it.
                 path, 'w', encoding='utf-8', newline=''
@@ -183,12 +166,6 @@ class AnswerFile:
                 values = {str(name): _as_json(value) for name, value in row.items()}
                 self._file.write(f'{json.dumps(values)}\n')
         self._file.flush()
-
-
-def check_output(path: str) -> None:
-    """Raises `InvalidInputError` where no `AnswerFile` can have this name."""
-    if not path.endswith(('.csv', '.jsonl')):
-        raise InvalidInputError(f'`output` must end in .csv or .jsonl. Received: {path!r}.')
 
 
 def _as_utf_8(text: Any) -> Any:

@@ -17,12 +17,12 @@ from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.measures import MEASURES, measure
 from fer_keras.evaluation.predictions import (
     IMAGE,
-    PROBABILITY,
     decide_among,
     label_names_of,
     present_labels,
     read_predictions,
 )
+from fer_keras.inference.answers import PROBABILITY
 from fer_keras.protocols.jobs import Job, report_name, split_to_test
 from fer_keras.run_dir import ReportDir, RunDir
 
