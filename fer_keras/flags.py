@@ -125,22 +125,22 @@ def describe(
         lines = [_describe_flag(field, known) for field, known in fields if known.group == group]
         if lines:
             parts.append('\n'.join([f'{group}:', *lines]))
-    if RunConfig in configs:
-        parts.append('--flagfile=FILE reads flags from a file, one a line; later ones win.')
+    parts.append('--flagfile=FILE reads flags from a file, one a line; later ones win.')
     return '\n\n'.join(parts)
 
 
 def _describe_flag(field: dataclasses.Field[Any], known: Setting) -> str:
     default = field.default
     if isinstance(default, bool):
-        name = f'--{"no" * default}{field.name}'
+        name = f'--[no]{field.name}'
         tail = f'Default: {str(default).lower()}.'
     else:
         name = f'--{field.name}={_KINDS[type(default)]}'
         shown = ','.join(map(str, default)) if isinstance(default, tuple) else str(default)
         tail = f'Default: {shown or "none"}.'
     allowed = f' {known.range[0].upper()}{known.range[1:]}.' if known.range else ''
-    text = f'{known.help}{allowed} {tail}'
+    once = f' Was --{known.formerly}.' if known.formerly else ''
+    text = f'{known.help}{allowed} {tail}{once}'
     wrapped = textwrap.fill(text, 96, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
     return f'  {name}\n{wrapped}'
 
