@@ -10,6 +10,8 @@ with 1 where one could not be, and with 2 on a wrong command line.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -125,9 +127,11 @@ def prepare(
     start = time.monotonic()
     # The builder shows a bar of its own, which knows how many photos there are.
     tfds.disable_progress_bar()
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=folder),
-    )
+    # TFDS prints that it downloads, which it does not.
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=folder),
+        )
     return builder, time.monotonic() - start
 
 
