@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from fer_keras.provenance.record import name_of
 from fer_keras.version import __version__
 
 _PACKAGES = ('keras', 'numpy', 'opencv-python', 'scikit-learn', 'tensorflow', 'tensorflow-datasets')
@@ -31,12 +32,33 @@ def describe_environment(builders: Sequence[tfds.core.DatasetBuilder]) -> dict[s
 
 
 def describe_dataset(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
-    """Name with version, size and recorded split hash of a data set."""
+    """Name with version, size, split hash and identity of a data set.
+
+    `identity` covers what was read and how it was prepared; sets of earlier versions and of other
+    people do not know theirs.
+    """
+    metadata = builder.info.metadata or {}
     return {
         'name': builder.info.full_name,
-        'split_hash': (builder.info.metadata or {}).get('split_hash', ''),
+        'split_hash': metadata.get('split_hash', ''),
+        'identity': metadata.get('content_hash', ''),
         'examples': {name: split.num_examples for name, split in builder.info.splits.items()},
     }
+
+
+def changed_splits(
+    before: Mapping[str, Any], builders: Sequence[tfds.core.DatasetBuilder]
+) -> list[str]:
+    """Data sets that are not as they were, by what `describe_environment` said of them."""
+    known = {name_of(one['name']): one for one in before.get('data_sets', [])}
+    found = []
+    for now in map(describe_dataset, builders):
+        was = known.get(name_of(now['name']), now)
+        if was.get('split_hash', '') not in ('', now['split_hash']):
+            found.append(f'{name_of(now["name"])} is split otherwise')
+        elif was['name'] == now['name'] and was.get('identity', '') not in ('', now['identity']):
+            found.append(f'{name_of(now["name"])} has other images')
+    return found
 
 
 def _commit() -> str:

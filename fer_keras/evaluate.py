@@ -22,7 +22,7 @@ def main(run: RunConfig, options: EvaluationConfig) -> None:
         flags.require_given(
             'source',
             'must name what the model was trained on, since whom it knows must not be tested: '
-            f'{options.model} lies in no run folder that says so',
+            f'{options.model} has no record of that and lies in no run folder that says so',
             'NAME/CONFIG',
         )
         report_dir = options.output

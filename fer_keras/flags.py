@@ -8,18 +8,19 @@ import os
 import pathlib
 import shlex
 import sys
-import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from absl import flags
 
-from fer_keras.config.fields import GROUPS, Setting, settings_of
+from fer_keras.config.data import TAUGHT_BY, DataConfig
+from fer_keras.config.fields import Setting, leaves_of, parts_of, settings_of
 from fer_keras.config.former import GONE, modernize
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import InvalidInputError, MissingFileError, UserError
 from fer_keras.run_dir import RunDir
+from fer_keras.usage import describe
 
 # The exit status of a command that Ctrl-C ended, as shells have it; and of a fault of ours.
 INTERRUPTED, FAULT = 130, 70
@@ -106,48 +107,6 @@ def parse_run(arguments: Sequence[str]) -> RunConfig:
     return run
 
 
-def describe(
-    main: Callable[..., None], *configs: type, arguments: str = '', shown: Sequence[str] = ()
-) -> str:
-    """What `--help` prints: the command and its own flags, in groups."""
-    namespace = main.__globals__
-    command = namespace['__spec__'].name if namespace.get('__spec__') else namespace['__name__']
-    usage = f'usage: python -m {command} [--flag=value ...] {arguments}'.rstrip()
-    parts = [usage, (namespace['__doc__'] or '').strip()]
-    of_run = {field.name for field, _ in _leaves(RunConfig)}
-    fields = [
-        (field, known)
-        for config in configs
-        for field, known in _leaves(config)
-        if not shown or field.name in shown or field.name not in of_run
-    ]
-    for group in GROUPS:
-        lines = [_describe_flag(field, known) for field, known in fields if known.group == group]
-        if lines:
-            parts.append('\n'.join([f'{group}:', *lines]))
-    parts.append('--flagfile=FILE reads flags from a file, one a line; later ones win.')
-    return '\n\n'.join(parts)
-
-
-def _describe_flag(field: dataclasses.Field[Any], known: Setting) -> str:
-    default = field.default
-    if isinstance(default, bool):
-        name = f'--[no]{field.name}'
-        tail = f'Default: {str(default).lower()}.'
-    else:
-        name = f'--{field.name}={_KINDS[type(default)]}'
-        shown = ','.join(map(str, default)) if isinstance(default, tuple) else str(default)
-        tail = f'Default: {shown or "none"}.'
-    allowed = f' {known.range[0].upper()}{known.range[1:]}.' if known.range else ''
-    once = f' Was --{known.formerly}.' if known.formerly else ''
-    text = f'{known.help}{allowed} {tail}{once}'
-    wrapped = textwrap.fill(text, 96, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
-    return f'  {name}\n{wrapped}'
-
-
-_KINDS = {int: 'N', float: 'X', str: 'TEXT', tuple: 'A,B,...'}
-
-
 def _read(
     configs: Sequence[type], arguments: Sequence[str], *, continues_run: bool = False
 ) -> tuple[list[Any], list[str]]:
@@ -155,9 +114,9 @@ def _read(
     global _given
     values, rest = _parse(configs, arguments)
     if continues_run:
-        file = _flags_of_the_run(values)
-        if file:
-            values, rest = _parse(configs, [f'--flagfile={file}', *arguments])
+        known = _known_of_the_model(values)
+        _refuse_other_teachers(values, _parse(configs, known)[0])
+        values, rest = _parse(configs, [*known, *arguments])
     _given = frozenset(name for name in values if values[name].present)
     texts, notes = modernize({name: _as_text(values[name].value) for name in _given})
     for note in notes:
@@ -169,7 +128,7 @@ def _parse(configs: Sequence[type], arguments: Sequence[str]) -> tuple[flags.Fla
     values = flags.FlagValues()
     values.set_gnu_getopt(True)
     for config in configs:
-        for field, known in _leaves(config):
+        for field, known in leaves_of(config):
             if field.name not in values:
                 _define(values, field.name, field.default, known.help)
                 if known.formerly:
@@ -197,7 +156,7 @@ def _define(values: flags.FlagValues, name: str, default: Any, help: str) -> Non
 def _build(config: type[_T], texts: dict[str, str]) -> _T:
     """The dataclass with the values that were given, as text, and its defaults."""
     found: dict[str, Any] = {}
-    for name, part in _parts(config).items():
+    for name, part in parts_of(config).items():
         found[name] = _build(part, texts)
     for field, known in settings_of(config):
         if field.name in texts:
@@ -226,28 +185,41 @@ def _convert(field: dataclasses.Field[Any], known: Setting, text: str) -> Any:
         ) from error
 
 
-def _leaves(config: type) -> list[tuple[dataclasses.Field[Any], Setting]]:
-    """The settings of a dataclass and of the dataclasses that it is made of."""
-    found = list(settings_of(config))
-    for part in _parts(config).values():
-        found += _leaves(part)
-    return found
-
-
-def _parts(config: type) -> dict[str, type]:
-    """The fields of a dataclass that are themselves dataclasses."""
-    made: dict[str, Any] = {
-        field.name: field.default_factory for field in dataclasses.fields(config)
-    }
-    return {
-        name: part
-        for name, part in made.items()
-        if isinstance(part, type) and dataclasses.is_dataclass(part)
-    }
-
-
 def _as_text(value: Any) -> str:
     return ','.join(value) if isinstance(value, list) else str(value)
+
+
+def _known_of_the_model(values: flags.FlagValues) -> list[str]:
+    """What a command on a model need not be told: the flags of its run, or who taught it."""
+    file = _flags_of_the_run(values)
+    if file:
+        return [f'--flagfile={file}']
+    # Here: hashes need NumPy, which `--help` does not.
+    from fer_keras.provenance.storage import find_record
+
+    record = find_record(values['model'].value or '')
+    if record is None:
+        return []
+    taught = {
+        'source': ','.join(record.sources),
+        'hog_source': ','.join(record.hog_sources),
+        'fold': record.fold,
+    }
+    return [f'--{name}={value}' for name, value in taught.items()]
+
+
+def _refuse_other_teachers(values: flags.FlagValues, known: flags.FlagValues) -> None:
+    """Raises where the command line says again, and otherwise, what a model was trained on."""
+    for field, _ in leaves_of(DataConfig):
+        name = field.name
+        if name not in TAUGHT_BY or name not in values or not known[name].present:
+            continue
+        said, is_so = values[name].value, known[name].value
+        if values[name].present and said != is_so:
+            raise InvalidInputError(
+                f'`{name}` is a part of what the model was trained on, which cannot be said '
+                f'again: --{name}={is_so}. Received: --{name}={said}. Leave it out.'
+            )
 
 
 def _flags_of_the_run(values: flags.FlagValues) -> str:

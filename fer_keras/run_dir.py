@@ -8,6 +8,7 @@ import os
 from fer_keras.config.former import modernize_file
 from fer_keras.errors import ExistingFileError
 from fer_keras.files import plain_name, write_text
+from fer_keras.provenance import names as record_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,11 @@ class RunDir:
     def environment_file(self) -> str:
         """Versions, devices, commit, data-set versions and split hashes."""
         return os.path.join(self.path, 'environment.json')
+
+    @property
+    def training_record_file(self) -> str:
+        """Who taught the model: data sets, people and hashes of images."""
+        return os.path.join(self.path, record_names.FILE)
 
     @property
     def labels_file(self) -> str:

@@ -11,7 +11,7 @@ PACKAGE = ROOT / 'fer_keras'
 FLOORS = (
     ('errors', 'tables', 'version'),
     ('files',),
-    ('config',),
+    ('config', 'provenance'),
     ('run_dir', 'environment', 'figures'),
     ('data', 'faces', 'models', 'saliency'),
     ('inference',),
@@ -23,7 +23,7 @@ SIBLINGS = {
     ('saliency', 'models'),  # A saliency predictor builds its model.
 }
 # Made from the settings alone, for the commands alone.
-OF_FLAGS = {'config', 'errors', 'run_dir'}
+OF_FLAGS = {'config', 'errors', 'provenance', 'run_dir', 'usage'}
 
 
 @functools.cache

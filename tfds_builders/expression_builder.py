@@ -18,7 +18,7 @@ from tqdm import tqdm
 from tfds_builders import faces, splits
 from tfds_builders.archives import Archive, Photo
 from tfds_builders.errors import InvalidPictureError, TooLargePictureError
-from tfds_builders.pictures import LARGEST_PIXELS, read_picture
+from tfds_builders.pictures import LARGEST_PIXELS, pixel_hash, read_picture
 
 SPLITS = splits.SPLITS
 _DETECTION_BATCH = 16  # mtcnn is several times faster on a batch than on single images.
@@ -81,6 +81,8 @@ class ExpressionDatasetBuilder(
                 'label': tfds.features.ClassLabel(names=list(self.builder_config.classes)),
                 'subject_id': tfds.features.Text(),
                 'file_name': tfds.features.Text(),
+                # Of the original: crops of two configs are known as one photograph by it.
+                'pixel_hash': tfds.features.Text(),
                 'fold': np.int64,
                 **self.EXTRA_FEATURES,
                 **(_FACE_FEATURES if crops else {}),
@@ -129,7 +131,8 @@ class ExpressionDatasetBuilder(
         crops = self.builder_config.crops_faces
         found = faces.find_faces([image for *_, image in rows]) if crops and rows else []
         for (photo, fold, data, image), face in itertools.zip_longest(rows, found):
-            self._record.add(split, photo, detected=not crops or face is not None)
+            known_by = pixel_hash(image)
+            self._record.add(split, photo, known_by, detected=not crops or face is not None)
             yield (
                 photo.file_name,
                 {
@@ -137,6 +140,7 @@ class ExpressionDatasetBuilder(
                     'label': photo.label,
                     'subject_id': photo.subject_id,
                     'file_name': photo.file_name,
+                    'pixel_hash': known_by,
                     'fold': fold,
                     **photo.extras,
                     **(describe_face(image, face) if crops else {}),
@@ -181,7 +185,7 @@ class _Record:
     """Writes into the data set's metadata what was kept, cropped without a face, and left out."""
 
     def __init__(self, archive: Archive, config: ExpressionConfig, metadata: Any) -> None:
-        self._rows: list[tuple[str, str]] = []
+        self._rows: list[tuple[str, str, str, str]] = []
         self._people: dict[str, set[str]] = collections.defaultdict(set)
         self._counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
         self._undetected: dict[str, list[str]] = {split: [] for split in SPLITS}
@@ -190,12 +194,13 @@ class _Record:
         metadata['other_configs_photos'] = archive.num_other_photos
         if config.crops_faces:
             metadata['crop'] = {'size_px': faces.CROP_SIZE_PX, 'margin': faces.CROP_MARGIN}
+        self._how = f'{config.name} {metadata.get("crop", "untouched files")}'
 
     def skip(self, photo: Photo, reason: str) -> None:
         self._skipped[photo.file_name] = reason
 
-    def add(self, split: str, photo: Photo, *, detected: bool) -> None:
-        self._rows.append((photo.file_name, split))
+    def add(self, split: str, photo: Photo, known_by: str, *, detected: bool) -> None:
+        self._rows.append((photo.file_name, split, photo.label, known_by))
         self._people[split].add(photo.subject_id)
         self._counts[split][photo.label] = self._counts[split].get(photo.label, 0) + 1
         if not detected:
@@ -205,7 +210,8 @@ class _Record:
         """Brings the metadata up to date; TFDS saves them after the last split."""
         self._metadata.update(
             {
-                'split_hash': splits.split_hash(self._rows),
+                'split_hash': splits.split_hash((name, split) for name, split, *_ in self._rows),
+                'content_hash': splits.content_hash(self._rows, self._how),
                 'images': self._counts,
                 'subjects': {name: len(self._people[name]) for name in SPLITS},
                 'undetected': self._undetected,

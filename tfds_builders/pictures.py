@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import os
 import pathlib
@@ -106,6 +107,24 @@ def read_unchanged(source: Source) -> np.ndarray:
     """
     with open_picture(source):
         return _decode(source, cv2.IMREAD_UNCHANGED)
+
+
+def pixel_hash(image: np.ndarray) -> str:
+    """What a picture is known by, whatever it is called and however its pixels are stored.
+
+    >>> pixel_hash(np.zeros((2, 3, 3), np.uint8))
+    '4d67e6f8d1c6b2fa5d9bf0c0a4a3b1e2'
+
+    Args:
+        image: uint8 `[height, width, 3]`, RGB, upright, as `read_picture` gives it.
+
+    Returns:
+        The first 16 bytes of the SHA-256 of `<height>x<width>:` and the pixels row by row, in hex.
+    """
+    height, width = image.shape[:2]
+    found = hashlib.sha256(f'{height}x{width}:'.encode())
+    found.update(np.ascontiguousarray(image).tobytes())
+    return found.hexdigest()[:32]
 
 
 def open_picture(source: Source) -> Image.Image:

@@ -87,6 +87,20 @@ def split_hash(rows: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(''.join(lines).encode()).hexdigest()
 
 
+def content_hash(rows: Iterable[tuple[str, str, str, str]], how: str) -> str:
+    """What prepared data are known by: what was read, into which splits, and how it was prepared.
+
+    Args:
+        rows: File name, split, label and `pictures.pixel_hash` of each image, in any order.
+        how: What else decides what the images are: config, size and margin of a crop.
+
+    Returns:
+        The SHA-256 over `how` and the sorted lines of the four with tabs between them.
+    """
+    lines = sorted('\t'.join(row) + '\n' for row in rows)
+    return hashlib.sha256(f'{how}\n{"".join(lines)}'.encode(errors='surrogateescape')).hexdigest()
+
+
 def _digest(salt: str, content: str | bytes) -> str:
     data = content.encode() if isinstance(content, str) else content
     return hashlib.sha256(salt.encode() + b'|' + data).hexdigest()

@@ -10,6 +10,8 @@ from fer_keras.errors import InvalidInputError
 
 # How configs end whose splits are of images and not of people.
 _LEAKY = '_leaky_image_split'
+# The settings that say who teaches the model, and whom they leave for the test.
+TAUGHT_BY = ('source', 'hog_source', 'fold')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +87,11 @@ class DataConfig:
     fold: int = setting(
         -1, 'Fold that is tested, 0 to 9; -1: the own split of the data.', 'data', low=-1, high=9
     )
+    allow_taught_people: bool = setting(
+        False,
+        'Test people who taught the model all the same; every number is then marked.',
+        'data',
+    )
     report_images: bool = setting(
         False, 'Show faces in the report. Only where the licence of the data allows it.', 'output'
     )
@@ -138,6 +145,11 @@ class DataConfig:
     def target_name(self) -> str:
         """The data set that the run is tested on."""
         return self.target.strip() or self.source_names[0]
+
+    @property
+    def is_leaky(self) -> bool:
+        """Whether the target says by its name that its people are in every split."""
+        return self.target_name.endswith(_LEAKY) and self.target_name in self.source_names
 
     @property
     def is_target_a_source(self) -> bool:

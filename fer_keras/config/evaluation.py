@@ -16,6 +16,7 @@ OF_A_TEST = (
     'target',
     'target_split',
     'fold',
+    'allow_taught_people',
     'batch_size',
     'report_images',
 )

@@ -136,3 +136,23 @@ def as_values(config: Any) -> dict[str, str]:
 def as_flags(config: Any) -> str:
     """One `--name=value` a line, for every setting: a flag file that repeats what was asked for."""
     return ''.join(f'--{name}={value}\n' for name, value in as_values(config).items())
+
+
+def leaves_of(config: type) -> list[tuple[dataclasses.Field[Any], Setting]]:
+    """The settings of a dataclass and of the dataclasses that it is made of."""
+    found = list(settings_of(config))
+    for part in parts_of(config).values():
+        found += leaves_of(part)
+    return found
+
+
+def parts_of(config: type) -> dict[str, type]:
+    """The fields of a dataclass that are themselves dataclasses."""
+    made: dict[str, Any] = {
+        field.name: field.default_factory for field in dataclasses.fields(config)
+    }
+    return {
+        name: part
+        for name, part in made.items()
+        if isinstance(part, type) and dataclasses.is_dataclass(part)
+    }

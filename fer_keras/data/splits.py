@@ -25,8 +25,9 @@ class Source:
 
     Attributes:
         examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
-            label names), `position` (from 0, in this order) and `DESCRIPTIONS`, all of one shape
-            whatever set they come from.
+            label names), `position` (from 0, in this order), `data_set` (with config and version),
+            `pixel_hash` (of the original; empty where the set does not know it) and
+            `DESCRIPTIONS`, all of one shape whatever set they come from.
         counts: Number of examples of each of the model's labels.
         maps_folder: Folder of a saliency map for each example, or empty.
         maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
@@ -184,8 +185,9 @@ def _read_one(
     def describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         described = {
             key: tf.as_string(example[key]) if key in example else tf.constant('')
-            for key in DESCRIPTIONS
+            for key in (*DESCRIPTIONS, 'pixel_hash')
         }
+        described['data_set'] = tf.constant(builder.info.full_name)
         label = tf.cast(tf.gather(to_model, example['label']), tf.int64)
         return {'image': example['image'], 'label': label, **described}
 

@@ -11,10 +11,11 @@ import pandas as pd
 
 from fer_keras.evaluation.comparison import Comparison
 from fer_keras.files import write_text
+from fer_keras.provenance.wording import sentences
 from fer_keras.tables import print_table
 
 if TYPE_CHECKING:  # Comparing runs needs no TensorFlow, which hashing images does.
-    from fer_keras.evaluation.duplicates import HashedImages
+    from fer_keras.data.image_hashes import HashedImages
 
 _DUPLICATES_SHOWN = 20
 
@@ -48,6 +49,8 @@ def print_report(metrics: Mapping[str, Any], report_dir: str) -> None:
             f'{metrics["images_of_other_classes_left_out"]} images of classes that the model was '
             'not trained on were left out'
         )
+    for sentence in sentences(metrics.get('taught', {})):
+        print(f'warning: {sentence}')
     for name in sorted(os.listdir(report_dir)):
         if name.endswith(('.png', '.json', '.html')):
             print(os.path.join(report_dir, name))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 
@@ -15,7 +16,10 @@ from fer_keras.config.data import DataConfig
 from fer_keras.config.fields import as_values
 from fer_keras.config.run import RunConfig
 from fer_keras.data.datasets import open_dataset, require_canonical_order
-from fer_keras.environment import describe_environment
+from fer_keras.data.image_hashes import hash_images
+from fer_keras.data.recording import people_of, require_new_people
+from fer_keras.data.splits import Source
+from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.evaluation.document import ReportFigure
 from fer_keras.evaluation.examples import draw_chosen_examples, remove_examples
 from fer_keras.evaluation.intervals import intervals, resampled_measures
@@ -23,9 +27,18 @@ from fer_keras.evaluation.metrics import confusion_matrix, slices, summarize, to
 from fer_keras.evaluation.predicting import predict_split, predict_split_with
 from fer_keras.evaluation.report_files import draw_figures, write_report
 from fer_keras.evaluation.run_document import Findings
-from fer_keras.evaluation.target import count_left_out, find_seen_images, read_target
+from fer_keras.evaluation.target import (
+    assume_record,
+    count_left_out,
+    find_seen_images,
+    read_target,
+)
+from fer_keras.evaluation.taught import COLUMN, NOT_RECORDED, describe_taught, mark, untaught
 from fer_keras.inference.predictor import Predictor
 from fer_keras.models.classifier import load_classifier
+from fer_keras.provenance.record import TrainingRecord
+from fer_keras.provenance.storage import find_record
+from fer_keras.provenance.wording import describe_splits
 from fer_keras.run_dir import ReportDir, RunDir
 
 
@@ -45,22 +58,25 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     require_canonical_order(names, run_dir.labels_file)
     target = open_dataset(run.data.target_name, run.data.data_dir)
     source = read_target(target, run.data, names, run.model.maps_folder)
-    rows = predict_split(model, source, run.data, names)
+    environment = files.read_json(run_dir.environment_file)
+    record = find_record(run_dir.model_file) or find_record(run_dir.path)
+    test = _Test(source, target, run.data, names, record, environment)
+    rows = test.mark(predict_split(model, source, run.data, names))
     remove_examples(report)
     worst: Sequence[ReportFigure] = ()
     sample: Sequence[ReportFigure] = ()
     if run.data.report_images:
         worst, sample = draw_chosen_examples(model, source, run.data, rows, report)
-    metrics = _measure(rows, names, target, run.data) | {'parameters': model.count_params()}
+    metrics = test.measure(rows) | {'parameters': model.count_params()}
     findings = Findings(
         metrics=metrics,
-        slices=slices(rows),
-        duplicates=find_seen_images(run.data, names, source),
+        slices=slices(untaught(rows)),
+        duplicates=test.find_seen_images(),
         worst=worst,
         sample=sample,
         configuration=as_values(run),
         environments={
-            'training': files.read_json(run_dir.environment_file),
+            'training': environment,
             'test': describe_environment([target]),
         },
     )
@@ -73,12 +89,13 @@ def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> d
     report, names = ReportDir(report_dir), predictor.names
     target = open_dataset(data.target_name, data.data_dir)
     source = read_target(target, data, names)
-    rows = predict_split_with(predictor, source)
-    metrics = _measure(rows, names, target, data)
+    test = _Test(source, target, data, names, predictor.record)
+    rows = test.mark(predict_split_with(predictor, source))
+    metrics = test.measure(rows)
     findings = Findings(
         metrics=metrics,
-        slices=slices(rows),
-        duplicates=find_seen_images(data, names, source),
+        slices=slices(untaught(rows)),
+        duplicates=test.find_seen_images(),
         worst=(),
         sample=(),
         configuration={'source': data.source},
@@ -88,23 +105,74 @@ def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> d
     return metrics
 
 
-def _measure(
-    rows: pd.DataFrame, names: Sequence[str], target: tfds.core.DatasetBuilder, data: DataConfig
-) -> dict[str, Any]:
-    return summarize(rows, names) | {
-        'classes': list(names),
-        'intervals': intervals(resampled_measures(rows, names)),
-        'target': target.info.full_name,
-        'target_split': data.target_split,
-        'images_of_other_classes_left_out': count_left_out(target, data, len(rows)),
-        'top_confusions': top_confusions(confusion_matrix(rows, names)),
-    }
+class _Test:
+    """The tested images, and who of them taught the model.
+
+    Raises:
+        InvalidInputError: People did, and nobody said that this is allowed.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        target: tfds.core.DatasetBuilder,
+        data: DataConfig,
+        names: Sequence[str],
+        record: TrainingRecord | None,
+        environment: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._target, self._data, self._names = target, data, names
+        self._is_recorded = record is not None
+        self._record = record or assume_record(data, names)
+        if self._record:
+            require_new_people(data, self._record.people, people_of(source))
+        known = environment or {'data_sets': describe_splits(record.splits) if record else []}
+        self._changed = changed_splits(known, [target])
+        self._tested = hash_images(f'{data.target_name} {data.target_split}', source.examples)
+
+    def mark(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The predictions, and which of the images taught."""
+        marks = np.full(len(rows), '')
+        if self._record:
+            allowed = self._data.allow_taught_people
+            marks = mark(self._record, self._tested, keeps_people=allowed)
+        if not self._is_recorded:
+            marks = np.where(marks == '', NOT_RECORDED, marks)
+        return rows.assign(**{COLUMN: marks})
+
+    def measure(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """What `metrics.json` holds."""
+        data, names = self._data, self._names
+        taught = describe_taught(
+            rows,
+            names,
+            self._record,
+            is_recorded=self._is_recorded,
+            is_leaky=data.is_leaky,
+            changed=self._changed,
+        )
+        fresh = untaught(rows)
+        return summarize(fresh, names) | {
+            'classes': list(names),
+            'intervals': intervals(resampled_measures(fresh, names)),
+            'target': self._target.info.full_name,
+            'target_split': data.target_split,
+            'images_of_other_classes_left_out': count_left_out(self._target, data, len(rows)),
+            'top_confusions': top_confusions(confusion_matrix(fresh, names)),
+            'taught': taught,
+        }
+
+    def find_seen_images(self) -> pd.DataFrame | None:
+        """Tested images that look like one that taught; None where nobody knows what did."""
+        if self._record is None:
+            return None
+        return find_seen_images(self._record, self._data, self._names, self._tested)
 
 
 def _write(
     report: ReportDir, findings: Findings, rows: pd.DataFrame, history: pd.DataFrame | None = None
 ) -> None:
-    drawn = draw_figures(rows, findings.metrics, findings.slices, history)
+    drawn = draw_figures(untaught(rows), findings.metrics, findings.slices, history)
     names = {name: os.path.basename(report.picture(name)) for name in drawn}
     write_report(report, dataclasses.replace(findings, figures=names), rows, drawn)
 

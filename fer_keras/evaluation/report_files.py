@@ -13,6 +13,7 @@ from fer_keras.evaluation.document import write_document
 from fer_keras.evaluation.metrics import confusion_matrix, reliability
 from fer_keras.evaluation.predictions import decide_among
 from fer_keras.evaluation.run_document import Findings, describe_run
+from fer_keras.evaluation.taught import untaught
 from fer_keras.run_dir import ReportDir
 
 
@@ -68,13 +69,13 @@ def write_report(
     Raises:
         UnwritableFileError: The folder cannot be written to.
     """
-    metrics = dict(findings.metrics)
+    metrics, fresh = dict(findings.metrics), untaught(rows)
     recall = {name: values['recall'] for name, values in metrics['per_class'].items()}
     tables = {
         report.predictions_file: rows,
-        report.confusion_matrix_file: confusion_matrix(rows, metrics['classes']).reset_index(),
+        report.confusion_matrix_file: confusion_matrix(fresh, metrics['classes']).reset_index(),
         report.recall_file: pd.DataFrame({'class': list(recall), 'recall': list(recall.values())}),
-        report.reliability_file: reliability(rows),
+        report.reliability_file: reliability(fresh),
         report.slices_file: findings.slices,
     }
     if findings.duplicates is not None:

@@ -19,6 +19,7 @@ from fer_keras.evaluation.document import (
 )
 from fer_keras.evaluation.measures import MEASURES
 from fer_keras.evaluation.sections import environment_blocks, model_card_blocks, slice_blocks
+from fer_keras.provenance.wording import sentences
 
 _DUPLICATES_SHOWN = 10
 
@@ -68,6 +69,7 @@ def describe_run(findings: Findings) -> Document:
         Section('Learning curves', tuple(_learning(findings))),
         Section('Examples', tuple(_examples(findings))),
         Section('Duplicates', tuple(_duplicates(findings.duplicates))),
+        Section('Taught by', tuple(_taught_by(metrics.get('taught', {})))),
         Section('Model card', tuple(model_card_blocks(metrics, findings.configuration))),
         Section('Data and versions', tuple(environment_blocks(findings.environments))),
         Section('Configuration', tuple(_configuration(findings.configuration))),
@@ -91,7 +93,9 @@ def _summary(metrics: Mapping[str, Any]) -> list[Block]:
             continue
         low, high = found.get(key, (float('nan'),) * 2)
         rows.append((name, f'{metrics[key]:.3f}', f'{low:.3f} to {high:.3f}'))
+    marks = sentences(metrics.get('taught', {}))
     blocks: list[Block] = [
+        *(Paragraph(sentence, is_warning=True) for sentence in marks),
         Table(('', 'value', '95 % over people'), tuple(rows)),
         Paragraph(
             'The intervals are percentiles of a bootstrap that draws people with all their images, '
@@ -203,6 +207,26 @@ def _duplicates(duplicates: pd.DataFrame | None) -> list[Block]:
     shown = duplicates.head(_DUPLICATES_SHOWN).to_dict('records')
     rows = tuple(tuple(str(row[key]) for key in keys) for row in shown)
     return [Paragraph(text, is_warning=True), Table(columns, rows, text_columns=4)]
+
+
+def _taught_by(taught: Mapping[str, Any]) -> list[Block]:
+    if not taught.get('by'):
+        return []
+    columns = ('data set', 'split', 'what it did', 'images', 'people', 'identity')
+    rows = tuple(
+        (
+            one['name'],
+            one['split'],
+            one['role'],
+            str(one['images']),
+            str(one['people'] or 'unnamed'),
+            one['identity'][:12] or 'not known',
+        )
+        for one in taught['by']
+    )
+    also = ', '.join(f'{what}: {where}' for what, where in taught['pretrained'].items())
+    text = f'Weights before training, whose images are not recorded here: {also or "none"}.'
+    return [Table(columns, rows), Paragraph(text)]
 
 
 def _configuration(flags: Mapping[str, str]) -> list[Block]:

@@ -1,4 +1,4 @@
-"""The tested split: whether it can be tested, reading it, and what of it the model has seen."""
+"""The tested split: whether it can be tested, reading it, and what looks like what taught."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import tensorflow_datasets as tfds
 
 from fer_keras.config.data import DataConfig
 from fer_keras.data.datasets import label_names, open_dataset, open_hog_sources, open_sources
+from fer_keras.data.image_hashes import HashedImages, unpack
+from fer_keras.data.recording import make_record
 from fer_keras.data.splits import Source, read_split, require_described
-from fer_keras.evaluation.duplicates import find_duplicates, hash_images
+from fer_keras.errors import InvalidInputError
+from fer_keras.evaluation.duplicates import find_duplicates
+from fer_keras.provenance.record import TaughtSplit, TrainingRecord
 
 
 def require_testable(data: DataConfig) -> None:
@@ -50,29 +54,58 @@ def count_left_out(target: tfds.core.DatasetBuilder, data: DataConfig, tested: i
     return int(sum(part.num_examples for part in chosen)) - tested
 
 
-def find_seen_images(data: DataConfig, names: Sequence[str], tested: Source) -> pd.DataFrame | None:
-    """Tested images that look like one that trained or validated, which alone inflate a number.
+def assume_record(data: DataConfig, names: Sequence[str]) -> TrainingRecord | None:
+    """Who taught a model that has no record, if it was taught by what `data` says it was.
 
     Returns:
-        As `duplicates.find_duplicates`; None where what was trained on is not at hand, as on a
-        machine that has the target alone.
+        None where that is not at hand, as on a machine that has the target alone.
     """
     try:
         sources, hog_sources = open_sources(data), open_hog_sources(data)
-    except FileNotFoundError:
+        training, validation = (
+            read_split(sources, split, names, fold=data.fold) for split in ('train', 'validation')
+        )
+        others = [read_split([source], 'all', names) for source in hog_sources]
+    except (FileNotFoundError, InvalidInputError):
         return None
-    known = {
-        f'{data.source} {split}': read_split(sources, split, names, fold=data.fold)
-        for split in ('train', 'validation')
-    }
-    if hog_sources:
-        known[f'{data.hog_source} all'] = read_split(hog_sources, 'all', names)
-    test = hash_images(f'{data.target_name} {data.target_split}', tested.examples)
-    found = [
-        find_duplicates([hash_images(place, split.examples), test])
-        for place, split in known.items()
-    ]
-    return pd.concat(found, ignore_index=True)
+    builders = [*sources, *hog_sources]
+    return make_record(training, validation, others, builders, fold=data.fold)
+
+
+def find_seen_images(
+    record: TrainingRecord, data: DataConfig, names: Sequence[str], tested: HashedImages
+) -> pd.DataFrame:
+    """Tested images that look like one that taught the model, which alone inflate a number.
+
+    Returns:
+        As `duplicates.find_duplicates`. A record has no names of files: they are those of the
+        data set where that is at hand, and empty else.
+    """
+    found = []
+    for split in record.splits:
+        files, people = _read_names(split, data, names)
+        place = f'{split.name} {split.split}'
+        known = HashedImages(place, files, people, unpack(split.perceptual_hashes))
+        found.append(find_duplicates([known, tested]))
+    return pd.concat(found, ignore_index=True) if found else find_duplicates([])
+
+
+def _read_names(
+    split: TaughtSplit, data: DataConfig, names: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """File names and people of a split that taught, in its order."""
+    nothing = ('',) * split.images
+    try:
+        builder = open_dataset(split.name, data.data_dir)
+        source = read_split([builder], split.split, names, fold=split.fold)
+    except (FileNotFoundError, InvalidInputError):
+        return nothing, nothing
+    described = source.examples.map(lambda e: (e['file_name'], e['subject_id']))
+    rows = list(described.as_numpy_iterator())
+    if len(rows) != split.images:  # It was built anew.
+        return nothing, nothing
+    files, people = (tuple(row[i].decode() for row in rows) for i in (0, 1))
+    return files, people
 
 
 def _fold(data: DataConfig) -> int:

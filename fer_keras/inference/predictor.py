@@ -21,6 +21,8 @@ from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
 from fer_keras.inference.photos import Picture
 from fer_keras.models.classifier import load_classifier
+from fer_keras.provenance.record import TrainingRecord
+from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
 from tfds_builders import faces
 from tfds_builders.pictures import read_picture
@@ -54,6 +56,7 @@ class Predictor:
     Attributes:
         names: Label names, in the order of the probabilities.
         model: The Keras model; None where a SavedModel answers.
+        record: Who taught it; None where that is not recorded.
 
     >>> def always_sad(images):
     ...     return np.tile([[0.9, 0.1]], (len(images), 1))
@@ -67,6 +70,7 @@ class Predictor:
         probabilities_of: Callable[[np.ndarray], np.ndarray],
         names: Sequence[str],
         model: keras.Model | None = None,
+        record: TrainingRecord | None = None,
     ) -> None:
         """Wraps whatever answers.
 
@@ -74,9 +78,11 @@ class Predictor:
             probabilities_of: From uint8 `[n, height, width, 3]`, RGB, to `[n, classes]`.
             names: Of the classes.
             model: The Keras model behind it.
+            record: Who taught it.
         """
         self.names = tuple(names)
         self.model = model
+        self.record = record
         self._probabilities_of = probabilities_of
 
     def predict_crops(self, crops: ImageInput | Iterable[ImageInput]) -> pd.DataFrame:
@@ -243,7 +249,8 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
     def answer(images: tf.Tensor) -> tf.Tensor:
         return model(to_model_input(images, size), training=False)
 
-    return Predictor(lambda images: answer(images).numpy(), names, model)
+    record = find_record(file) or find_record(run_folder)
+    return Predictor(lambda images: answer(images).numpy(), names, model, record)
 
 
 def _from_saved_model(folder: pathlib.Path) -> Predictor:
@@ -262,7 +269,9 @@ def _from_saved_model(folder: pathlib.Path) -> Predictor:
     blank = answer(images=tf.zeros((1, 32, 32, 3), tf.uint8))
     names = [name.decode() for name in blank['label_names'].numpy()[0]]
     return Predictor(
-        lambda images: answer(images=tf.constant(images))['probabilities'].numpy(), names
+        lambda images: answer(images=tf.constant(images))['probabilities'].numpy(),
+        names,
+        record=find_record(folder),
     )
 
 

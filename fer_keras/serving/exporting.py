@@ -14,8 +14,10 @@ from fer_keras.data.datasets import open_sources
 from fer_keras.data.decoding import decode
 from fer_keras.data.splits import read_split
 from fer_keras.errors import InvalidInputError
-from fer_keras.files import read_json
+from fer_keras.files import read_json, write_bytes
 from fer_keras.models.classifier import load_classifier
+from fer_keras.provenance import names as record_names
+from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import ReportDir, RunDir
 from fer_keras.serving import checks, portable
 from fer_keras.serving.model_card import describe_model
@@ -37,10 +39,12 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
     run_dir = RunDir(run.training.run_dir)
     model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
+    found = find_record(run_dir.model_file) or find_record(run_dir.path)
+    record = found.to_bytes() if found else b''
     version = ''
     if 'saved_model' in formats:
-        card = describe_model(names, run, _read_metrics(run_dir))
-        version = export_classifier(model, names, run_dir.saved_model_dir, card=card)
+        card = describe_model(names, run, _read_metrics(run_dir), found)
+        version = export_classifier(model, names, run_dir.saved_model_dir, card=card, record=record)
         print(version)
     images = np.zeros((0,))
     if options.check or 'tflite' in formats:
@@ -49,6 +53,8 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
         print(*portable.write_tflite(model, images, run_dir.portable_dir), sep='\n')
     if 'onnx' in formats:
         print(portable.write_onnx(model, run_dir.portable_dir))
+    if record and {'tflite', 'onnx'} & set(formats):
+        write_bytes(os.path.join(run_dir.portable_dir, record_names.FILE), record)
     if options.check:
         _check(model, run_dir, version, images)
 

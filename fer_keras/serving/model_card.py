@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fer_keras.config.run import RunConfig
+from fer_keras.provenance.record import TrainingRecord
+from fer_keras.provenance.wording import sentences
 from fer_keras.version import __version__
 
 _LIMITS = """\
@@ -21,7 +23,10 @@ package. Do not decide about people with it. Test it on the people and cameras t
 
 
 def describe_model(
-    names: Sequence[str], run: RunConfig | None = None, metrics: dict[str, Any] | None = None
+    names: Sequence[str],
+    run: RunConfig | None = None,
+    metrics: dict[str, Any] | None = None,
+    record: TrainingRecord | None = None,
 ) -> str:
     """The text of `model_card.md`.
 
@@ -29,6 +34,7 @@ def describe_model(
         names: Label names in the model's order.
         run: What the model was trained with, if that is known.
         metrics: What `report/metrics.json` of that run holds, if it was tested.
+        record: Who taught the model, if that is known.
     """
     versions = ', '.join(
         f'{name} {importlib.metadata.version(name)}' for name in ('tensorflow', 'keras')
@@ -39,6 +45,7 @@ def describe_model(
         f'## Answers\n\nOne of {len(names)} expressions for a crop of one face, in this order: '
         f'{", ".join(names)}.\n',
         _describe_training(run),
+        _describe_record(record),
         _describe_test(metrics),
         _LIMITS,
     ]
@@ -62,6 +69,17 @@ def _describe_training(run: RunConfig | None) -> str:
     return '## Training\n\n' + _table(rows)
 
 
+def _describe_record(record: TrainingRecord | None) -> str:
+    if record is None:
+        return '## Taught by\n\nNot recorded: nobody can check that a tested person did not.\n'
+    rows = {}
+    for split in record.splits:
+        people = len(split.people) or 'unnamed'
+        rows[split.place] = f'{split.role}: {split.images} images of {people} people'
+    also = {f'{what}, weights before training': where for what, where in record.pretrained.items()}
+    return '## Taught by\n\n' + _table(rows | also)
+
+
 def _describe_test(metrics: dict[str, Any] | None) -> str:
     if metrics is None:
         return '## Test\n\nNot tested.\n'
@@ -74,7 +92,8 @@ def _describe_test(metrics: dict[str, Any] | None) -> str:
         'unweighted average recall': f'{metrics["unweighted_average_recall"]:.1%}',
         **{f'recall, {n}': f'{v["recall"]:.1%}' for n, v in metrics['per_class'].items()},
     }
-    return '## Test\n\n' + _table(rows)
+    marks = ''.join(f'\n{sentence}\n' for sentence in sentences(metrics.get('taught', {})))
+    return '## Test\n\n' + _table(rows) + marks
 
 
 def _table(rows: dict[str, Any]) -> str:

@@ -14,9 +14,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from fer_keras.data.decoding import decode, to_model_input
 from fer_keras.errors import InvalidInputError, UnwritableFileError
-from fer_keras.files import write_text
+from fer_keras.files import write_bytes, write_text
 from fer_keras.models.classifier import build_explainer
 from fer_keras.models.saliency_layers import MapOfAnother
+from fer_keras.provenance import names as record_names
 from fer_keras.serving.model_card import describe_model
 from fer_keras.serving.requests import decode_each, require_any
 from fer_keras.serving.warmup import write_warmup_requests
@@ -36,7 +37,12 @@ Answer = dict[str, tf.Tensor]
 
 
 def export_classifier(
-    model: keras.Model, names: Sequence[str], base_dir: str, *, card: str | None = None
+    model: keras.Model,
+    names: Sequence[str],
+    base_dir: str,
+    *,
+    card: str | None = None,
+    record: bytes = b'',
 ) -> str:
     """Writes the next version of a SavedModel, under a temporary name first.
 
@@ -61,6 +67,7 @@ def export_classifier(
         names: Label names in the model's order.
         base_dir: Folder that holds the numbered versions.
         card: Text of `model_card.md`; a short one where there is none.
+        record: `provenance.record.TrainingRecord` of who taught it, as a file; empty: not known.
 
     Returns:
         The folder of the new version.
@@ -86,6 +93,8 @@ def export_classifier(
         os.makedirs(base_dir, exist_ok=True)
         archive.write_out(unfinished, verbose=False)
         _write_beside_graph(unfinished, names, card or describe_model(names))
+        if record:
+            write_bytes(os.path.join(unfinished, record_names.IN_SAVED_MODEL), record)
         return _claim_next_version(base_dir, unfinished)
     except OSError as error:
         reason = error.strerror or error

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from fer_keras.files import remove_unfinished, whole_file, write_text
+from fer_keras.provenance.storage import add_to_archive, find_record
 from fer_keras.run_dir import RunDir
 from fer_keras.training.callback_memory import Memory, RememberedCallback, memories_for
 from fer_keras.training.progress import ProgressLine
@@ -20,6 +21,7 @@ class BestCheckpoint(keras.callbacks.Callback):
     Args:
         path: The `.keras` file.
         monitor: The measure; the lowest is best where it ends in `loss`.
+        record: Of who teaches it, as a file, which is kept in the `.keras` file; empty: none.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -31,8 +33,9 @@ class BestCheckpoint(keras.callbacks.Callback):
     (['best.keras'], 0.25)
     """
 
-    def __init__(self, path: str, monitor: str) -> None:
+    def __init__(self, path: str, monitor: str, record: bytes = b'') -> None:
         super().__init__()
+        self._record = record
         self.best: float | None = None
         self._path = path
         self._monitor = monitor
@@ -47,6 +50,8 @@ class BestCheckpoint(keras.callbacks.Callback):
         remove_unfinished(self._path)
         with whole_file(self._path) as unfinished:
             self.model.save(unfinished)
+            if self._record:
+                add_to_archive(unfinished, self._record)
 
 
 class StageCallbacks:
@@ -129,7 +134,7 @@ def make_callbacks(
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if writes:
         callbacks += [
-            BestCheckpoint(run_dir.model_file, schedule.monitor),
+            BestCheckpoint(run_dir.model_file, schedule.monitor, _record_of(run_dir)),
             keras.callbacks.CSVLogger(run_dir.history_file, append=True),
             # It writes to the folders `train` and `validation` inside.
             keras.callbacks.TensorBoard(run_dir.path, write_graph=False),
@@ -140,6 +145,12 @@ def make_callbacks(
             keras.callbacks.EarlyStopping(schedule.monitor, mode=mode, patience=schedule.patience)
         )
     return [*callbacks, *([ProgressLine(batch_size, schedule.epochs)] if writes else [])]
+
+
+def _record_of(run_dir: RunDir) -> bytes:
+    """Empty: a saliency model is taught by where people looked, and has none."""
+    record = find_record(run_dir.path)
+    return record.to_bytes() if record else b''
 
 
 def forget_epochs_after(history_file: str, epoch: int) -> None:

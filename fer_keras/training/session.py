@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from fer_keras.config.fields import as_flags
 from fer_keras.config.run import RunConfig
@@ -20,11 +19,10 @@ from fer_keras.data.batches import TrainingBatches, evaluation_batches
 from fer_keras.data.datasets import open_hog_sources, open_sources
 from fer_keras.data.map_cache import keep_maps
 from fer_keras.data.splits import Source, read_split, trained_label_names
-from fer_keras.environment import describe_environment
-from fer_keras.files import write_json, write_text
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.run_dir import RunDir
+from fer_keras.training.claiming import claim, record_training, require_untaught_target
 from fer_keras.training.hog import fit_hog_branch
 from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import balanced_weights
@@ -64,17 +62,23 @@ def train(
     sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
     names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
-    claim(run_dir, as_flags(run), [*sources, *hog_sources], names, is_chief=chief)
-    keras.config.set_dtype_policy(run.training.precision)
+    run_dir.refuse_others(as_flags(run))
     training, validation = (
         read_split(sources, split, names, run.model.maps_folder, run.data.fold)
         for split in ('train', 'validation')
     )
+    others = [read_split([source], 'all', names) for source in hog_sources]
+    require_untaught_target(run.data, names, [training, validation, *others])
+    builders = [*sources, *hog_sources]
+    record = (
+        record_training(run, run_dir, training, validation, others, builders) if chief else None
+    )
+    claim(run_dir, as_flags(run), builders, names, record, is_chief=chief)
+    keras.config.set_dtype_policy(run.training.precision)
     with strategy.scope():
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
-        others = [read_split([source], 'all', names) for source in hog_sources]
         begin = functools.partial(_fit_hog_branch, run, model, strategy, [training, *others])
         splits = (training, validation)
         forward, (training, validation) = _keep_maps(run, model, splits, is_told=chief)
@@ -99,35 +103,6 @@ def make_repeatable(config: TrainingConfig | SaliencyTrainingConfig) -> None:
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-
-
-def claim(
-    run_dir: RunDir,
-    flags: str,
-    builders: Sequence[tfds.core.DatasetBuilder],
-    names: Sequence[str] = (),
-    *,
-    is_chief: bool,
-) -> None:
-    """Makes the folder of a run, and writes what is known before the first step.
-
-    Args:
-        run_dir: The folder.
-        flags: The content of `flags.txt`.
-        builders: The data sets.
-        names: The classes, where the model has some.
-        is_chief: Whether this process writes the files; the others only look.
-
-    Raises:
-        ExistingFileError: The folder holds a finished run, or one of other flags.
-    """
-    if not is_chief:
-        run_dir.refuse_others(flags)
-        return
-    run_dir.claim(flags)
-    if names:
-        write_text(run_dir.labels_file, ''.join(f'{name}\n' for name in names))
-    write_json(run_dir.environment_file, describe_environment(builders))
 
 
 def _keep_maps(

@@ -8,15 +8,10 @@ import tensorflow as tf
 
 from fer_keras.config.data import DataConfig
 from fer_keras.data.datasets import open_sources
+from fer_keras.data.image_hashes import HashedImages, hash_images, perceptual_hashes
 from fer_keras.data.splits import read_split
-from fer_keras.evaluation.duplicates import (
-    LARGEST_DISTANCE,
-    HashedImages,
-    find_duplicates,
-    hash_images,
-    perceptual_hashes,
-)
-from fer_keras.evaluation.target import find_seen_images
+from fer_keras.evaluation.duplicates import LARGEST_DISTANCE, find_duplicates
+from fer_keras.evaluation.target import assume_record, find_seen_images
 from tests.fakes import BASIC, png_bytes, write_dataset
 from tests.test_end_to_end import run
 
@@ -94,6 +89,11 @@ def test_the_command_names_both_places_of_a_pair(tmp_path):
     assert (pairs['file_name'] == pairs['other_file_name']).all()
 
 
+def seen_images(data, tested):
+    record = assume_record(data, BASIC)
+    return find_seen_images(record, data, BASIC, hash_images('test', tested.examples))
+
+
 def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
     people = {'train': 1, 'validation': 1, 'test': 1}
     write_dataset(tmp_path, name='own', people=people)
@@ -101,10 +101,22 @@ def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
     # As if the pictures of these splits had been tested.
     for split in ('train', 'validation'):
         tested = read_split(open_sources(data), split, BASIC)
-        found = find_seen_images(data, BASIC, tested)
+        found = seen_images(data, tested)
         assert (found['place'] == f'own {split}').sum() >= len(BASIC)
-    # A machine may have the target alone.
-    assert find_seen_images(dataclasses.replace(data, source='gone'), BASIC, tested) is None
+        same = found[(found['distance'] == 0) & (found['place'] == f'own {split}')]
+        assert (same['file_name'] == same['other_file_name']).all()
+
+
+def test_the_report_looks_where_what_was_trained_on_is_not_at_hand(tmp_path):
+    write_dataset(tmp_path, name='own', people={'train': 1, 'validation': 1, 'test': 1})
+    data = DataConfig(source='own', data_dir=str(tmp_path))
+    tested = read_split(open_sources(data), 'train', BASIC)
+    record = assume_record(data, BASIC)
+    elsewhere = dataclasses.replace(data, data_dir=str(tmp_path / 'elsewhere'))
+    assert assume_record(elsewhere, BASIC) is None
+    found = find_seen_images(record, elsewhere, BASIC, hash_images('test', tested.examples))
+    assert (found['place'] == 'own train').sum() >= len(BASIC)
+    assert set(found['file_name']) == {''}  # A record has no names of files.
 
 
 def test_the_report_also_looks_among_what_taught_the_histograms(tmp_path):
@@ -112,7 +124,6 @@ def test_the_report_also_looks_among_what_taught_the_histograms(tmp_path):
     write_dataset(tmp_path, name='more', people={'test': 1})  # The same pictures once more.
     data = DataConfig(source='own', hog_source='more', data_dir=str(tmp_path))
     tested = read_split(open_sources(data), 'test', BASIC)
-    found = find_seen_images(data, BASIC, tested)
-    assert (found['place'] == 'more all').sum() >= len(BASIC)
-    alone = find_seen_images(dataclasses.replace(data, hog_source=''), BASIC, tested)
+    assert (seen_images(data, tested)['place'] == 'more all').sum() >= len(BASIC)
+    alone = seen_images(dataclasses.replace(data, hog_source=''), tested)
     assert 'more all' not in set(alone['place'])

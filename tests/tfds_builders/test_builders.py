@@ -413,5 +413,5 @@ def test_the_tfds_command_builds_too(tmp_path):
     executable = [sys.executable, '-m', 'tensorflow_datasets.scripts.cli.main', *command[1:]]
     completed = subprocess.run([*executable, *folders], capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr[-3000:]
-    written = tmp_path / 'data/cfee/basic_originals/1.0.0'
+    written = tmp_path / 'data/cfee/basic_originals/1.1.0'
     assert json.loads((written / 'metadata.json').read_text())['scheme'] == RELEASE

@@ -79,7 +79,7 @@ def test_commands_print_what_is_for_the_user_and_nothing_else(tmp_path):
     lines = [line for line in built.stderr.replace('\r', '\n').split('\n') if line.strip()]
     assert lines
     # The bar of the builder.
-    assert all(line.startswith('cfee/basic_faces/1.0.0: ') for line in lines), built.stderr
+    assert all(line.startswith('cfee/basic_faces/1.1.0: ') for line in lines), built.stderr
     assert 'no face found' in built.stdout and 'Downloading' not in built.stdout
 
 

@@ -98,8 +98,11 @@ class Builder(ExpressionDatasetBuilder):
     ['basic_faces', 'basic_originals']
     """
 
-    VERSION = tfds.core.Version('1.0.0')
-    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    VERSION = tfds.core.Version('1.1.0')
+    RELEASE_NOTES = {
+        '1.1.0': 'With the feature pixel_hash; images and splits are those of 1.0.0.',
+        '1.0.0': 'First release.',
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for CFEE and put it into one folder: {LAYOUT}.'
     BUILDER_CONFIGS = [
         _config('basic_faces', 'Aligned face crops; neutral and the six basic expressions.'),

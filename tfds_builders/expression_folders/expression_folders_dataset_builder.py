@@ -43,8 +43,11 @@ class Builder(ExpressionDatasetBuilder):
     ['faces', 'originals']
     """
 
-    VERSION = tfds.core.Version('1.0.0')
-    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    VERSION = tfds.core.Version('1.1.0')
+    RELEASE_NOTES = {
+        '1.1.0': 'With the feature pixel_hash; images and splits are those of 1.0.0.',
+        '1.0.0': 'First release.',
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Sort your photos into folders: {LAYOUT}.'
     BUILDER_CONFIGS = [
         ExpressionConfig(name='faces', description='Aligned face crops.', classes=_CLASSES),

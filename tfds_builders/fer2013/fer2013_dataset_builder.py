@@ -14,7 +14,7 @@ from etils import epath
 
 from tfds_builders import archives, expressions, splits
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
-from tfds_builders.pictures import read_unchanged
+from tfds_builders.pictures import pixel_hash, read_picture, read_unchanged
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
 SIZE_PX = 48
@@ -47,8 +47,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     'originals'
     """
 
-    VERSION = tfds.core.Version('1.0.0')
-    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    VERSION = tfds.core.Version('1.1.0')
+    RELEASE_NOTES = {
+        '1.1.0': 'With the feature pixel_hash; images and splits are those of 1.0.0.',
+        '1.0.0': 'First release.',
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Download FER2013 from Kaggle into one folder: {LAYOUT}.'
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name='originals', description='The 48 x 48 px pictures.')
@@ -62,6 +65,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     'label': tfds.features.ClassLabel(names=list(expressions.BASIC)),
                     'subject_id': tfds.features.Text(),
                     'file_name': tfds.features.Text(),
+                    'pixel_hash': tfds.features.Text(),
                     'fold': np.int64,
                 }
             ),
@@ -75,7 +79,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         table = find_form(folder)
         self._skipped: dict[str, str] = {}
-        self._rows: list[tuple[str, str]] = []
+        self._rows: list[tuple[str, str, str, str]] = []
         self._counts = {split: dict.fromkeys(expressions.BASIC, 0) for split in splits.SPLITS}
 
         def read() -> Iterator[_Example]:
@@ -90,7 +94,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for file_name, own_split, image, label in examples:
             if own_split != split:
                 continue
-            self._rows.append((file_name, split))
+            known_by = pixel_hash(read_picture(image))
+            self._rows.append((file_name, split, label, known_by))
             self._counts[split][label] += 1
             slot = splits.hash_slot(self.name, image)
             yield (
@@ -100,12 +105,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     'label': label,
                     'subject_id': '',
                     'file_name': file_name,
+                    'pixel_hash': known_by,
                     'fold': splits.fold_of(slot),
                 },
             )
         self.info.metadata.update(
             {
-                'split_hash': splits.split_hash(self._rows),
+                'split_hash': splits.split_hash((name, split) for name, split, *_ in self._rows),
+                'content_hash': splits.content_hash(self._rows, self.builder_config.name),
                 'images': self._counts,
                 'skipped': self._skipped,
             }

@@ -43,8 +43,11 @@ class Builder(ExpressionDatasetBuilder):
     ['frontal_faces', 'frontal_originals']
     """
 
-    VERSION = tfds.core.Version('1.0.0')
-    RELEASE_NOTES = {'1.0.0': 'First release.'}
+    VERSION = tfds.core.Version('1.1.0')
+    RELEASE_NOTES = {
+        '1.1.0': 'With the feature pixel_hash; images and splits are those of 1.0.0.',
+        '1.0.0': 'First release.',
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for RaFD and put it into one folder: {LAYOUT}.'
     BUILDER_CONFIGS = [
         _config('frontal_faces', f'Aligned face crops; {_FRONTAL}.'),

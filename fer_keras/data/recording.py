@@ -1,0 +1,102 @@
+"""Makes the record of who teaches a model, and holds a test against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from fer_keras.config.data import DataConfig, set_of
+from fer_keras.data.image_hashes import hash_images, pack
+from fer_keras.data.splits import Source
+from fer_keras.environment import describe_dataset
+from fer_keras.errors import InvalidInputError
+from fer_keras.provenance.record import CHOSE, FITTED, TRAINED, TaughtSplit, TrainingRecord
+
+_NAMED = 5
+
+
+def make_record(
+    training: Source,
+    validation: Source,
+    others: Sequence[Source],
+    builders: Sequence[tfds.core.DatasetBuilder],
+    *,
+    fold: int = -1,
+    pretrained: Mapping[str, str] | None = None,
+) -> TrainingRecord:
+    """Reads all images that teach a model once.
+
+    Args:
+        training: What trains it.
+        validation: What chooses its epoch.
+        others: What is fitted besides, all splits of a data set each.
+        builders: The data sets of them all.
+        fold: The fold that is left for the test; -1: the own split of the data.
+        pretrained: As `TrainingRecord.pretrained`.
+    """
+    known = {builder.info.full_name: builder for builder in builders}
+    used = [(TRAINED, 'train', fold, training), (CHOSE, 'validation', fold, validation)]
+    used += [(FITTED, 'all', -1, source) for source in others]
+    splits = []
+    for role, split, of_fold, source in used:
+        hashed = hash_images(split, source.examples)
+        places = np.array(hashed.data_sets)
+        for name in dict.fromkeys(hashed.data_sets):
+            at = np.flatnonzero(places == name)
+            named = dict.fromkeys(hashed.subjects[i] for i in at)
+            splits.append(
+                TaughtSplit(
+                    role,
+                    name,
+                    split,
+                    of_fold,
+                    describe_dataset(known[name])['identity'],
+                    tuple(person for person in named if person),
+                    _knows_originals(known[name]),
+                    hashed.originals[at],
+                    pack(hashed.hashes[at]),
+                )
+            )
+    return TrainingRecord(tuple(splits), dict(pretrained or {}))
+
+
+def people_of(source: Source) -> frozenset[tuple[str, str]]:
+    """Everyone named: data set and person; no picture is decoded."""
+    described = source.examples.map(lambda e: (e['data_set'], e['subject_id']), tf.data.AUTOTUNE)
+    found = {(one.decode(), person.decode()) for one, person in described.as_numpy_iterator()}
+    return frozenset((set_of(one), person) for one, person in found if person)
+
+
+def require_new_people(
+    data: DataConfig, taught: frozenset[tuple[str, str]], tested: frozenset[tuple[str, str]]
+) -> None:
+    """Refuses a test of people who taught the model.
+
+    Args:
+        data: What is tested, and whether this is allowed all the same.
+        taught: Of the record, or `people_of` what will teach it.
+        tested: `people_of` the test.
+
+    Raises:
+        InvalidInputError: Somebody taught it, nobody said that this is allowed, and the name of the
+            data set does not say it either.
+    """
+    both = sorted(person for _, person in taught & tested)
+    if not both or data.allow_taught_people or data.is_leaky:
+        return
+    raise InvalidInputError(
+        'People who taught the model must not test it. Received: '
+        f'{len(both)} of the {len(tested)} people of {data.target_name} {data.target_split}, such '
+        f'as {both[:_NAMED]}, are among those who trained it or chose its epoch. If the data set '
+        'was built anew, with other people in its splits, build it as it was, or train again. '
+        'Otherwise test others, or say --allow_taught_people, and every number will be marked.'
+    )
+
+
+def _knows_originals(builder: tfds.core.DatasetBuilder) -> bool:
+    """Whether pixel hashes are those of whole pictures: a set without crops stores these."""
+    features = builder.info.features
+    return 'pixel_hash' in features or 'box' not in features

@@ -1,0 +1,227 @@
+"""Who taught a model: the data sets, people and images that it learned from.
+
+The record is kept with the model; no picture can be made out of it again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_keras.errors import InvalidInputError
+from fer_keras.version import __version__
+
+# Of a pixel hash: two of a million images agree by chance once in five hundred sets of that size.
+PIXEL_HASH_BYTES = 6
+PERCEPTUAL_HASH_BYTES = 32
+TRAINED, CHOSE, FITTED = 'trained', 'chose the epoch', 'fitted the histograms'
+_FORMAT = 1
+
+Hashes = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TaughtSplit:
+    """One split of one prepared data set, and what it was used for.
+
+    Attributes:
+        role: `TRAINED`, `CHOSE` or `FITTED`.
+        data_set: Name with config and version, such as `cfee/basic_faces/1.1.0`.
+        split: Such as `train`.
+        fold: The fold that was left for the test; -1: the own split of the data.
+        identity: `content_hash` of the prepared data, or what else they are known by; or empty.
+        people: Everyone named in it, once.
+        are_originals: Whether the pixel hashes are those of the originals, or of stored crops.
+        pixel_hashes: uint8 `[images, 6]`, the beginnings of `tfds_builders.pictures.pixel_hash`.
+        perceptual_hashes: uint8 `[images, 32]`, 255 bits each, in the order of the data set.
+
+    >>> split = TaughtSplit(TRAINED, 'fake/1.0.0', 'train', -1, '', ('anna',), True,
+    ...                     np.zeros((2, 6), np.uint8), np.zeros((2, 32), np.uint8))
+    >>> split.name, split.images
+    ('fake', 2)
+    """
+
+    role: str
+    data_set: str
+    split: str
+    fold: int
+    identity: str
+    people: tuple[str, ...]
+    are_originals: bool
+    pixel_hashes: Hashes
+    perceptual_hashes: Hashes
+
+    @property
+    def images(self) -> int:
+        """How many."""
+        return len(self.pixel_hashes)
+
+    @property
+    def name(self) -> str:
+        """The data set without its version, as flags name it."""
+        return name_of(self.data_set)
+
+    @property
+    def place(self) -> str:
+        """Such as `cfee/basic_faces/1.1.0 train`."""
+        return f'{self.data_set} {self.split}' + (f' of fold {self.fold}' * (self.fold >= 0))
+
+    def differs_from(self, other: TaughtSplit) -> str:
+        """What differs that a training would notice, in words; empty: nothing."""
+        if sorted(self.people) != sorted(other.people):
+            both = len(set(self.people) & set(other.people))
+            return f'{len(self.people)} people, now {len(other.people)}, {both} of them the same'
+        if self.images != other.images:
+            return f'{self.images} images, now {other.images}'
+        same_kind = self.are_originals == other.are_originals
+        kinds = ['perceptual_hashes', *(['pixel_hashes'] if same_kind else [])]
+        if any(not np.array_equal(getattr(self, k), getattr(other, k)) for k in kinds):
+            return f'{self.images} images, now as many with other pixels or in another order'
+        return ''
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingRecord:
+    """All that taught a model.
+
+    Attributes:
+        splits: Each split of each data set that taught it.
+        pretrained: Weights from elsewhere, of which nobody can be named: what they are for, to
+            where they come from.
+
+    >>> record = TrainingRecord((), {'backbone': 'imagenet'})
+    >>> TrainingRecord.from_bytes(record.to_bytes()).pretrained
+    {'backbone': 'imagenet'}
+    """
+
+    splits: tuple[TaughtSplit, ...]
+    pretrained: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def images(self) -> int:
+        """How many images, in all splits together."""
+        return sum(split.images for split in self.splits)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The data sets that trained it, `name/config`."""
+        return self._names(TRAINED)
+
+    @property
+    def hog_sources(self) -> tuple[str, ...]:
+        """The data sets that taught the histograms of oriented gradients besides."""
+        return self._names(FITTED)
+
+    @property
+    def fold(self) -> int:
+        """The fold that was left for the test; -1: the own split of the data."""
+        return max((split.fold for split in self.splits), default=-1)
+
+    @functools.cached_property
+    def people(self) -> frozenset[tuple[str, str]]:
+        """Everyone named: the data set, which is the same in all its configs, and the person."""
+        return frozenset(
+            (split.name.partition('/')[0], person)
+            for split in self.splits
+            for person in split.people
+        )
+
+    @functools.cached_property
+    def pixels(self) -> frozenset[bytes]:
+        """The beginnings of all pixel hashes."""
+        return frozenset(one.tobytes() for split in self.splits for one in split.pixel_hashes)
+
+    def with_record(self, other: TrainingRecord) -> TrainingRecord:
+        """Both: of a model that began with the weights of another one."""
+        return TrainingRecord(
+            (*self.splits, *other.splits), {**dict(other.pretrained), **dict(self.pretrained)}
+        )
+
+    def differs_from(self, other: TrainingRecord) -> list[str]:
+        """Where data that are named alike are not the same, in words."""
+        own, others = (
+            {f'{s.name} {s.split}, fold {s.fold}, {s.role}': s for s in record.splits}
+            for record in (self, other)
+        )
+        lines = [f'{place} is only in one of them' for place in sorted(own.keys() ^ others.keys())]
+        for place in sorted(own.keys() & others.keys()):
+            difference = own[place].differs_from(others[place])
+            lines += [f'{place}: {difference}'] if difference else []
+        return lines
+
+    def to_bytes(self) -> bytes:
+        """The record as a file: about 38 bytes an image."""
+        about = {
+            'format': _FORMAT,
+            'fer_keras': __version__,
+            'pretrained': dict(self.pretrained),
+            'splits': [
+                {
+                    **{key: getattr(split, key) for key in _DESCRIBED},
+                    'people': list(split.people),
+                    'images': split.images,
+                }
+                for split in self.splits
+            ],
+        }
+        text = json.dumps(about, separators=(',', ':')).encode()
+        hashes = [np.zeros((0, PIXEL_HASH_BYTES + PERCEPTUAL_HASH_BYTES), np.uint8)]
+        hashes += [np.hstack([s.pixel_hashes, s.perceptual_hashes]) for s in self.splits]
+        file = io.BytesIO()
+        np.savez_compressed(file, about=np.frombuffer(text, np.uint8), hashes=np.vstack(hashes))
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str = 'The training record') -> TrainingRecord:
+        """Reads what `to_bytes` wrote.
+
+        Raises:
+            InvalidInputError: It is damaged, or of a later version.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                about, hashes = json.loads(file['about'].tobytes()), file['hashes']
+            if about['format'] != _FORMAT:
+                raise ValueError(f'format {about["format"]}, expected {_FORMAT}')
+            splits, first = [], 0
+            for one in about['splits']:
+                part = hashes[first : first + one['images']]
+                first += one['images']
+                splits.append(
+                    TaughtSplit(
+                        **{key: one[key] for key in _DESCRIBED},
+                        people=tuple(one['people']),
+                        pixel_hashes=part[:, :PIXEL_HASH_BYTES],
+                        perceptual_hashes=part[:, PIXEL_HASH_BYTES:],
+                    )
+                )
+            if first != len(hashes):
+                raise ValueError(f'{len(hashes)} hashes, expected {first}')
+        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidInputError(
+                f'{where} must be whole, as training wrote it. Received: {error}. Restore it from '
+                'the run; without it nobody knows who taught the model.'
+            ) from error
+        return cls(tuple(splits), about['pretrained'])
+
+    def _names(self, role: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(split.name for split in self.splits if split.role == role))
+
+
+_DESCRIBED = ('role', 'data_set', 'split', 'fold', 'identity', 'are_originals')
+
+
+def name_of(data_set: str) -> str:
+    """`name/config` of `name/config/version`.
+
+    >>> name_of('cfee/basic_faces/1.1.0'), name_of('fake/1.0.0')
+    ('cfee/basic_faces', 'fake')
+    """
+    return data_set.rpartition('/')[0]

@@ -1,0 +1,54 @@
+"""Where the record of who taught a model lies.
+
+A run has it in a file, a `.keras` file as one more member of its archive, a SavedModel among its
+assets; other exported files have it beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import zipfile
+
+from fer_keras.provenance.names import FILE, IN_SAVED_MODEL
+from fer_keras.provenance.record import TrainingRecord
+
+
+def find_record(model: str | os.PathLike[str]) -> TrainingRecord | None:
+    """The record that travels with a model; None where there is none.
+
+    Args:
+        model: A run folder, a `.keras` file, a SavedModel (its numbered folder, or the one above),
+            or an exported file.
+
+    Raises:
+        InvalidInputError: It is damaged.
+    """
+    path = pathlib.Path(model).expanduser()
+    if path.suffix == '.keras':
+        member = _read_member(path)
+        if member is not None:
+            return TrainingRecord.from_bytes(member, str(path))
+        places = [path.parent.parent / FILE]  # RUN/checkpoints/best.keras
+    elif path.is_file():
+        places = [path.parent / FILE]
+    else:
+        versions = [child for child in path.glob('*') if child.name.isdigit()]
+        newest = sorted(versions, key=lambda child: int(child.name))[-1:]
+        places = [path / FILE, *(folder / IN_SAVED_MODEL for folder in (path, *newest))]
+    file = next((file for file in places if file.is_file()), None)
+    return None if file is None else TrainingRecord.from_bytes(file.read_bytes(), str(file))
+
+
+def add_to_archive(keras_file: str, record: bytes) -> None:
+    """Adds the record to a `.keras` file, which is a ZIP archive: Keras passes over it."""
+    with zipfile.ZipFile(keras_file, 'a') as archive:
+        archive.writestr(FILE, record)
+
+
+def _read_member(keras_file: pathlib.Path) -> bytes | None:
+    try:
+        with zipfile.ZipFile(keras_file) as archive:
+            return archive.read(FILE) if FILE in archive.namelist() else None
+    except (zipfile.BadZipFile, OSError):
+        return None  # Loading the model says what is wrong with it.

@@ -1,0 +1,119 @@
+"""What a run writes before its first step: flags, classes, environment, and who teaches it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from fer_keras.config.data import DataConfig
+from fer_keras.config.run import RunConfig
+from fer_keras.data.datasets import open_dataset
+from fer_keras.data.recording import make_record, people_of, require_new_people
+from fer_keras.data.splits import Source, read_split
+from fer_keras.environment import changed_splits, describe_environment
+from fer_keras.errors import InvalidInputError
+from fer_keras.files import read_json, write_bytes, write_json, write_text
+from fer_keras.provenance.record import TrainingRecord
+from fer_keras.provenance.storage import find_record
+from fer_keras.run_dir import RunDir
+
+
+def claim(
+    run_dir: RunDir,
+    flags: str,
+    builders: Sequence[tfds.core.DatasetBuilder],
+    names: Sequence[str] = (),
+    record: TrainingRecord | None = None,
+    *,
+    is_chief: bool,
+) -> None:
+    """Makes the folder of a run, and writes what is known before the first step.
+
+    Args:
+        run_dir: The folder.
+        flags: The content of `flags.txt`.
+        builders: The data sets.
+        names: The classes, where the model has some.
+        record: Who teaches it, from `record_training`.
+        is_chief: Whether this process writes the files; the others only look.
+
+    Raises:
+        ExistingFileError: The folder holds a finished run, or one of other flags.
+    """
+    if not is_chief:
+        run_dir.refuse_others(flags)
+        return
+    run_dir.claim(flags)
+    if names:
+        write_text(run_dir.labels_file, ''.join(f'{name}\n' for name in names))
+    write_json(run_dir.environment_file, _environment(run_dir, builders))
+    if record is not None and not os.path.isfile(run_dir.training_record_file):
+        write_bytes(run_dir.training_record_file, record.to_bytes())
+
+
+def record_training(
+    run: RunConfig,
+    run_dir: RunDir,
+    training: Source,
+    validation: Source,
+    others: Sequence[Source],
+    builders: Sequence[tfds.core.DatasetBuilder],
+) -> TrainingRecord:
+    """Who teaches the run: the very people and images with which it began.
+
+    Raises:
+        InvalidInputError: They are others: a data set was built anew since it was cut off.
+    """
+    record = make_record(
+        training,
+        validation,
+        others,
+        builders,
+        fold=run.data.fold,
+        pretrained=_pretrained(run),
+    )
+    before = find_record(run_dir.path)
+    if before is not None:
+        changed = before.differs_from(record)
+    else:
+        is_there = os.path.isfile(run_dir.environment_file)
+        known = read_json(run_dir.environment_file) if is_there else {}
+        changed = changed_splits(known, builders)
+    if changed:
+        raise InvalidInputError(
+            'A run must go on with the people and images with which it began. Received, in '
+            f'{run_dir.path}: {"; ".join(changed)}. Build the data set as it was, or train anew: '
+            'choose another --run_dir.'
+        )
+    return record
+
+
+def require_untaught_target(
+    data: DataConfig, names: Sequence[str], taught: Sequence[Source]
+) -> None:
+    """Raises before the hours of training what the test behind them would."""
+    target = open_dataset(data.target_name, data.data_dir)
+    fold = data.fold if data.is_target_a_source else -1
+    tested = people_of(read_split([target], data.target_split, names, fold=fold))
+    require_new_people(data, frozenset().union(*map(people_of, taught)), tested)
+
+
+def _pretrained(run: RunConfig) -> dict[str, str]:
+    """Where weights come from that are there before the first step."""
+    model = run.model
+    found = {'backbone': model.backbone_weights} if model.backbone_weights != 'none' else {}
+    return found | ({'saliency': model.saliency} if model.saliency != 'none' else {})
+
+
+def _environment(run_dir: RunDir, builders: Sequence[tfds.core.DatasetBuilder]) -> dict[str, Any]:
+    """What the run began in, and where it went on, if that is another."""
+    now = describe_environment(builders)
+    if not os.path.isfile(run_dir.environment_file):
+        return now
+    before: dict[str, Any] = read_json(run_dir.environment_file)
+    places = [{**before, 'resumed_in': None}, *before.get('resumed_in', [])]
+    is_known = {**now, 'resumed_in': None} == places[-1] or now == places[-1]
+    return before if is_known else {**before, 'resumed_in': [*places[1:], now]}
