@@ -49,7 +49,7 @@ class RunDir:
     @property
     def model_file(self) -> str:
         """The classifier at its best epoch."""
-        return os.path.join(self.path, 'checkpoints', 'best.keras')
+        return os.path.join(self.path, record_names.MODEL_IN_RUN)
 
     @property
     def state_dir(self) -> str:

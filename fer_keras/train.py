@@ -5,6 +5,8 @@ The epoch is chosen on the source's validation split; the report is on the targe
 
 from __future__ import annotations
 
+import functools
+
 from fer_keras import flags
 from fer_keras.config.run import RunConfig
 from fer_keras.run_dir import RunDir
@@ -14,12 +16,13 @@ def main(run: RunConfig) -> None:
     """Trains, tests the best epoch on the target, and writes the report."""
     from fer_keras.evaluation.printing import print_report
     from fer_keras.evaluation.report import evaluate
-    from fer_keras.evaluation.target import require_testable
+    from fer_keras.evaluation.target import check_people, require_testable
     from fer_keras.training.session import train
 
     run_dir = RunDir(run.training.run_dir)
     require_testable(run.data)  # Before the hours of training, not after them.
-    if train(run, run_dir):  # Of several workers one has the report.
+    check = functools.partial(check_people, run.data)
+    if train(run, run_dir, check_people=check):  # Of several workers one has the report.
         metrics = evaluate(run, run_dir, run_dir.report_dir())
         print_report(metrics, run_dir.report_dir())
 

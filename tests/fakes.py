@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,8 +90,14 @@ def write_dataset(
     declared: Sequence[str] = (),
     people: dict[str, int] | None = None,
     images_a_class: int = 1,
+    named: bool = True,
+    deal: Sequence[str] = (),
+    metadata: dict[str, str] | None = None,
 ) -> str:
-    """Prepares a data set of `class_image`s that `builder_from_files` finds; returns its name."""
+    """Prepares a data set of `class_image`s that `builder_from_files` finds; returns its name.
+
+    With a `deal` its splits hold, in turn, the people and images of these splits of another one.
+    """
     people = people or {'train': 6, 'validation': 2, 'test': 3}
     features = tfds.features.FeaturesDict(
         {
@@ -106,11 +114,14 @@ def write_dataset(
         data_dir=data_dir,
         features=features,
         split_datasets={
-            split: _examples(split, count, names, images_a_class, features)
-            for split, count in people.items()
+            split: _examples(drawn, people[split], names, images_a_class, features, named)
+            for split, drawn in zip(people, deal or people, strict=True)
         },
         disable_shuffling=True,
     )
+    if metadata:
+        folder = Path(data_dir) / name / '1.0.0'
+        (folder / 'metadata.json').write_text(json.dumps(metadata))
     return name
 
 
@@ -120,18 +131,20 @@ def _examples(
     names: Sequence[str],
     images_a_class: int,
     features: tfds.features.FeaturesDict,
+    named: bool,
 ) -> list[tuple[int, dict[str, object]]]:
     rows = []
     for person in range(people):
         for class_name in names:
             label = features['label'].str2int(class_name)
             for shot in range(images_a_class):
-                seed = hash((split, person, label, shot)) % 2**32
+                # Not `hash`, which is another one in each process.
+                seed = zlib.crc32(f'{split} {person} {label} {shot}'.encode())
                 rows.append(
                     {
                         'image': class_image(BASIC.index(class_name), seed),
                         'label': label,
-                        'subject_id': f'{split}{person}',
+                        'subject_id': f'{split}{person}' if named else '',
                         'file_name': f'{split}{person}_{class_name}_{shot}.png',
                         'fold': person % 10,
                     }

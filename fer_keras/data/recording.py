@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from fer_keras.config.data import DataConfig, set_of
@@ -16,6 +15,8 @@ from fer_keras.errors import InvalidInputError
 from fer_keras.provenance.record import CHOSE, FITTED, TRAINED, TaughtSplit, TrainingRecord
 
 _NAMED = 5
+# Everyone by the data set, whose configs all hold the same people, and the name in it.
+People = frozenset[tuple[str, str]]
 
 
 def make_record(
@@ -63,16 +64,16 @@ def make_record(
     return TrainingRecord(tuple(splits), dict(pretrained or {}))
 
 
-def people_of(source: Source) -> frozenset[tuple[str, str]]:
-    """Everyone named: data set and person; no picture is decoded."""
-    described = source.examples.map(lambda e: (e['data_set'], e['subject_id']), tf.data.AUTOTUNE)
-    found = {(one.decode(), person.decode()) for one, person in described.as_numpy_iterator()}
-    return frozenset((set_of(one), person) for one, person in found if person)
+def people_of(*sources: Source) -> People:
+    """Everyone named in any of them; no picture is decoded."""
+    found = set()
+    for source in sources:
+        described = source.examples.map(lambda e: (e['data_set'], e['subject_id']))
+        found |= {(a.decode(), b.decode()) for a, b in described.as_numpy_iterator()}
+    return frozenset((set_of(data_set), person) for data_set, person in found if person)
 
 
-def require_new_people(
-    data: DataConfig, taught: frozenset[tuple[str, str]], tested: frozenset[tuple[str, str]]
-) -> None:
+def require_new_people(data: DataConfig, taught: People, tested: People) -> None:
     """Refuses a test of people who taught the model.
 
     Args:

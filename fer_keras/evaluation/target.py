@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from fer_keras.config.data import DataConfig
 from fer_keras.data.datasets import label_names, open_dataset, open_hog_sources, open_sources
 from fer_keras.data.image_hashes import HashedImages, unpack
-from fer_keras.data.recording import make_record
+from fer_keras.data.recording import People, make_record, people_of, require_new_people
 from fer_keras.data.splits import Source, read_split, require_described
 from fer_keras.errors import InvalidInputError
 from fer_keras.evaluation.duplicates import find_duplicates
@@ -43,6 +43,16 @@ def read_target(
         ValueError: As `data.splits.read_split`.
     """
     return read_split([target], data.target_split, names, maps_folder, _fold(data))
+
+
+def check_people(data: DataConfig, taught: People) -> None:
+    """Raises before the training what the test behind it would: that people taught the model.
+
+    Raises:
+        InvalidInputError: As `data.recording.require_new_people`.
+    """
+    target = open_dataset(data.target_name, data.data_dir)
+    require_new_people(data, taught, people_of(read_target(target, data, label_names([target]))))
 
 
 def count_left_out(target: tfds.core.DatasetBuilder, data: DataConfig, tested: int) -> int:

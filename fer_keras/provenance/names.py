@@ -1,4 +1,4 @@
-"""How files of the record of who taught a model are called."""
+"""Where the record of who taught a model lies."""
 
 from __future__ import annotations
 
@@ -7,3 +7,4 @@ import os
 # In a run and beside exported files; in a SavedModel below `assets.extra`, which servers pass over.
 FILE = 'training_record.npz'
 IN_SAVED_MODEL = os.path.join('assets.extra', FILE)
+MODEL_IN_RUN = os.path.join('checkpoints', 'best.keras')

@@ -10,7 +10,7 @@ import os
 import pathlib
 import zipfile
 
-from fer_keras.provenance.names import FILE, IN_SAVED_MODEL
+from fer_keras.provenance.names import FILE, IN_SAVED_MODEL, MODEL_IN_RUN
 from fer_keras.provenance.record import TrainingRecord
 
 
@@ -25,17 +25,20 @@ def find_record(model: str | os.PathLike[str]) -> TrainingRecord | None:
         InvalidInputError: It is damaged.
     """
     path = pathlib.Path(model).expanduser()
+    archives, places = [], []
     if path.suffix == '.keras':
-        member = _read_member(path)
-        if member is not None:
-            return TrainingRecord.from_bytes(member, str(path))
-        places = [path.parent.parent / FILE]  # RUN/checkpoints/best.keras
+        archives, places = [path], [path.parent.parent / FILE]  # RUN/checkpoints/best.keras
     elif path.is_file():
         places = [path.parent / FILE]
     else:
         versions = [child for child in path.glob('*') if child.name.isdigit()]
         newest = sorted(versions, key=lambda child: int(child.name))[-1:]
         places = [path / FILE, *(folder / IN_SAVED_MODEL for folder in (path, *newest))]
+        archives = [path / MODEL_IN_RUN]
+    for archive in archives:
+        member = _read_member(archive)
+        if member is not None:
+            return TrainingRecord.from_bytes(member, str(archive))
     file = next((file for file in places if file.is_file()), None)
     return None if file is None else TrainingRecord.from_bytes(file.read_bytes(), str(file))
 

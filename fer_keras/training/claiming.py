@@ -8,11 +8,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from fer_keras.config.data import DataConfig
 from fer_keras.config.run import RunConfig
-from fer_keras.data.datasets import open_dataset
-from fer_keras.data.recording import make_record, people_of, require_new_people
-from fer_keras.data.splits import Source, read_split
+from fer_keras.data.recording import make_record
+from fer_keras.data.splits import Source
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import read_json, write_bytes, write_json, write_text
@@ -89,16 +87,6 @@ def record_training(
             'choose another --run_dir.'
         )
     return record
-
-
-def require_untaught_target(
-    data: DataConfig, names: Sequence[str], taught: Sequence[Source]
-) -> None:
-    """Raises before the hours of training what the test behind them would."""
-    target = open_dataset(data.target_name, data.data_dir)
-    fold = data.fold if data.is_target_a_source else -1
-    tested = people_of(read_split([target], data.target_split, names, fold=fold))
-    require_new_people(data, frozenset().union(*map(people_of, taught)), tested)
 
 
 def _pretrained(run: RunConfig) -> dict[str, str]:

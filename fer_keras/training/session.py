@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -18,11 +18,12 @@ from fer_keras.config.training import TrainingConfig
 from fer_keras.data.batches import TrainingBatches, evaluation_batches
 from fer_keras.data.datasets import open_hog_sources, open_sources
 from fer_keras.data.map_cache import keep_maps
+from fer_keras.data.recording import People, people_of
 from fer_keras.data.splits import Source, read_split, trained_label_names
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.run_dir import RunDir
-from fer_keras.training.claiming import claim, record_training, require_untaught_target
+from fer_keras.training.claiming import claim, record_training
 from fer_keras.training.hog import fit_hog_branch
 from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import balanced_weights
@@ -32,7 +33,11 @@ from fer_keras.training.tensorboard import TensorBoardImages
 
 
 def train(
-    run: RunConfig, run_dir: RunDir, callbacks: Sequence[keras.callbacks.Callback] = ()
+    run: RunConfig,
+    run_dir: RunDir,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    check_people: Callable[[People], None] | None = None,
 ) -> bool:
     """Trains the classifier; its best epoch on the source's validation split is kept.
 
@@ -44,6 +49,8 @@ def train(
         run_dir: Where it writes.
         callbacks: Any of Keras', called on each worker beside those of the run. What they remember
             in numbers is saved and restored with it.
+        check_people: Is given everyone named who will teach the model, before the first step; it
+            raises where they must not. What is tested afterwards is nothing that training reads.
 
     Returns:
         Whether this process is the one that writes the files of the run.
@@ -68,7 +75,8 @@ def train(
         for split in ('train', 'validation')
     )
     others = [read_split([source], 'all', names) for source in hog_sources]
-    require_untaught_target(run.data, names, [training, validation, *others])
+    if check_people:
+        check_people(people_of(training, validation, *others))
     builders = [*sources, *hog_sources]
     record = (
         record_training(run, run_dir, training, validation, others, builders) if chief else None
