@@ -16,10 +16,10 @@ Array = npt.NDArray[np.floating[Any]]
 
 # So many people are imagined of whom all images are alike, more where a few have most images:
 # those of whom something is seen outvote them.
-_PRIOR_PEOPLE = 2.0
+_PRIOR_PEOPLE = 1.5
 
 
-def share_intervals(right: Array, images: Array, level: float = 0.95) -> Array:
+def share_intervals(right: npt.ArrayLike, images: npt.ArrayLike, level: float = 0.95) -> Array:
     """Intervals of a share of images, such as accuracy or the recall of a class.
 
     The variance of the share `p` is that of a ratio, by leaving out one person after the other:
@@ -40,7 +40,7 @@ def share_intervals(right: Array, images: Array, level: float = 0.95) -> Array:
     >>> share_intervals(np.array([5., 5, 4, 5, 1]), np.full(5, 5.)).round(2).tolist()
     [0.31, 0.99]
     """
-    right, images = np.asarray(right, float), np.asarray(images, float)
+    right, images = (np.asarray(one, float) for one in (right, images))
     people, total = len(images), images.sum()
     share = right.sum(axis=-1) / total
     residuals = right - share[..., None] * images
@@ -63,7 +63,7 @@ def independent_images(
     a person are alike and count as one: `a = sum(weights^2)`. The mean is
     `(d variance / of_one + c a) / (d + c)`, where `d` are the degrees of freedom of `variance`,
     `1 / a - 1` (of equal people their number less one) and at most `informative - 1`, and
-    `c = 2 a people`.
+    `c = 1.5 a people`.
 
     Args:
         variance: Of the estimate, `[...]`.
@@ -129,7 +129,9 @@ def log_intervals(mean: Array, variance: Array, freedom: float, level: float = 0
     return np.stack([mean / factor, mean * factor], axis=-1)
 
 
-def difference_intervals(better: Array, worse: Array, images: Array, level: float = 0.95) -> Array:
+def difference_intervals(
+    better: npt.ArrayLike, worse: npt.ArrayLike, images: npt.ArrayLike, level: float = 0.95
+) -> Array:
     """Intervals of the difference of two shares on the same images: of `better` less `worse`.
 
     The ends of the two shares, each by `share_intervals`, are put together by the method of

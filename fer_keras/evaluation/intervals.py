@@ -7,7 +7,8 @@ are tested. Where nobody is named, every image is a sample of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from fer_keras.evaluation.interval_formulas import Array, difference_intervals, 
 
 # Of fewer, only shares of images have an interval, and whatever stands on them says so.
 FEWEST_PEOPLE = 10
+# Why a number of one person, or of one image of nobody named, has no interval.
+OF_ONE = 'one alone says nothing of others'
 
 
 def accuracy_interval(
@@ -82,6 +85,45 @@ def sampled_unit(rows: pd.DataFrame) -> str:
     return 'people and unnamed images' if is_named.any() else 'images'
 
 
+def shown_interval(ends: Sequence[float] | None, reason: str, form: str = '.1%') -> str:
+    """An interval as text, or that there is none and why.
+
+    >>> shown_interval([0.5, 0.75], '')
+    '50.0% to 75.0%'
+    >>> shown_interval(None, OF_ONE)
+    'none: one alone says nothing of others'
+    """
+    if ends is None:
+        return f'none: {reason or "not known"}'
+    return ' to '.join(format(end, form) for end in ends)
+
+
+def shown_accuracy(metrics: Mapping[str, Any]) -> str:
+    """The accuracy of `metrics.json`, also of older ones, with its interval."""
+    reason = metrics.get('no_interval', {}).get('accuracy', '')
+    ends = shown_interval(metrics['accuracy_interval'], reason)
+    over = metrics.get('interval_over') or ('people' if metrics['subjects'] else 'images')
+    return f'{metrics["accuracy"]:.1%} (95 % over {over}: {ends})'
+
+
+def shown_sample(metrics: Mapping[str, Any]) -> str:
+    """How many images of how many people: of `metrics.json`, also of older ones.
+
+    >>> shown_sample({'images': 7178, 'subjects': 0})
+    '7178 images of unnamed people'
+    >>> shown_sample({'images': 12, 'subjects': 1, 'images_unnamed': 2})
+    '12 images: 10 of 1 person and 2 of unnamed people'
+    """
+    images, named = metrics['images'], metrics['subjects']
+    if not named:
+        return f'{images} images of unnamed people'
+    shown = '1 person' if named == 1 else f'{named} people'
+    unnamed = metrics.get('images_unnamed', 0)
+    if not unnamed:
+        return f'{images} images of {shown}'
+    return f'{images} images: {images - unnamed} of {shown} and {unnamed} of unnamed people'
+
+
 def few_people(count: int, unit: str = 'people') -> str:
     """The sentence that stands wherever a number stands on few people; else empty.
 
@@ -92,7 +134,8 @@ def few_people(count: int, unit: str = 'people') -> str:
     """
     if count >= FEWEST_PEOPLE:
         return ''
-    shown = f'{count} {unit}' if count != 1 else {'people': '1 person', 'images': '1 image'}[unit]
+    one = '1 image' if unit == 'images' else '1 person'
+    shown = one if count == 1 else f'{count} {unit}'
     stand = 'stands' if count == 1 else 'stand'
     return (
         f'Only {shown} {stand} behind this: of fewer than {FEWEST_PEOPLE}, little can be concluded.'

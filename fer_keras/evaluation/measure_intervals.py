@@ -16,7 +16,7 @@ from fer_keras.evaluation.interval_formulas import (
     log_intervals,
     share_intervals,
 )
-from fer_keras.evaluation.intervals import FEWEST_PEOPLE, sampled_unit
+from fer_keras.evaluation.intervals import FEWEST_PEOPLE, OF_ONE, sampled_unit
 from fer_keras.evaluation.measures import (
     Array,
     Values,
@@ -25,12 +25,11 @@ from fer_keras.evaluation.measures import (
     negative_log_likelihoods,
     weighted_measures,
 )
-from fer_keras.evaluation.predictions import is_right, people
+from fer_keras.evaluation.predictions import is_right, people, present_labels
 
 # Why a measure has no interval.
-OF_ONE = 'one {unit} says nothing of others'
 OF_FEW = f'fewer than {FEWEST_PEOPLE} {{unit}}'
-OF_A_CLASS = 'a class has images of one {unit} only'
+OF_A_CLASS = 'of a class there is one person, or one unnamed image, only'
 OF_CALIBRATION = 'its estimate is too high by an unknown amount'
 UNDEFINED = 'undefined'
 # More people than these are left out in groups.
@@ -54,9 +53,9 @@ class Intervals:
         ends: Lower and upper end of each; None where none would keep its promise.
         reasons: Of those that are None.
 
-    >>> found = Intervals({'accuracy': None}, {'accuracy': 'one person says nothing of others'})
+    >>> found = Intervals({'accuracy': None}, {'accuracy': 'one alone says nothing of others'})
     >>> found.reasons['accuracy']
-    'one person says nothing of others'
+    'one alone says nothing of others'
     """
 
     ends: dict[str, list[float] | None]
@@ -124,7 +123,7 @@ class _Tested:
         images = self.sums([mask for _, mask in shares])
         has_images = images > 0
         if has_images.sum() < 2:
-            return None, OF_ONE.format(unit=_singular(self.unit))
+            return None, OF_ONE
         found = share_intervals(right[has_images], images[has_images])
         return [float(end) for end in found], ''
 
@@ -183,15 +182,17 @@ def _of_other_measures(
         'expected_calibration_error': (None, OF_CALIBRATION)
     }
     if tested.count < FEWEST_PEOPLE:
-        few = OF_FEW.format(unit=unit) if tested.count > 1 else OF_ONE.format(unit=_singular(unit))
+        few = OF_FEW.format(unit=unit) if tested.count > 1 else OF_ONE
         return found | dict.fromkeys(others, (None, few))
     values = [measure(rows, names) for rows in tested.seeds]
     left_out = tested.left_out(names)
-    lone = OF_A_CLASS.format(unit=_singular(unit)) if tested.has_lone_class() else ''
+    present = present_labels(tested.seeds[0], names)
+    lone = OF_A_CLASS if tested.has_lone_class() else ''
     for name in others:
         value = np.array(np.mean([of_seed[name] for of_seed in values]))
         variance = _variance(left_out[name])
-        if np.isnan(value):
+        is_kappa_of_one_class = name == 'cohen_kappa' and len(present) < 2
+        if np.isnan(value) or is_kappa_of_one_class:
             found[name] = None, UNDEFINED
         elif lone and name in _EVEN_OVER_CLASSES or np.isnan(variance):
             found[name] = None, lone or UNDEFINED
@@ -209,6 +210,8 @@ def _ends(tested: _Tested, name: str, value: Array, variance: Array, names: Sequ
         freedom = max(1.0, float(1 / (weights**2).sum() - 1))
         return log_intervals(value, of_one / count, freedom)
     low, high = _SCALES[name]
+    if name == 'cohen_kappa':
+        low = _kappa_of_none_right(tested, names)
     share = (value - low) / (high - low)
     of_one = share * (1 - share)
     variance = np.maximum(variance / (high - low) ** 2, of_one / tested.images)
@@ -217,15 +220,18 @@ def _ends(tested: _Tested, name: str, value: Array, variance: Array, names: Sequ
     return ends
 
 
+def _kappa_of_none_right(tested: _Tested, names: Sequence[str]) -> float:
+    """What Cohen's kappa would be of the same answers, were none of them right."""
+    found = [measure(rows, names) for rows in tested.seeds]
+    wrong, below = (np.mean([1 - one[key] for one in found]) for key in ('accuracy', 'cohen_kappa'))
+    return float(1 - below / wrong) if wrong > 0 else -1.0
+
+
 def _variance(left_out: Array) -> Array:
     """Of a number, from what it is without each person or group (the jackknife)."""
     count = len(left_out)
     variance: Array = (count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()
     return variance
-
-
-def _singular(unit: str) -> str:
-    return 'image' if unit == 'images' else 'person'
 
 
 def blocks(rows: int, columns: int) -> Iterator[int]:

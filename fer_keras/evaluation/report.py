@@ -18,7 +18,6 @@ from fer_keras.data.datasets import open_dataset, require_canonical_order
 from fer_keras.environment import describe_environment
 from fer_keras.evaluation.document import ReportFigure
 from fer_keras.evaluation.examples import draw_chosen_examples, remove_examples
-from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import confusion_matrix, slices, summarize, top_confusions
 from fer_keras.evaluation.predicting import predict_split, predict_split_with
 from fer_keras.evaluation.report_files import draw_figures, write_report
@@ -93,7 +92,6 @@ def _measure(
 ) -> dict[str, Any]:
     return summarize(rows, names) | {
         'classes': list(names),
-        'intervals': intervals(resampled_measures(rows, names)),
         'target': target.info.full_name,
         'target_split': data.target_split,
         'images_of_other_classes_left_out': count_left_out(target, data, len(rows)),
