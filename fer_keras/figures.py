@@ -62,11 +62,14 @@ def draw_confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
 
 
 def draw_recall(
-    recall: Mapping[str, float], title: str, intervals: Mapping[str, Sequence[float]] | None = None
+    recall: Mapping[str, float],
+    title: str,
+    intervals: Mapping[str, Sequence[float] | None] | None = None,
+    over: str = 'people',
 ) -> Figure:
-    """Draws a bar a class, in [0, 1], with its interval where there is one."""
+    """Draws a bar a class, in [0, 1], with its interval over `over` where there is one."""
     figure, axes = plt.subplots(figsize=(6, 1 + 0.4 * len(recall)), layout='constrained')
-    ends = [(intervals or {}).get(name, (value, value)) for name, value in recall.items()]
+    ends = [(intervals or {}).get(name) or (value, value) for name, value in recall.items()]
     errors = [
         [max(0.0, value - low) for (low, _), value in zip(ends, recall.values(), strict=True)],
         [max(0.0, high - value) for (_, high), value in zip(ends, recall.values(), strict=True)],
@@ -75,7 +78,7 @@ def draw_recall(
         list(recall), list(recall.values()), xerr=errors, color='#56b4e9', ecolor='0.2', capsize=3
     )
     axes.bar_label(bars, fmt='%.2f', padding=3)
-    axes.set(xlim=(0, 1.15), xlabel='recall, 95 % over people', title=title)
+    axes.set(xlim=(0, 1.15), xlabel=f'recall, 95 % over {over}', title=title)
     axes.invert_yaxis()
     return figure
 
@@ -117,13 +120,14 @@ def draw_reliability(bins: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def draw_slices(slices: pd.DataFrame, overall: float, title: str) -> Figure:
+def draw_slices(slices: pd.DataFrame, overall: float, title: str, over: str = 'people') -> Figure:
     """Draws accuracy and interval of each slice; those of few people are hollow.
 
     Args:
         slices: From `metrics.slices`, with at least one row.
         overall: Accuracy of all the images, a dashed line.
         title: Title.
+        over: What the intervals are over.
     """
     figure, axes = plt.subplots(figsize=(6, 1.2 + 0.3 * len(slices)), layout='constrained')
     for position, row in enumerate(slices.to_dict('records')):
@@ -134,7 +138,7 @@ def draw_slices(slices: pd.DataFrame, overall: float, title: str) -> Figure:
     axes.axvline(overall, color='0.5', linestyle='--', label='all images')
     labels = [f'{row["slice"]}: {row["value"]}' for row in slices.to_dict('records')]
     axes.set_yticks(range(len(slices)), labels)
-    axes.set(xlim=(0, 1), xlabel='accuracy, 95 % over people', title=title)
+    axes.set(xlim=(0, 1), xlabel=f'accuracy, 95 % over {over}', title=title)
     axes.invert_yaxis()
     axes.legend()
     return figure

@@ -23,9 +23,12 @@ def main(options: HumanConfusionsConfig, arguments: Sequence[str]) -> None:
     from fer_keras.evaluation.human_confusions import agreement, read_human_confusions
     from fer_keras.evaluation.metrics import confusion_matrix
     from fer_keras.evaluation.predictions import label_names_of, read_predictions
+    from fer_keras.evaluation.taught import describe_marks, untaught
 
     rows, human = read_predictions(arguments[0], options.evaluation), arguments[1]
-    counts = confusion_matrix(rows, label_names_of(rows))
+    counts = confusion_matrix(untaught(rows), label_names_of(rows))
+    if marks := describe_marks(rows):
+        print(f'warning: {marks}')
     print(agreement(counts, read_human_confusions(human)))
 
 

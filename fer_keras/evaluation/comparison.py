@@ -11,8 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from fer_keras.errors import InvalidInputError
-from fer_keras.evaluation.intervals import blocks, resampled_ratios
+from fer_keras.evaluation.intervals import OF_ONE, difference_interval, few_people, sampled_unit
+from fer_keras.evaluation.measure_intervals import blocks
 from fer_keras.evaluation.predictions import IMAGE, is_right, people, require_columns
+from fer_keras.evaluation.taught import describe_marks, leave_out_taught
 
 _RESAMPLES = 10_000
 
@@ -26,10 +28,15 @@ class Comparison:
         second: Name of the second.
         accuracies: Of both, in [0, 1].
         difference: Second minus first, in [-1, 1].
-        interval: 95 %, by bootstrap over people.
+        interval: 95 % of the difference, over `interval_over`; None where none keeps its promise.
         p_permutation: Two-sided, by exchanging the two within whole people.
         p_mcnemar: Exact McNemar test, which takes images for independent; None for several seeds.
         p_holm: `p_permutation` corrected for all comparisons of the table (Holm 1979).
+        taught: What of the test taught either of them, as `taught.describe_marks`; or empty.
+        no_interval: Why `interval` is None, or empty.
+        interval_over: `people`, or `images` where nobody is named.
+        people_behind: How many of these there are.
+        few_people: A warning, or empty.
 
     >>> rows = pd.DataFrame({'file_name': ['1.png', '2.png'], 'subject_id': ['anna', 'bert'],
     ...                      'label': ['sad', 'happy'], 'predicted': ['happy', 'happy']})
@@ -42,10 +49,15 @@ class Comparison:
     second: str
     accuracies: tuple[float, float]
     difference: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     p_permutation: float
     p_mcnemar: float | None
     p_holm: float = float('nan')
+    taught: str = ''
+    no_interval: str = ''
+    interval_over: str = 'people'
+    people_behind: int = 0
+    few_people: str = ''
 
 
 def compare(groups: Mapping[str, Sequence[pd.DataFrame]], *, seed: int = 0) -> list[Comparison]:
@@ -73,9 +85,23 @@ def compare(groups: Mapping[str, Sequence[pd.DataFrame]], *, seed: int = 0) -> l
     for name, seeds in tables.items():
         for rows in seeds:
             _require_same_images(reference[0], rows, first, name)
-    pairs = [_compare_two(first, reference, name, seeds, seed) for name, seeds in others]
+    marks = {name: describe_marks(seeds[0]) for name, seeds in tables.items()}
+    everything = iter(leave_out_taught([rows for seeds in tables.values() for rows in seeds]))
+    tables = {name: [next(everything) for _ in seeds] for name, seeds in tables.items()}
+    (first, reference), *others = tables.items()
+    pairs = [
+        dataclasses.replace(
+            _compare_two(first, reference, name, seeds, seed),
+            taught=_join_marks({first: marks[first], name: marks[name]}),
+        )
+        for name, seeds in others
+    ]
     corrected = holm([pair.p_permutation for pair in pairs])
     return [dataclasses.replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True)]
+
+
+def _join_marks(marks: Mapping[str, str]) -> str:
+    return '; '.join(f'{name}: {mark}' for name, mark in marks.items() if mark)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -96,11 +122,11 @@ def _compare_two(
 ) -> Comparison:
     right = [np.mean([is_right(rows) for rows in s], axis=0) for s in (first_seeds, second_seeds)]
     gain = right[1] - right[0]
-    _, person = np.unique(people(first_seeds[0]), return_inverse=True)
-    gains, images = np.bincount(person, weights=gain), np.bincount(person)
+    subjects, unit = people(first_seeds[0]), sampled_unit(first_seeds[0])
+    interval = difference_interval(gain, subjects)
+    _, person = np.unique(subjects, return_inverse=True)
+    gains = np.bincount(person, weights=gain)
     random = np.random.default_rng(seed)
-    resampled = resampled_ratios(gains, images, random, _RESAMPLES)
-    low, high = np.quantile(resampled, [0.025, 0.975])
     # Under the null hypothesis the two could be exchanged within any person.
     exchanged = [
         random.choice([-1.0, 1.0], size=(count, len(gains))) @ gains
@@ -113,9 +139,13 @@ def _compare_two(
         second=second,
         accuracies=(float(right[0].mean()), float(right[1].mean())),
         difference=float(gain.mean()),
-        interval=(float(low), float(high)),
+        interval=interval,
         p_permutation=float((1 + as_extreme.sum()) / (1 + _RESAMPLES)),
         p_mcnemar=_mcnemar(gain) if is_single else None,
+        no_interval='' if interval else OF_ONE,
+        interval_over=unit,
+        people_behind=len(gains),
+        few_people=few_people(len(gains), unit),
     )
 
 

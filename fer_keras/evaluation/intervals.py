@@ -1,76 +1,36 @@
-"""Bootstrap intervals: people are drawn with all their images.
+"""Intervals over the people whose images were tested, and what is said where they are few.
 
-Images of one person are not independent (Efron and Tibshirani 1993, chapter 13; the cluster
-bootstrap of Field and Welsh 2007). The same people and seed always give the same draws.
+The true value is that of a population of people, of whom those tested are a random sample, each
+with all its images: what the number, all images of equal weight, comes to as more and more people
+are tested. Where nobody is named, every image is a sample of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_keras.evaluation.measures import Array, Values, weighted_measures
-from fer_keras.evaluation.predictions import people
+from fer_keras.evaluation.interval_formulas import Array, difference_intervals, share_intervals
 
-_RESAMPLES = 2000
-_LARGEST_BLOCK = 2_000_000
-
-
-def resampled_measures(
-    rows: pd.DataFrame, names: Sequence[str], *, resamples: int = _RESAMPLES, seed: int = 0
-) -> Values:
-    """The measures of bootstrap samples of people, each drawn with all its images.
-
-    The same people and seed give the same draws, so that values of several seeds of one classifier
-    may be averaged draw by draw.
-
-    Args:
-        rows: As `evaluation.predictions` describes them.
-        names: Label names in the model's order.
-        resamples: How many samples.
-        seed: Of the draws.
-
-    Returns:
-        As `measures.measure`, float64 `[resamples]` each; NaN where a sample leaves it undefined.
-    """
-    _, person = np.unique(people(rows), return_inverse=True)
-    count = person.max() + 1
-    random = np.random.default_rng(seed)
-    parts = []
-    for draws in blocks(resamples, len(rows)):
-        drawn = random.integers(count, size=(draws, count))
-        times = np.stack([np.bincount(one, minlength=count) for one in drawn])
-        parts.append(weighted_measures(rows, names, times[:, person]))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def intervals(values: Mapping[str, Array], level: float = 0.95) -> dict[str, list[float]]:
-    """Percentile interval of each of `resampled_measures`; samples without a value are left out.
-
-    >>> intervals({'accuracy': np.arange(101)}, level=0.5)
-    {'accuracy': [25.0, 75.0]}
-    """
-    return {
-        name: [float(end) for end in np.nanquantile(drawn, _ends(level))]
-        for name, drawn in values.items()
-        if not np.isnan(drawn).all()
-    }
+# Of fewer, only shares of images have an interval, and whatever stands on them says so.
+FEWEST_PEOPLE = 10
+# Why a number of one person, or of one image of nobody named, has no interval.
+OF_ONE = 'one alone says nothing of others'
 
 
 def accuracy_interval(
-    correct: npt.NDArray[np.bool_], subjects: Sequence[str], *, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of the accuracy alone: as that of `resampled_measures`, but quicker.
+    correct: npt.NDArray[np.bool_], subjects: Sequence[str], *, level: float = 0.95
+) -> tuple[float, float] | None:
+    """Interval of the accuracy alone, as `measure_intervals` has it; None for one person.
 
     Args:
         correct: bool `[images]`, whether each image was recognised.
         subjects: Person of each image, `[images]`.
         level: Coverage, in (0, 1).
-        seed: Seed of the resampling.
 
     Returns:
         Lower and upper end, in [0, 1].
@@ -84,47 +44,99 @@ def accuracy_interval(
             f'Received: {len(correct)} and {len(subjects)} values.'
         )
     _, person = np.unique(np.asarray(subjects), return_inverse=True)
+    if person.max() == 0:
+        return None
     right = np.bincount(person, weights=correct.astype(float))
-    images = np.bincount(person)
-    values = resampled_ratios(right, images, np.random.default_rng(seed), _RESAMPLES)
-    low, high = np.quantile(values, _ends(level))
+    low, high = share_intervals(right, np.bincount(person), level)
     return float(low), float(high)
 
 
-def resampled_ratios(
-    sums: npt.NDArray[Any],
-    images: npt.NDArray[Any],
-    random: np.random.Generator,
-    resamples: int,
-) -> Array:
-    """Means over the images of people who are drawn with replacement.
+def difference_interval(
+    gain: Array, subjects: Sequence[str], *, level: float = 0.95
+) -> tuple[float, float] | None:
+    """Interval of a difference of accuracies on the same images; None for one person.
 
     Args:
-        sums: Of what is averaged, over the images of each person, `[people]`.
-        images: Of each person, `[people]`.
-        random: Draws them.
-        resamples: How often.
+        gain: Of each image what the second has right less what the first has, in [-1, 1],
+            `[images]`; means over seeds.
+        subjects: Person of each image, `[images]`.
+        level: Coverage, in (0, 1).
 
     Returns:
-        float64 `[resamples]`.
+        Lower and upper end, in [-1, 1].
     """
-    parts = []
-    for count in blocks(resamples, len(sums)):
-        drawn = random.integers(len(sums), size=(count, len(sums)))
-        parts.append(sums[drawn].sum(axis=1) / images[drawn].sum(axis=1))
-    return np.concatenate(parts)
+    _, person = np.unique(np.asarray(subjects), return_inverse=True)
+    if person.max() == 0:
+        return None
+    better, worse = (np.bincount(person, weights=np.maximum(one, 0)) for one in (gain, -gain))
+    low, high = difference_intervals(better, worse, np.bincount(person), level)
+    return float(low), float(high)
 
 
-def blocks(rows: int, columns: int) -> Iterator[int]:
-    """Numbers of rows that add up to `rows`, so few that little is in memory at a time.
+def sampled_unit(rows: pd.DataFrame) -> str:
+    """What the intervals are over: `people`, `images` where nobody is named, or both.
 
-    >>> list(blocks(5, 1_000_000))
-    [2, 2, 1]
+    >>> sampled_unit(pd.DataFrame({'subject_id': ['', '']}))
+    'images'
     """
-    at_a_time = max(1, _LARGEST_BLOCK // max(columns, 1))
-    for first in range(0, rows, at_a_time):
-        yield min(at_a_time, rows - first)
+    is_named = rows['subject_id'] != ''
+    if is_named.all():
+        return 'people'
+    return 'people and unnamed images' if is_named.any() else 'images'
 
 
-def _ends(level: float) -> list[float]:
-    return [(1 - level) / 2, (1 + level) / 2]
+def shown_interval(ends: Sequence[float] | None, reason: str, form: str = '.1%') -> str:
+    """An interval as text, or that there is none and why.
+
+    >>> shown_interval([0.5, 0.75], '')
+    '50.0% to 75.0%'
+    >>> shown_interval(None, OF_ONE)
+    'none: one alone says nothing of others'
+    """
+    if ends is None:
+        return f'none: {reason or "not known"}'
+    return ' to '.join(format(end, form) for end in ends)
+
+
+def shown_accuracy(metrics: Mapping[str, Any]) -> str:
+    """The accuracy of `metrics.json`, also of older ones, with its interval."""
+    reason = metrics.get('no_interval', {}).get('accuracy', '')
+    ends = shown_interval(metrics['accuracy_interval'], reason)
+    over = metrics.get('interval_over') or ('people' if metrics['subjects'] else 'images')
+    return f'{metrics["accuracy"]:.1%} (95 % over {over}: {ends})'
+
+
+def shown_sample(metrics: Mapping[str, Any]) -> str:
+    """How many images of how many people: of `metrics.json`, also of older ones.
+
+    >>> shown_sample({'images': 7178, 'subjects': 0})
+    '7178 images of unnamed people'
+    >>> shown_sample({'images': 12, 'subjects': 1, 'images_unnamed': 2})
+    '12 images: 10 of 1 person and 2 of unnamed people'
+    """
+    images, named = metrics['images'], metrics['subjects']
+    if not named:
+        return f'{images} images of unnamed people'
+    shown = '1 person' if named == 1 else f'{named} people'
+    unnamed = metrics.get('images_unnamed', 0)
+    if not unnamed:
+        return f'{images} images of {shown}'
+    return f'{images} images: {images - unnamed} of {shown} and {unnamed} of unnamed people'
+
+
+def few_people(count: int, unit: str = 'people') -> str:
+    """The sentence that stands wherever a number stands on few people; else empty.
+
+    >>> few_people(5)
+    'Only 5 people stand behind this: of fewer than 10, little can be concluded.'
+    >>> few_people(10)
+    ''
+    """
+    if count >= FEWEST_PEOPLE:
+        return ''
+    one = '1 image' if unit == 'images' else '1 person'
+    shown = one if count == 1 else f'{count} {unit}'
+    stand = 'stands' if count == 1 else 'stand'
+    return (
+        f'Only {shown} {stand} behind this: of fewer than {FEWEST_PEOPLE}, little can be concluded.'
+    )

@@ -77,11 +77,10 @@ def weighted_measures(
     present = present_labels(rows, names)
     truth = pd.Index(names).get_indexer(pd.Index(rows['label']))
     probabilities = probabilities_of(rows, names)
-    own = probabilities[np.arange(len(rows)), truth]
-    per_image = {
+    per_image: dict[str, npt.NDArray[Any]] = {
         'accuracy_among_present': decide_among(rows, present) == rows['label'].to_numpy(),
-        'top_2_accuracy': (np.argsort(probabilities)[:, -2:] == truth[:, None]).any(axis=1),
-        'negative_log_likelihood': -np.log(np.maximum(own, _SMALLEST_PROBABILITY)),
+        'top_2_accuracy': _is_among_two(probabilities, truth),
+        'negative_log_likelihood': negative_log_likelihoods(rows, names),
     }
     total = weights.sum(axis=1)
     values = {name: weights @ value / total for name, value in per_image.items()}
@@ -89,6 +88,35 @@ def weighted_measures(
     values['expected_calibration_error'] = _calibration_errors(rows, weights)
     values['roc_auc_one_vs_rest'] = _roc_areas(truth, probabilities, weights)
     return values
+
+
+def image_shares(
+    rows: pd.DataFrame, names: Sequence[str]
+) -> dict[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """The measures that are shares of images: which count, of which, bool `[images]` each."""
+    present = present_labels(rows, names)
+    truth = pd.Index(names).get_indexer(pd.Index(rows['label']))
+    right, everything = is_right(rows), np.ones(len(rows), bool)
+    among_present = decide_among(rows, present) == rows['label'].to_numpy()
+    return {
+        'accuracy': (right, everything),
+        'accuracy_among_present': (among_present, everything),
+        'top_2_accuracy': (_is_among_two(probabilities_of(rows, names), truth), everything),
+        **{f'recall {name}': (right, (rows['label'] == name).to_numpy()) for name in present},
+    }
+
+
+def negative_log_likelihoods(rows: pd.DataFrame, names: Sequence[str]) -> Array:
+    """Of the true class of each image, float64 `[images]`."""
+    truth = pd.Index(names).get_indexer(pd.Index(rows['label']))
+    own = probabilities_of(rows, names)[np.arange(len(rows)), truth]
+    logs: Array = -np.log(np.maximum(own, _SMALLEST_PROBABILITY))
+    return logs
+
+
+def _is_among_two(probabilities: Array, truth: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = (np.argsort(probabilities)[:, -2:] == truth[:, None]).any(axis=1)
+    return found
 
 
 def weighted_confusions(rows: pd.DataFrame, names: Sequence[str], weights: Array) -> Array:

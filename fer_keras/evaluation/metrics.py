@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fer_keras.evaluation.intervals import accuracy_interval
+from fer_keras.evaluation.intervals import (
+    FEWEST_PEOPLE,
+    OF_ONE,
+    accuracy_interval,
+    few_people,
+    sampled_unit,
+)
+from fer_keras.evaluation.measure_intervals import measure_intervals
 from fer_keras.evaluation.measures import MEASURES, measure, reliability_bins, weighted_confusions
 from fer_keras.evaluation.predictions import is_right, people, present_labels
 
 SLICES = ('gender', 'group', 'camera', 'gaze', 'age', 'detected')
 AGE_BANDS = [0, 12, 17, 24, 34, 44, 54, 64, 120]
-# A percentile bootstrap of fewer people is too narrow.
-FEWEST_PEOPLE = 10
 
 
 def summarize(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
@@ -32,21 +37,33 @@ def summarize(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
         names: Label names in the model's order.
 
     Returns:
-        What `metrics.json` holds; shares are in [0, 1], intervals are 95 % over people; None where
-        a measure is undefined.
+        What `metrics.json` holds; shares are in [0, 1]; None where a measure is undefined.
+        `intervals` are 95 % over `interval_over` (people, or images where nobody is named), of
+        which there are `people_behind`, and in `class_people` those of each class; None where
+        none keeps its promise, for the reason that `no_interval` has. `few_people` is a warning,
+        or empty.
     """
     present = present_labels(rows, names)
     found = measure(rows, names)
     if len(present) < 2:
         # Whatever is answered, it cannot agree more than by chance.
         found['cohen_kappa'] = math.nan
+    intervals = measure_intervals([rows], names)
+    unit, person = sampled_unit(rows), pd.Series(people(rows), rows.index)
     measures = {name: None if math.isnan(found[name]) else found[name] for name in MEASURES}
     return {
         'accuracy': measures.pop('accuracy'),
-        'accuracy_interval': accuracy_interval(is_right(rows), people(rows)),
+        'accuracy_interval': intervals.ends['accuracy'],
         **measures,
+        'intervals': intervals.ends,
+        'no_interval': intervals.reasons,
+        'interval_over': unit,
+        'people_behind': person.nunique(),
+        'few_people': few_people(person.nunique(), unit),
         'images': len(rows),
         'subjects': int(rows['subject_id'].replace('', np.nan).nunique()),
+        'images_unnamed': int((rows['subject_id'] == '').sum()),
+        'class_people': {name: int(person[rows['label'] == name].nunique()) for name in present},
         'classes_absent': [name for name in names if name not in present],
         'per_class': _per_class(confusion_matrix(rows, names), present),
     }
@@ -96,20 +113,31 @@ def slices(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row for each value of `SLICES`, where there are at least two: `slice`, `value`,
-        `accuracy`, `low` and `high` (95 % over people), `images`, `people`, and `is_small` where
-        these are too few (`FEWEST_PEOPLE`) for the interval to be trusted.
+        `accuracy`, `low` and `high` (95 % over what `over` says), `no_interval` (why these are
+        NaN, or empty), `images`, `people` (who are named), and `is_small` where fewer than
+        `FEWEST_PEOPLE` people, or images of nobody named, stand behind it.
     """
     found = []
     for name, values in _divisions(rows):
         for value, part in rows.groupby(values):
             correct, subjects = is_right(part), people(part)
-            low, high = accuracy_interval(correct, subjects)
-            count = len(set(subjects))
+            ends = accuracy_interval(correct, subjects)
+            low, high = ends or (math.nan, math.nan)
             found.append(
-                (name, value, correct.mean(), low, high, len(part), count, count < FEWEST_PEOPLE)
+                {
+                    'slice': name,
+                    'value': value,
+                    'accuracy': correct.mean(),
+                    'low': low,
+                    'high': high,
+                    'no_interval': '' if ends else OF_ONE,
+                    'over': sampled_unit(part),
+                    'images': len(part),
+                    'people': part['subject_id'].replace('', np.nan).nunique(),
+                    'is_small': len(set(subjects)) < FEWEST_PEOPLE,
+                }
             )
-    columns = ['slice', 'value', 'accuracy', 'low', 'high', 'images', 'people', 'is_small']
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(found)
 
 
 def _divisions(rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fer_keras.evaluation.comparison import Comparison
+from fer_keras.evaluation.intervals import shown_accuracy, shown_interval, shown_sample
 from fer_keras.files import write_text
 from fer_keras.provenance.wording import sentences
 from fer_keras.tables import print_table
@@ -33,12 +34,13 @@ def print_report(metrics: Mapping[str, Any], report_dir: str) -> None:
     ]
     title = f'{metrics["target"]}, {metrics["target_split"]}'
     print_table(('class', 'images', 'recall', 'precision'), rows, title=title)
-    low, high = metrics['accuracy_interval']
     print(
-        f'accuracy {metrics["accuracy"]:.1%} (95 % interval over people {low:.1%} to {high:.1%}), '
+        f'accuracy {shown_accuracy(metrics)}, '
         f'unweighted average recall {metrics["unweighted_average_recall"]:.1%}, '
-        f'{metrics["images"]} images of {metrics["subjects"]} people'
+        f'{shown_sample(metrics)}'
     )
+    if metrics['few_people']:
+        print(metrics['few_people'])
     if metrics['classes_absent']:
         print(
             f'absent from this split: {", ".join(metrics["classes_absent"])}; deciding among the '
@@ -58,21 +60,26 @@ def print_report(metrics: Mapping[str, Any], report_dir: str) -> None:
 
 def print_comparisons(comparisons: Sequence[Comparison]) -> None:
     """Prints one row a comparison."""
-    columns = ('classifier', 'accuracy', 'difference', '95 % over people', 'p', 'p (Holm)')
+    first = comparisons[0]
+    over = first.interval_over
+    columns = ('classifier', 'accuracy', 'difference', f'95 % over {over}', 'p', 'p (Holm)')
     rows = [
         (
             c.second,
             f'{c.accuracies[1]:.1%}',
             f'{100 * c.difference:+.1f}',
-            f'{100 * c.interval[0]:+.1f} to {100 * c.interval[1]:+.1f}',
+            shown_interval(c.interval and [100 * end for end in c.interval], c.no_interval, '+.1f'),
             f'{c.p_permutation:.4f}',
             f'{c.p_holm:.4f}',
         )
         for c in comparisons
     ]
-    first = comparisons[0]
     print_table(columns, rows, title=f'against {first.first}, {first.accuracies[0]:.1%}')
-    print('p: exchanging the two classifiers within whole people, two-sided.')
+    print(f'p: exchanging the two classifiers within whole {over}, two-sided.')
+    if first.few_people:
+        print(first.few_people)
+    for line in dict.fromkeys(c.taught for c in comparisons if c.taught):
+        print(f'warning: {line}')
     for c in comparisons:
         if c.p_mcnemar is not None:
             print(f'{c.second}: McNemar p {c.p_mcnemar:.4f}, which takes images for independent.')

@@ -22,7 +22,6 @@ from fer_keras.data.splits import Source
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.evaluation.document import ReportFigure
 from fer_keras.evaluation.examples import draw_chosen_examples, remove_examples
-from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import confusion_matrix, slices, summarize, top_confusions
 from fer_keras.evaluation.predicting import predict_split, predict_split_with
 from fer_keras.evaluation.report_files import draw_figures, write_report
@@ -154,7 +153,6 @@ class _Test:
         fresh = untaught(rows)
         return summarize(fresh, names) | {
             'classes': list(names),
-            'intervals': intervals(resampled_measures(fresh, names)),
             'target': self._target.info.full_name,
             'target_split': data.target_split,
             'images_of_other_classes_left_out': count_left_out(self._target, data, len(rows)),

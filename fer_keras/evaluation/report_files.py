@@ -37,10 +37,11 @@ def draw_figures(
     names, absent = metrics['classes'], metrics['classes_absent']
     title = f'{metrics["target"]}, {metrics["target_split"]}: {metrics["accuracy"]:.1%}'
     recall = {name: values['recall'] for name, values in metrics['per_class'].items()}
-    ends = {name: metrics['intervals'].get(f'recall {name}', (v, v)) for name, v in recall.items()}
+    ends = {name: metrics['intervals'].get(f'recall {name}') for name in recall}
+    over = metrics['interval_over']
     drawn = {
         'confusion_matrix': figures.draw_confusion_matrix(confusion_matrix(rows, names), title),
-        'recall': figures.draw_recall(recall, title, ends),
+        'recall': figures.draw_recall(recall, title, ends, over),
         'reliability': figures.draw_reliability(reliability(rows), title),
     }
     if absent:
@@ -49,7 +50,7 @@ def draw_figures(
         title = f'among the classes of the images: {metrics["accuracy_among_present"]:.1%}'
         drawn['confusion_among_present'] = figures.draw_confusion_matrix(masked, title)
     if len(slices):
-        drawn['slices'] = figures.draw_slices(slices, metrics['accuracy'], '')
+        drawn['slices'] = figures.draw_slices(slices, metrics['accuracy'], '', over)
     if history is not None:
         drawn['history'] = figures.draw_history(history)
     return drawn

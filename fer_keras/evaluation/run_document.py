@@ -17,11 +17,30 @@ from fer_keras.evaluation.document import (
     Section,
     Table,
 )
+from fer_keras.evaluation.intervals import (
+    FEWEST_PEOPLE,
+    shown_accuracy,
+    shown_interval,
+    shown_sample,
+)
 from fer_keras.evaluation.measures import MEASURES
 from fer_keras.evaluation.sections import environment_blocks, model_card_blocks, slice_blocks
 from fer_keras.provenance.wording import sentences
 
 _DUPLICATES_SHOWN = 10
+_OF_PEOPLE = (
+    'The intervals are of a population of people of whom these are a random sample, each with all '
+    'its images, since images of one person are not independent. They say nothing of other seeds.'
+)
+# What the intervals are of, by what they are over.
+_WHAT_IS_TRUE = {
+    'people': _OF_PEOPLE,
+    'people and unnamed images': _OF_PEOPLE
+    + ' An image of nobody named is taken for a person of its own: where people have several such '
+    'images, the intervals are too narrow.',
+    'images': 'The people are not named, so that the intervals are over images, as if each were of '
+    'another person: where people have several, they are too narrow.',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,33 +93,27 @@ def describe_run(findings: Findings) -> Document:
         Section('Data and versions', tuple(environment_blocks(findings.environments))),
         Section('Configuration', tuple(_configuration(findings.configuration))),
     ]
-    low, high = metrics['accuracy_interval']
     return Document(
         title=f'{source} to {metrics["target"]}, {metrics["target_split"]}',
-        lead=f'Accuracy {metrics["accuracy"]:.1%}, with 95 % confidence between {low:.1%} and '
-        f'{high:.1%}, on {metrics["images"]} images of {metrics["subjects"] or "unnamed"} people.',
+        lead=f'Accuracy {shown_accuracy(metrics)}, on {shown_sample(metrics)}.',
         sections=tuple(section for section in sections if section.blocks),
         numbers=dict(metrics),
     )
 
 
 def _summary(metrics: Mapping[str, Any]) -> list[Block]:
-    found = metrics.get('intervals', {})
+    found, reasons, over = metrics['intervals'], metrics['no_interval'], metrics['interval_over']
     rows = []
     for key, name in MEASURES.items():
         is_repeated = key == 'accuracy_among_present' and not metrics['classes_absent']
         if metrics[key] is None or is_repeated:
             continue
-        low, high = found.get(key, (float('nan'),) * 2)
-        rows.append((name, f'{metrics[key]:.3f}', f'{low:.3f} to {high:.3f}'))
-    marks = sentences(metrics.get('taught', {}))
+        interval = shown_interval(found.get(key), reasons.get(key, ''), '.3f')
+        rows.append((name, f'{metrics[key]:.3f}', interval))
     blocks: list[Block] = [
-        *(Paragraph(sentence, is_warning=True) for sentence in marks),
-        Table(('', 'value', '95 % over people'), tuple(rows)),
-        Paragraph(
-            'The intervals are percentiles of a bootstrap that draws people with all their images, '
-            'since images of one person are not independent. They say nothing of other seeds.'
-        ),
+        *_warnings(metrics),
+        Table(('', 'value', f'95 % over {over}'), tuple(rows)),
+        Paragraph(_WHAT_IS_TRUE[over]),
     ]
     if metrics['classes_absent']:
         text = (
@@ -114,6 +127,12 @@ def _summary(metrics: Mapping[str, Any]) -> list[Block]:
         text = f'{left_out} images of classes that it was not trained on are left out.'
         blocks.append(Paragraph(text, is_warning=True))
     return blocks
+
+
+def _warnings(metrics: Mapping[str, Any]) -> list[Block]:
+    few = metrics['few_people']
+    told = [*sentences(metrics.get('taught', {})), *([few] if few else [])]
+    return [Paragraph(one, is_warning=True) for one in told]
 
 
 def _confusions(findings: Findings) -> list[Block]:
@@ -131,16 +150,25 @@ def _confusions(findings: Findings) -> list[Block]:
 
 
 def _classes(findings: Findings) -> list[Block]:
-    columns = ('class', 'recall', '95 % over people', 'precision', 'F1', 'images')
-    found = findings.metrics.get('intervals', {})
+    found, reasons, over = (
+        findings.metrics[key] for key in ('intervals', 'no_interval', 'interval_over')
+    )
+    behind = findings.metrics['class_people']
+    columns = ('class', 'recall', f'95 % over {over}', 'precision', 'F1', 'images', over)
     rows = []
     for name, values in findings.metrics['per_class'].items():
-        low, high = found.get(f'recall {name}', (float('nan'),) * 2)
+        key = f'recall {name}'
         recall, precision, f1 = (f'{values[key]:.3f}' for key in ('recall', 'precision', 'f1'))
-        interval = f'{low:.3f} to {high:.3f}'
-        rows.append((name, recall, interval, precision, f1, str(values['images'])))
+        interval = shown_interval(found.get(key), reasons.get(key, ''), '.3f')
+        images = str(values['images'])
+        rows.append((name, recall, interval, precision, f1, images, str(behind[name])))
     figure = ReportFigure(findings.figures['recall'], 'Recall of each class.')
-    return [figure, Table(columns, tuple(rows))]
+    few = [name for name, count in behind.items() if count < FEWEST_PEOPLE]
+    blocks: list[Block] = [figure, Table(columns, tuple(rows))]
+    if few and not findings.metrics['few_people']:
+        text = f'Of fewer than {FEWEST_PEOPLE} {over}, little can be concluded: {", ".join(few)}.'
+        blocks.insert(0, Paragraph(text, is_warning=True))
+    return blocks
 
 
 def _calibration(findings: Findings) -> list[Block]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fer_keras.evaluation.document import Block, Paragraph, ReportFigure, Table
-from fer_keras.evaluation.metrics import FEWEST_PEOPLE
+from fer_keras.evaluation.intervals import FEWEST_PEOPLE, shown_accuracy, shown_interval
 
 
 def slice_blocks(slices: pd.DataFrame, figure: str | None) -> list[Block]:
@@ -16,29 +16,33 @@ def slice_blocks(slices: pd.DataFrame, figure: str | None) -> list[Block]:
     if slices.empty:
         return [Paragraph('The data set says nothing of its images by which to divide them.')]
     found = slices.to_dict('records')
+    over = ' or '.join(dict.fromkeys(row['over'] for row in found))
     small = [f'{row["slice"]} {row["value"]}' for row in found if row['is_small']]
     blocks: list[Block] = []
     if small:
-        text = (
-            f'Of fewer than {FEWEST_PEOPLE} people, so that their intervals are too narrow and '
-            f'nothing can be concluded from them: {", ".join(small)}.'
-        )
+        text = f'Of fewer than {FEWEST_PEOPLE} {over}, little can be concluded: {", ".join(small)}.'
         blocks.append(Paragraph(text, is_warning=True))
     if figure:
         blocks.append(ReportFigure(figure, 'Accuracy of each slice; of few people: hollow.'))
-    columns = ('slice', 'accuracy', '95 % over people', 'images', 'people', '')
+    columns = ('slice', 'accuracy', f'95 % over {over}', 'images', 'people', '')
     rows = tuple(
         (
             f'{row["slice"]}: {row["value"]}',
             f'{row["accuracy"]:.1%}',
-            f'{row["low"]:.1%} to {row["high"]:.1%}',
+            shown_slice_interval(row),
             str(row['images']),
-            str(row['people']),
-            'few people' if row['is_small'] else '',
+            str(row['people'] or 'unnamed'),
+            f'few {row["over"]}' if row['is_small'] else '',
         )
         for row in found
     )
     return [*blocks, Table(columns, rows)]
+
+
+def shown_slice_interval(row: Mapping[Any, Any]) -> str:
+    """The interval of a row of `metrics.slices`."""
+    ends = None if row['no_interval'] else (row['low'], row['high'])
+    return shown_interval(ends, row['no_interval'])
 
 
 def environment_blocks(environments: Mapping[str, Mapping[str, Any]]) -> list[Block]:
@@ -69,7 +73,6 @@ def model_card_blocks(metrics: Mapping[str, Any], flags: Mapping[str, str]) -> l
         metrics: What `metrics.json` holds.
         flags: As `run_document.Findings.configuration`.
     """
-    low, high = metrics['accuracy_interval']
     saliency, also = flags.get('saliency', ''), flags.get('hog_source', '')
     attention = (
         'no saliency' if saliency in ('', 'none') else f'saliency {saliency}, {flags["fusion"]}'
@@ -84,7 +87,7 @@ def model_card_blocks(metrics: Mapping[str, Any], flags: Mapping[str, str]) -> l
         *([('The HOG branch also on', also)] if also else []),
         ('Chosen by', f'{flags["monitor"]} on the validation people' if is_known else 'unknown'),
         ('Tested on', f'{metrics["target"]}, {metrics["target_split"]}'),
-        ('Accuracy', f'{metrics["accuracy"]:.1%} ({low:.1%} to {high:.1%})'),
+        ('Accuracy', f'{shown_accuracy(metrics)}. {metrics["few_people"]}'.rstrip(' .')),
         ('Weakest class', f'{worst[0]}, recall {worst[1]["recall"]:.1%}'),
         (
             'Meant for',

@@ -8,16 +8,17 @@ import pandas as pd
 
 from fer_keras import figures
 from fer_keras.evaluation.document import Block, Bullets, Paragraph, Table
-from fer_keras.evaluation.intervals import intervals, resampled_measures
+from fer_keras.evaluation.intervals import FEWEST_PEOPLE, sampled_unit
+from fer_keras.evaluation.measure_intervals import measure_intervals
 from fer_keras.evaluation.measures import measure
 from fer_keras.evaluation.metrics import (
-    FEWEST_PEOPLE,
     confusion_matrix,
     reliability,
     slices,
     top_confusions,
 )
 from fer_keras.evaluation.predictions import label_names_of, people, present_labels
+from fer_keras.evaluation.sections import shown_slice_interval
 from fer_keras.protocols.gallery import Gallery
 
 _HARDEST_SHOWN = 12
@@ -32,10 +33,10 @@ def describe_test(
         rows = pd.concat(seeds, ignore_index=True)
         names = label_names_of(rows)
         counts = confusion_matrix(rows, names)
-        values, found = measure(rows, names), intervals(resampled_measures(rows, names))
+        values, found = measure(rows, names), measure_intervals(seeds, names).ends
         present = present_labels(rows, names)
         recall = {name: values[f'recall {name}'] for name in present}
-        ends = {name: found[f'recall {name}'] for name in present}
+        ends = {name: found.get(f'recall {name}') for name in present}
         label = f'{title} {variant}'
         blocks += [
             Paragraph(f'{variant}, all {len(seeds)} seeds together:'),
@@ -46,7 +47,7 @@ def describe_test(
                 f'{variant}: images of each true class by the class decided.',
             ),
             draw(
-                figures.draw_recall(recall, variant, ends),
+                figures.draw_recall(recall, variant, ends, sampled_unit(rows)),
                 f'recall {label}',
                 f'{variant}: recall of each class.',
             ),
@@ -65,23 +66,24 @@ def _slices(variants: Mapping[str, Sequence[pd.DataFrame]]) -> list[Block]:
     if first.empty:
         return []
     cells = {
-        variant: [f'{row["accuracy"]:.1%} ({row["low"]:.1%} to {row["high"]:.1%})' for row in rows]
+        variant: [f'{row["accuracy"]:.1%} ({shown_slice_interval(row)})' for row in rows]
         for variant, rows in ((name, table.to_dict('records')) for name, table in found.items())
     }
     known = first.to_dict('records')
     rows = tuple(
         (
             f'{row["slice"]}: {row["value"]}',
-            str(row['people']) + (' (few)' if row['is_small'] else ''),
+            str(row['people'] or 'unnamed') + (' (few)' if row['is_small'] else ''),
             *(of_variant[number] for of_variant in cells.values()),
         )
         for number, row in enumerate(known)
     )
-    table = Table(('slice', 'people', *found), rows, 'Accuracy by slice, 95 % over people.')
+    over = ' or '.join(dict.fromkeys(row['over'] for row in known))
+    table = Table(('slice', 'people', *found), rows, f'Accuracy by slice, 95 % over {over}.')
     small = [f'{row["slice"]} {row["value"]}' for row in known if row['is_small']]
     if not small:
         return [table]
-    text = f'Of fewer than {FEWEST_PEOPLE} people, nothing can be concluded: {", ".join(small)}.'
+    text = f'Of fewer than {FEWEST_PEOPLE} {over}, little can be concluded: {", ".join(small)}.'
     return [Paragraph(text, is_warning=True), table]
 
 

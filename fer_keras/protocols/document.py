@@ -14,7 +14,12 @@ from fer_keras.evaluation.document import Document, Section
 from fer_keras.protocols.details import describe_test
 from fer_keras.protocols.gallery import Gallery
 from fer_keras.protocols.jobs import Job
-from fer_keras.protocols.number_blocks import comparison_blocks, matrix_blocks, summary_blocks
+from fer_keras.protocols.number_blocks import (
+    comparison_blocks,
+    matrix_blocks,
+    shown_units,
+    summary_blocks,
+)
 from fer_keras.protocols.run_blocks import (
     blocks_of_first_runs,
     configuration_blocks,
@@ -45,7 +50,7 @@ def describe_protocol(
     lead = (
         f'{len(jobs)} runs: {len(config.experiments)} experiments, {len(variants)} variants, seeds '
         f'{", ".join(map(str, config.seeds))}. Means over seeds, ± their standard deviation; '
-        'intervals are 95 % over people, of the mean of these seeds.'
+        f'intervals are 95 % over {shown_units(summary)}, of the mean of these seeds.'
     )
     sections = [
         Section('From data set to data set', tuple(matrix_blocks(summary, draw)))

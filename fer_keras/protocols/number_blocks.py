@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from fer_keras import figures
-from fer_keras.evaluation.document import Block, Paragraph, Table
+from fer_keras.evaluation.document import Block, Bullets, Paragraph, Table
+from fer_keras.evaluation.intervals import shown_interval
 from fer_keras.evaluation.measures import MEASURES
 from fer_keras.protocols.gallery import Gallery
 
@@ -33,6 +34,7 @@ def summary_blocks(summary: pd.DataFrame) -> list[Block]:
 
     of_shares, more = [MEASURES[name] for name in shares], ('seeds', 'images')
     return [
+        *warning_blocks(summary),
         Table((*keys, *of_shares, *more), rows_of(shares, more), 'In %.', text_columns=len(keys)),
         Table(
             (*keys, *(MEASURES[name] for name in others)),
@@ -40,6 +42,7 @@ def summary_blocks(summary: pd.DataFrame) -> list[Block]:
             'Times 100.',
             text_columns=len(keys),
         ),
+        *_reason_blocks(found, (*shares, *others)),
     ]
 
 
@@ -88,21 +91,58 @@ def matrix_blocks(summary: pd.DataFrame, draw: Gallery) -> list[Block]:
         for row in summary.to_dict('records')
     )
     more = ('classes of both', 'masked out', 'images left out', 'images')
-    return [*blocks, Table((*columns, *more), rows, 'Accuracy in %.', text_columns=3)]
+    return [
+        *warning_blocks(summary),
+        *blocks,
+        Table((*columns, *more), rows, 'Accuracy in %.', text_columns=3),
+        *_reason_blocks(summary.to_dict('records'), ('accuracy_among_present', 'accuracy')),
+    ]
+
+
+def warning_blocks(numbers: pd.DataFrame) -> list[Block]:
+    """Where few people stand behind the numbers, and where some taught the model."""
+    blocks: list[Block] = []
+    for column in ('taught', 'few_people'):
+        told = numbers[numbers[column] != ''].drop_duplicates(['target', column])
+        blocks += [
+            Paragraph(f'{row["target"]}: {row[column]}', is_warning=True)
+            for row in told.to_dict('records')
+        ]
+    return blocks
+
+
+def shown_units(table: pd.DataFrame) -> str:
+    """What the intervals of a summary, or of comparisons, are over."""
+    return ' or '.join(dict.fromkeys(table['interval_over']))
+
+
+def _reason_blocks(rows: Sequence[Mapping[Any, Any]], measures: Sequence[str]) -> list[Block]:
+    """Why some have no interval."""
+    reasons = {
+        name: '; '.join(dict.fromkeys(filter(None, (row[f'{name}_no_interval'] for row in rows))))
+        for name in measures
+    }
+    shown = tuple(f'{MEASURES[name]}: {reason}.' for name, reason in reasons.items() if reason)
+    return [Paragraph('Without interval are:'), Bullets(shown)] if shown else []
 
 
 def comparison_blocks(comparisons: pd.DataFrame) -> list[Block]:
     """The comparisons of `summary.summarize_protocol`; nothing where there are none."""
     if comparisons.empty:
         return []
-    columns = ('target', 'classifier', 'against', 'difference', '95 % over people', 'p', 'p (Holm)')
+    over = f'95 % over {shown_units(comparisons)}'
+    columns = ('target', 'classifier', 'against', 'difference', over, 'p', 'p (Holm)')
     rows = tuple(
         (
             row['target'],
             row['second'],
             row['first'],
             f'{100 * row["difference"]:+.1f}',
-            f'{100 * row["interval"][0]:+.1f} to {100 * row["interval"][1]:+.1f}',
+            shown_interval(
+                None if row['no_interval'] else [100 * end for end in row['interval']],
+                row['no_interval'],
+                '+.1f',
+            ),
             f'{row["p_permutation"]:.4f}',
             f'{row["p_holm"]:.4f}',
         )
@@ -110,11 +150,11 @@ def comparison_blocks(comparisons: pd.DataFrame) -> list[Block]:
     )
     text = (
         'Differences of accuracy in points, on the same images, seeds averaged; in a matrix of '
-        'data sets decided among the classes of both. p: exchanging the two within whole people, '
-        'two-sided; Holm corrects it for the comparisons of one test. The spread over seeds is '
-        'not in it: it stands above.'
+        'data sets decided among the classes of both. p: exchanging the two within whole people '
+        '(images, where nobody is named), two-sided; Holm corrects it for the comparisons of one '
+        'test. The spread over seeds is not in it: it stands above.'
     )
-    return [Paragraph(text), Table(columns, rows, text_columns=3)]
+    return [*warning_blocks(comparisons), Paragraph(text), Table(columns, rows, text_columns=3)]
 
 
 def _mean(row: Mapping[Any, Any], measure: str) -> str:
@@ -125,6 +165,8 @@ def _mean(row: Mapping[Any, Any], measure: str) -> str:
 
 def _mean_and_interval(row: Mapping[Any, Any], measure: str) -> str:
     low, high = (100 * row[f'{measure}_{end}'] for end in ('low', 'high'))
+    if pd.isna(low):
+        return f'{_mean(row, measure)} (no interval)'
     return f'{_mean(row, measure)} ({low:.1f} to {high:.1f})'
 
 

@@ -177,3 +177,7 @@ def _print(summary: pd.DataFrame) -> None:
         cells = (f'{100 * row["accuracy"]:.1f}{spread}', f'{low} to {high}')
         rows.append((*(str(row[key]) for key in keys), *cells))
     print_table((*keys, 'accuracy', '95 %'), rows, text_columns=4)
+    for column in ('taught', 'few_people'):
+        told = summary[summary[column] != ''].drop_duplicates(['target', column])
+        for row in told.to_dict('records'):
+            print(f'warning: {row["target"]}: {row[column]}')

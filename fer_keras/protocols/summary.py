@@ -13,15 +13,18 @@ import pandas as pd
 from fer_keras import files
 from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.evaluation.comparison import Comparison, compare
-from fer_keras.evaluation.intervals import intervals, resampled_measures
+from fer_keras.evaluation.intervals import few_people, sampled_unit
+from fer_keras.evaluation.measure_intervals import measure_intervals
 from fer_keras.evaluation.measures import MEASURES, measure
 from fer_keras.evaluation.predictions import (
     IMAGE,
     decide_among,
     label_names_of,
+    people,
     present_labels,
     read_predictions,
 )
+from fer_keras.evaluation.taught import describe_marks, leave_out_taught
 from fer_keras.inference.answers import PROBABILITY
 from fer_keras.protocols.jobs import Job, report_name, split_to_test
 from fer_keras.run_dir import ReportDir, RunDir
@@ -100,21 +103,28 @@ def mean_over_seeds(seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
 
     Returns:
         `seeds`, `images`, and for each of `MEASURES` its mean over seeds, `..._deviation` (sample
-        deviation over seeds; NaN for one) and `..._low` and `..._high` (95 % over people, of that
-        mean: the same people are drawn for every seed).
+        deviation over seeds; NaN for one), `..._low` and `..._high` (95 % of that mean, over
+        `interval_over`) and `..._no_interval` (why these are NaN, or empty). `people_behind` counts
+        what the intervals are over, and `few_people` and `taught` (what of the test taught the
+        model) are warnings, or empty.
     """
-    found: dict[str, Any] = {'seeds': len(seeds), 'images': len(seeds[0])}
+    taught = describe_marks(seeds[0])
+    seeds = leave_out_taught(seeds)
+    behind, unit = len({one for rows in seeds for one in people(rows)}), sampled_unit(seeds[0])
+    found: dict[str, Any] = {'seeds': len(seeds), 'images': len(seeds[0]), 'taught': taught}
+    found |= {'interval_over': unit, 'people_behind': behind}
+    found['few_people'] = few_people(behind, unit)
     names = label_names_of(seeds[0])
     values = [measure(rows, names) for rows in seeds]
-    drawn = [resampled_measures(rows, names) for rows in seeds]
+    intervals = measure_intervals(seeds, names)
     for name in MEASURES:
         of_seeds = np.array([value[name] for value in values])
-        mean_of_draws = np.mean([one[name] for one in drawn], axis=0)
         found[name] = float(of_seeds.mean())
         deviation = float(of_seeds.std(ddof=1)) if len(seeds) > 1 else float('nan')
         found[f'{name}_deviation'] = deviation
-        ends = intervals({name: mean_of_draws}).get(name, [float('nan')] * 2)
+        ends = intervals.ends[name] or [float('nan')] * 2
         found[f'{name}_low'], found[f'{name}_high'] = ends
+        found[f'{name}_no_interval'] = intervals.reasons.get(name, '')
     return found
 
 

@@ -83,12 +83,16 @@ def _describe_record(record: TrainingRecord | None) -> str:
 def _describe_test(metrics: dict[str, Any] | None) -> str:
     if metrics is None:
         return '## Test\n\nNot tested.\n'
-    low, high = metrics['accuracy_interval']
+    over = metrics.get('interval_over') or ('people' if metrics['subjects'] else 'images')
+    reason = metrics.get('no_interval', {}).get('accuracy', '')
+    ends = metrics['accuracy_interval']
+    interval = f'{ends[0]:.1%} to {ends[1]:.1%}' if ends else f'none: {reason}'
     rows = {
         'tested on': f'{metrics["target"]}, {metrics["target_split"]}',
-        'images, people': f'{metrics["images"]}, {metrics["subjects"]}',
+        'images, people': f'{metrics["images"]}, {metrics["subjects"] or "unnamed"}',
         'accuracy': f'{metrics["accuracy"]:.1%}',
-        '95 % interval over people': f'{low:.1%} to {high:.1%}',
+        f'95 % interval over {over}': interval,
+        **({'few people': metrics['few_people']} if metrics.get('few_people') else {}),
         'unweighted average recall': f'{metrics["unweighted_average_recall"]:.1%}',
         **{f'recall, {n}': f'{v["recall"]:.1%}' for n, v in metrics['per_class'].items()},
     }
