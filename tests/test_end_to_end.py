@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import cv2
 import numpy as np
@@ -61,7 +62,7 @@ def metrics_of(report_dir):
 def test_training_learns_and_leaves_every_promised_file(trained):
     run_dir, printed = trained
     for name in (
-        'flags.txt', 'environment.json', 'labels.txt', 'history.csv', 'checkpoints/best.keras',
+        'flags.txt', 'environment.json', 'training_record.npz', 'labels.txt', 'history.csv', 'checkpoints/best.keras',
         'report/metrics.json', 'report/predictions.csv', 'report/confusion_matrix.csv',
         'report/confusion_matrix.png', 'report/recall.csv', 'report/history.png',
         'report/report.html', 'report/report.md', 'report/report.json', 'report/duplicates.csv',
@@ -102,7 +103,7 @@ def test_the_report_stands_alone_and_shows_no_face_unless_told(trained):
     page = (folder / 'report.html').read_text()
     for heading in (
         'Summary', 'Confusions', 'Classes', 'Calibration', 'Slices', 'Learning curves', 'Examples',
-        'Duplicates', 'Model card', 'Data and versions', 'Configuration',
+        'Duplicates', 'Taught by', 'Model card', 'Data and versions', 'Configuration',
     ):  # fmt: skip
         assert f'{heading}</h2>' in page, heading
     assert not re.search(r'(src|href)="(?!data:|#)', page) and 'url(' not in page
@@ -168,6 +169,7 @@ def test_run_file_and_saved_model_agree(kind, trained, data_dir, tmp_path):
         'evaluate', f'--model={run_dir / kind}', f'--output={tmp_path / "report"}', *target
     )
     assert completed.returncode == 0, completed.stderr[-3000:]
+    assert metrics_of(tmp_path / 'report')['taught']['is_recorded']
     again = pd.read_csv(tmp_path / 'report/predictions.csv')
     pd.testing.assert_frame_equal(
         again, pd.read_csv(run_dir / 'report/predictions.csv'), atol=1e-5, rtol=0
@@ -191,10 +193,22 @@ def test_label_names_of_another_model_are_refused(trained, tmp_path):
     shutil.copy(trained[0] / 'checkpoints/best.keras', tmp_path / 'checkpoints/best.keras')
     (tmp_path / 'labels.txt').write_text('happy\nsad\n')
     options = [f'--model={tmp_path}', f'--output={tmp_path / "report"}']
-    completed = run('evaluate', *options, '--source=fake')
-    assert completed.returncode == 2 and '2 names for 7 outputs' in completed.stderr
-    # Without flags of a run beside it, nobody knows whom it was trained on.
+    # It needs no --source: who taught it has come along.
     completed = run('evaluate', *options)
+    assert completed.returncode == 2 and '2 names for 7 outputs' in completed.stderr
+
+
+def test_what_a_model_was_trained_on_cannot_be_said_again(trained, tmp_path):
+    file = tmp_path / 'alone.keras'
+    shutil.copy(trained[0] / 'checkpoints/best.keras', file)
+    for model in ([f'--run_dir={trained[0]}'], [f'--model={file}', f'--output={tmp_path}']):
+        for said in ('--source=other', '--fold=3', '--hog_source=other'):
+            completed = run('evaluate', *model, said, '--target=fake')
+            assert completed.returncode == 2 and 'cannot be said again' in completed.stderr
+    # Of a model of elsewhere nobody knows it.
+    with zipfile.ZipFile(tmp_path / 'unknown.keras', 'w') as archive:
+        archive.writestr('config.json', '{}')
+    completed = run('evaluate', f'--model={tmp_path / "unknown.keras"}', f'--output={tmp_path}')
     assert completed.returncode == 2 and 'Give --source=NAME/CONFIG' in completed.stderr
 
 

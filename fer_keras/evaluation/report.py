@@ -70,7 +70,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     findings = Findings(
         metrics=metrics,
         slices=slices(untaught(rows)),
-        duplicates=test.find_seen_images(),
+        duplicates=test.duplicates,
         worst=worst,
         sample=sample,
         configuration=as_values(run),
@@ -94,7 +94,7 @@ def evaluate_model(predictor: Predictor, data: DataConfig, report_dir: str) -> d
     findings = Findings(
         metrics=metrics,
         slices=slices(untaught(rows)),
-        duplicates=test.find_seen_images(),
+        duplicates=test.duplicates,
         worst=(),
         sample=(),
         configuration={'source': data.source},
@@ -128,6 +128,8 @@ class _Test:
         known = environment or {'data_sets': describe_splits(record.splits) if record else []}
         self._changed = changed_splits(known, [target])
         self._tested = hash_images(f'{data.target_name} {data.target_split}', source.examples)
+        # Tested images that look like one that taught; None where nobody knows what did.
+        self.duplicates = self._record and find_seen_images(self._record, data, names, self._tested)
 
     def mark(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The predictions, and which of the images taught."""
@@ -149,6 +151,7 @@ class _Test:
             is_recorded=self._is_recorded,
             is_leaky=data.is_leaky,
             changed=self._changed,
+            look_alike=self._look_alike(),
         )
         fresh = untaught(rows)
         return summarize(fresh, names) | {
@@ -160,11 +163,10 @@ class _Test:
             'taught': taught,
         }
 
-    def find_seen_images(self) -> pd.DataFrame | None:
-        """Tested images that look like one that taught; None where nobody knows what did."""
-        if self._record is None:
-            return None
-        return find_seen_images(self._record, self._data, self._names, self._tested)
+    def _look_alike(self) -> frozenset[str]:
+        """Files of the tested images that look like one that taught."""
+        known = self.duplicates
+        return frozenset() if known is None else frozenset(known['other_file_name'])
 
 
 def _write(

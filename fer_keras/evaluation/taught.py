@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +77,7 @@ def describe_taught(
     is_recorded: bool,
     is_leaky: bool,
     changed: Sequence[str] = (),
+    look_alike: Collection[str] = (),
 ) -> dict[str, Any]:
     """What `metrics.json` holds as `taught`.
 
@@ -87,12 +88,13 @@ def describe_taught(
         is_recorded: Whether that travelled with the model.
         is_leaky: Whether the data set says by its name that its people are in every split.
         changed: What is said of data that are not as they were.
+        look_alike: Files of tested images that look like one that taught the model.
 
     Returns:
         `is_recorded`, `is_leaky`, `changed`; `people` and `images_of_people`: how many taught it;
         `people_tested`; `images`: how many tested ones taught it and are left out, and
-        `with_images` (accuracy, unweighted average recall, images) if there are any; `by` and
-        `pretrained`: what taught it.
+        `with_images` (accuracy, unweighted average recall, images) if there are any; `look_alike`:
+        how many others only look like one that taught it; `by` and `pretrained`: what did.
 
     Raises:
         InvalidInputError: Each tested image taught the model.
@@ -118,6 +120,7 @@ def describe_taught(
         'images_of_people': int(is_person.sum()),
         'images': int(is_image.sum()),
         'with_images': with_images,
+        'look_alike': int((rows['file_name'].isin(look_alike) & ~is_image).sum()),
         'changed': list(changed),
         'by': describe_splits(record.splits) if record else [],
         'pretrained': dict(record.pretrained) if record else {},

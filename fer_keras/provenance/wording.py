@@ -40,6 +40,12 @@ def sentences(taught: Mapping[str, Any]) -> list[str]:
             f'{with_them["accuracy"]:.1%}, unweighted average recall '
             f'{with_them["unweighted_average_recall"]:.1%}.'
         )
+    if taught['look_alike']:
+        found.append(
+            f'{taught["look_alike"]} tested images look like one that taught the model, such as a '
+            'copy of another size or compression would: look at duplicates.csv. They are in the '
+            'numbers.'
+        )
     if taught['changed']:
         found.append(
             'The data set was built anew since the training: ' + '; '.join(taught['changed']) + '.'

@@ -86,7 +86,8 @@ def test_a_record_travels_with_run_file_and_saved_model(tmp_path):
 def test_each_number_is_marked_in_words():
     taught = {
         'is_recorded': True, 'is_leaky': False, 'people': 0, 'people_tested': 9,
-        'images_of_people': 0, 'images': 0, 'with_images': None, 'changed': [],
+        'images_of_people': 0, 'images': 0, 'with_images': None, 'look_alike': 0,
+        'changed': [],
     }  # fmt: skip
     assert not sentences(taught)
     assert 'not recorded' in sentences({})[0]
@@ -96,4 +97,5 @@ def test_each_number_is_marked_in_words():
     with_images = {'accuracy': 0.75, 'unweighted_average_recall': 0.5, 'images': 100}
     (found,) = sentences({**taught, 'images': 1, 'with_images': with_images})
     assert '1 of 100 tested images' in found and '75.0%' in found
+    assert '3 tested images look like' in sentences({**taught, 'look_alike': 3})[0]
     assert 'built anew' in sentences({**taught, 'changed': ['cfee is split otherwise']})[0]
