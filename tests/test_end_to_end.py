@@ -62,7 +62,8 @@ def metrics_of(report_dir):
 def test_training_learns_and_leaves_every_promised_file(trained):
     run_dir, printed = trained
     for name in (
-        'flags.txt', 'environment.json', 'training_record.npz', 'labels.txt', 'history.csv', 'checkpoints/best.keras',
+        'flags.txt', 'environment.json', 'training_record.npz', 'labels.txt', 'history.csv',
+        'checkpoints/best.keras',
         'report/metrics.json', 'report/predictions.csv', 'report/confusion_matrix.csv',
         'report/confusion_matrix.png', 'report/recall.csv', 'report/history.png',
         'report/report.html', 'report/report.md', 'report/report.json', 'report/duplicates.csv',
