@@ -4,7 +4,6 @@ import pytest
 from fer_keras.evaluation.document import Paragraph, Table, to_markdown
 from fer_keras.evaluation.duplicates import find_duplicates
 from fer_keras.evaluation.examples import random_sample, worst_errors
-from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import slices, summarize
 from fer_keras.evaluation.run_document import Findings, describe_run
 from fer_keras.evaluation.sections import slice_blocks
@@ -21,7 +20,6 @@ ENVIRONMENT = {
 def findings():
     metrics = summarize(ROWS, NAMES) | {
         'classes': NAMES,
-        'intervals': intervals(resampled_measures(ROWS, NAMES)),
         'target': 'fake/1.0.0',
         'target_split': 'test',
         'images_of_other_classes_left_out': 3,
