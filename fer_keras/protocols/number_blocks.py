@@ -34,7 +34,7 @@ def summary_blocks(summary: pd.DataFrame) -> list[Block]:
 
     of_shares, more = [MEASURES[name] for name in shares], ('seeds', 'images')
     return [
-        *few_people_blocks(summary),
+        *_warnings(summary),
         Table((*keys, *of_shares, *more), rows_of(shares, more), 'In %.', text_columns=len(keys)),
         Table(
             (*keys, *(MEASURES[name] for name in others)),
@@ -92,25 +92,26 @@ def matrix_blocks(summary: pd.DataFrame, draw: Gallery) -> list[Block]:
     )
     more = ('classes of both', 'masked out', 'images left out', 'images')
     return [
-        *few_people_blocks(summary),
+        *_warnings(summary),
         *blocks,
         Table((*columns, *more), rows, 'Accuracy in %.', text_columns=3),
         *_reason_blocks(summary.to_dict('records'), ('accuracy_among_present', 'accuracy')),
     ]
 
 
-def few_people_blocks(summary: pd.DataFrame) -> list[Block]:
-    """A warning for each test of few people."""
-    few = summary[summary['few_people'] != ''].drop_duplicates(['target', 'few_people'])
-    return [
-        Paragraph(f'{row["target"]}: {row["few_people"]}', is_warning=True)
-        for row in few.to_dict('records')
-    ]
+def few_people_warnings(table: pd.DataFrame) -> list[str]:
+    """A sentence for each test of few people in a summary, or in comparisons."""
+    few = table[table['few_people'] != ''].drop_duplicates(['target', 'few_people'])
+    return [f'{row["target"]}: {row["few_people"]}' for row in few.to_dict('records')]
 
 
 def shown_units(table: pd.DataFrame) -> str:
     """What the intervals of a summary, or of comparisons, are over."""
     return ' or '.join(dict.fromkeys(table['interval_over']))
+
+
+def _warnings(table: pd.DataFrame) -> list[Block]:
+    return [Paragraph(text, is_warning=True) for text in few_people_warnings(table)]
 
 
 def _reason_blocks(rows: Sequence[Mapping[Any, Any]], measures: Sequence[str]) -> list[Block]:
@@ -151,7 +152,7 @@ def comparison_blocks(comparisons: pd.DataFrame) -> list[Block]:
         '(images, where nobody is named), two-sided; Holm corrects it for the comparisons of one '
         'test. The spread over seeds is not in it: it stands above.'
     )
-    return [*few_people_blocks(comparisons), Paragraph(text), Table(columns, rows, text_columns=3)]
+    return [*_warnings(comparisons), Paragraph(text), Table(columns, rows, text_columns=3)]
 
 
 def _mean(row: Mapping[Any, Any], measure: str) -> str:
