@@ -141,6 +141,14 @@ def test_a_number_that_is_not_defined_has_no_interval():
     assert found.reasons['roc_auc_one_vs_rest'] == found.reasons['cohen_kappa'] == 'undefined'
 
 
+def test_a_classifier_that_is_always_sure_and_right_has_intervals_of_shares():
+    rows = table([(f's{n}', name, np.eye(3)[i]) for n in range(12) for i, name in enumerate(NAMES)])
+    found = measure_intervals([rows], NAMES)
+    assert found.reasons['negative_log_likelihood'] == 'too little is wrong'
+    low, high = found.ends['cohen_kappa']
+    assert 0.4 < low < high == 1
+
+
 def test_seeds_are_averaged_and_count_no_image_twice():
     rows = random_rows(people=20)
     once, thrice = (measure_intervals([rows] * count, NAMES).ends for count in (1, 3))
