@@ -149,7 +149,7 @@ def difference_intervals(
         float64 `[..., 2]` in [-1, 1].
 
     >>> difference_intervals(np.full(20, 2.), np.zeros(20), np.full(20, 10.)).round(2).tolist()
-    [0.02, 0.29]
+    [0.02, 0.28]
     """
     better, worse, images = (np.asarray(one, float) for one in (better, worse, images))
     gained, lost = (one.sum(axis=-1) / images.sum() for one in (better, worse))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from fer_keras.evaluation.predictions import is_right, people, present_labels
 OF_FEW = f'fewer than {FEWEST_PEOPLE} {{unit}}'
 OF_A_CLASS = 'of a class there is one person, or one unnamed image, only'
 OF_CALIBRATION = 'its estimate is too high by an unknown amount'
+OF_PERFECTION = 'too little is wrong'
 UNDEFINED = 'undefined'
 # More people than these are left out in groups.
 _MOST_GROUPS = 500
@@ -184,34 +185,38 @@ def _of_other_measures(
     if tested.count < FEWEST_PEOPLE:
         few = OF_FEW.format(unit=unit) if tested.count > 1 else OF_ONE
         return found | dict.fromkeys(others, (None, few))
-    values = [measure(rows, names) for rows in tested.seeds]
+    values = _mean_over_seeds([measure(rows, names) for rows in tested.seeds])
     left_out = tested.left_out(names)
     present = present_labels(tested.seeds[0], names)
     lone = OF_A_CLASS if tested.has_lone_class() else ''
     for name in others:
-        value = np.array(np.mean([of_seed[name] for of_seed in values]))
         variance = _variance(left_out[name])
         is_kappa_of_one_class = name == 'cohen_kappa' and len(present) < 2
-        if np.isnan(value) or is_kappa_of_one_class:
+        if np.isnan(values[name]) or is_kappa_of_one_class:
             found[name] = None, UNDEFINED
         elif lone and name in _EVEN_OVER_CLASSES or np.isnan(variance):
             found[name] = None, lone or UNDEFINED
         else:
-            ends = _ends(tested, name, value, variance, names)
-            found[name] = [float(end) for end in ends], ''
+            ends = _ends(tested, name, values, variance, names)
+            is_finite = np.isfinite(ends).all()
+            found[name] = ([float(end) for end in ends], '') if is_finite else (None, OF_PERFECTION)
     return found
 
 
-def _ends(tested: _Tested, name: str, value: Array, variance: Array, names: Sequence[str]) -> Array:
+def _ends(
+    tested: _Tested, name: str, values: Values, variance: Array, names: Sequence[str]
+) -> Array:
+    value = values[name]
     weights = tested.weights(even_over_classes=name in _EVEN_OVER_CLASSES)
     if name not in _SCALES:
         of_one = np.mean([negative_log_likelihoods(r, names).var() for r in tested.seeds])
         count = independent_images(variance, np.array(of_one), weights)
         freedom = max(1.0, float(1 / (weights**2).sum() - 1))
-        return log_intervals(value, of_one / count, freedom)
+        with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
+            return log_intervals(value, of_one / count, freedom)
     low, high = _SCALES[name]
     if name == 'cohen_kappa':
-        low = _kappa_of_none_right(tested, names)
+        low = _kappa_of_none_right(values)
     share = (value - low) / (high - low)
     of_one = share * (1 - share)
     variance = np.maximum(variance / (high - low) ** 2, of_one / tested.images)
@@ -220,11 +225,14 @@ def _ends(tested: _Tested, name: str, value: Array, variance: Array, names: Sequ
     return ends
 
 
-def _kappa_of_none_right(tested: _Tested, names: Sequence[str]) -> float:
+def _kappa_of_none_right(values: Values) -> float:
     """What Cohen's kappa would be of the same answers, were none of them right."""
-    found = [measure(rows, names) for rows in tested.seeds]
-    wrong, below = (np.mean([1 - one[key] for one in found]) for key in ('accuracy', 'cohen_kappa'))
+    wrong, below = (1 - values[key] for key in ('accuracy', 'cohen_kappa'))
     return float(1 - below / wrong) if wrong > 0 else -1.0
+
+
+def _mean_over_seeds(found: Sequence[Mapping[str, float]]) -> Values:
+    return {name: np.array(np.mean([one[name] for one in found])) for name in found[0]}
 
 
 def _variance(left_out: Array) -> Array:

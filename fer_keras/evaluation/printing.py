@@ -39,7 +39,7 @@ def print_report(metrics: Mapping[str, Any], report_dir: str) -> None:
         f'unweighted average recall {metrics["unweighted_average_recall"]:.1%}, '
         f'{shown_sample(metrics)}'
     )
-    if metrics['few_people']:
+    if metrics.get('few_people'):
         print(metrics['few_people'])
     if metrics['classes_absent']:
         print(

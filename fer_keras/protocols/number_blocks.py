@@ -34,7 +34,7 @@ def summary_blocks(summary: pd.DataFrame) -> list[Block]:
 
     of_shares, more = [MEASURES[name] for name in shares], ('seeds', 'images')
     return [
-        *warning_blocks(summary),
+        *_warnings(summary),
         Table((*keys, *of_shares, *more), rows_of(shares, more), 'In %.', text_columns=len(keys)),
         Table(
             (*keys, *(MEASURES[name] for name in others)),
@@ -92,28 +92,29 @@ def matrix_blocks(summary: pd.DataFrame, draw: Gallery) -> list[Block]:
     )
     more = ('classes of both', 'masked out', 'images left out', 'images')
     return [
-        *warning_blocks(summary),
+        *_warnings(summary),
         *blocks,
         Table((*columns, *more), rows, 'Accuracy in %.', text_columns=3),
         *_reason_blocks(summary.to_dict('records'), ('accuracy_among_present', 'accuracy')),
     ]
 
 
-def warning_blocks(numbers: pd.DataFrame) -> list[Block]:
-    """Where few people stand behind the numbers, and where some taught the model."""
-    blocks: list[Block] = []
+def number_warnings(table: pd.DataFrame) -> list[str]:
+    """A sentence for each test, in a summary or in comparisons, of few people or of whom taught."""
+    found = []
     for column in ('taught', 'few_people'):
-        told = numbers[numbers[column] != ''].drop_duplicates(['target', column])
-        blocks += [
-            Paragraph(f'{row["target"]}: {row[column]}', is_warning=True)
-            for row in told.to_dict('records')
-        ]
-    return blocks
+        told = table[table[column] != ''].drop_duplicates(['target', column])
+        found += [f'{row["target"]}: {row[column]}' for row in told.to_dict('records')]
+    return found
 
 
 def shown_units(table: pd.DataFrame) -> str:
     """What the intervals of a summary, or of comparisons, are over."""
     return ' or '.join(dict.fromkeys(table['interval_over']))
+
+
+def _warnings(table: pd.DataFrame) -> list[Block]:
+    return [Paragraph(text, is_warning=True) for text in number_warnings(table)]
 
 
 def _reason_blocks(rows: Sequence[Mapping[Any, Any]], measures: Sequence[str]) -> list[Block]:
@@ -154,7 +155,7 @@ def comparison_blocks(comparisons: pd.DataFrame) -> list[Block]:
         '(images, where nobody is named), two-sided; Holm corrects it for the comparisons of one '
         'test. The spread over seeds is not in it: it stands above.'
     )
-    return [*warning_blocks(comparisons), Paragraph(text), Table(columns, rows, text_columns=3)]
+    return [*_warnings(comparisons), Paragraph(text), Table(columns, rows, text_columns=3)]
 
 
 def _mean(row: Mapping[Any, Any], measure: str) -> str:

@@ -21,11 +21,13 @@ from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import ExistingFileError, InvalidInputError
 from fer_keras.evaluation.document import write_document
+from fer_keras.evaluation.intervals import shown_interval
 from fer_keras.evaluation.target import require_testable
 from fer_keras.models.classifier import require_known
 from fer_keras.models.external_saliency import TRUSTED, find_saved_model
 from fer_keras.protocols.document import describe_protocol
 from fer_keras.protocols.jobs import Job, list_jobs, report_name
+from fer_keras.protocols.number_blocks import number_warnings, shown_units
 from fer_keras.protocols.summary import summarize_protocol
 from fer_keras.run_dir import ProtocolDir, ReportDir, RunDir
 from fer_keras.tables import print_table
@@ -173,11 +175,11 @@ def _print(summary: pd.DataFrame) -> None:
     for row in summary.to_dict('records'):
         is_one_seed = pd.isna(row['accuracy_deviation'])
         spread = '' if is_one_seed else f' ± {100 * row["accuracy_deviation"]:.1f}'
-        low, high = (f'{100 * row[f"accuracy_{end}"]:.1f}' for end in ('low', 'high'))
-        cells = (f'{100 * row["accuracy"]:.1f}{spread}', f'{low} to {high}')
+        reason = row['accuracy_no_interval']
+        ends = None if reason else [100 * row[f'accuracy_{end}'] for end in ('low', 'high')]
+        cells = (f'{100 * row["accuracy"]:.1f}{spread}', shown_interval(ends, reason, '.1f'))
         rows.append((*(str(row[key]) for key in keys), *cells))
-    print_table((*keys, 'accuracy', '95 %'), rows, text_columns=4)
-    for column in ('taught', 'few_people'):
-        told = summary[summary[column] != ''].drop_duplicates(['target', column])
-        for row in told.to_dict('records'):
-            print(f'warning: {row["target"]}: {row[column]}')
+    over = f'95 % over {shown_units(summary)}'
+    print_table((*keys, 'accuracy', over), rows, text_columns=4)
+    for warning in number_warnings(summary):
+        print(warning)

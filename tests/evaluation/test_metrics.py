@@ -66,15 +66,19 @@ def test_rows_of_the_confusion_matrix_are_the_truth():
 def test_the_interval_holds_the_accuracy_and_is_wider_for_few_people():
     correct = np.tile([True, True, True, False], 50)
     few = accuracy_interval(correct, np.repeat(np.arange(4), 50).astype(str))
+    many = accuracy_interval(correct, np.repeat(np.arange(50), 4).astype(str))
     same_rate = accuracy_interval(np.repeat([True] * 3 + [False], 50), np.repeat(list('abcd'), 50))
-    assert few == (0.75, 0.75) or few[0] <= 0.75 <= few[1]
+    assert few[0] < many[0] < 0.75 < many[1] < few[1]
     assert same_rate[1] - same_rate[0] > few[1] - few[0]
 
 
 def test_an_image_of_nobody_known_stands_for_itself():
     rows = ROWS.assign(subject_id='')
     low, high = summarize(rows, NAMES)['accuracy_interval']
-    assert low < 0.5 < high and summarize(rows, NAMES)['subjects'] == 0
+    assert low < 0.5 < high
+    metrics = summarize(rows, NAMES)
+    assert (metrics['subjects'], metrics['images_unnamed']) == (0, 4)
+    assert (metrics['interval_over'], metrics['people_behind']) == ('images', 4)
 
 
 def test_an_empty_table_has_no_interval():
@@ -110,9 +114,13 @@ def test_slices_have_intervals_and_say_when_they_are_small():
     assert found.loc['f', 'accuracy'] == 0.5 and found.loc['f', 'people'] == 1
     assert found['is_small'].all() and set(found['slice']) == {'gender', 'age'}
     assert found.loc['35 to 44', 'images'] == 1
-    # Both people of `m` are right at times, so that the interval is wide.
-    assert (found.loc['f', 'low'], found.loc['f', 'high']) == (0.5, 0.5)
-    assert found.loc['m', 'low'] <= found.loc['m', 'accuracy'] <= found.loc['m', 'high']
+    # One person says nothing of others.
+    assert (
+        found.loc['f', 'low':'high'].isna().all() and 'one alone' in found.loc['f', 'no_interval']
+    )
+    unnamed = slices(rows.assign(subject_id='')).set_index('value')
+    assert unnamed.loc['m', 'low'] < unnamed.loc['m', 'accuracy'] < unnamed.loc['m', 'high']
+    assert (unnamed.loc['m', 'over'], unnamed.loc['m', 'people']) == ('images', 0)
     named = {name: ['a', 'a', 'b', 'b'] for name in ('group', 'camera', 'gaze', 'detected')}
     assert set(slices(ROWS.assign(**named))['slice']) == set(named)
 

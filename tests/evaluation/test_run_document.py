@@ -1,11 +1,13 @@
+import json
+
 import pandas as pd
 import pytest
 
 from fer_keras.evaluation.document import Paragraph, Table, to_markdown
 from fer_keras.evaluation.duplicates import find_duplicates
 from fer_keras.evaluation.examples import random_sample, worst_errors
-from fer_keras.evaluation.intervals import intervals, resampled_measures
 from fer_keras.evaluation.metrics import slices, summarize
+from fer_keras.evaluation.printing import print_report
 from fer_keras.evaluation.run_document import Findings, describe_run
 from fer_keras.evaluation.sections import slice_blocks
 from tests.evaluation.test_metrics import NAMES, ROWS, table
@@ -21,7 +23,6 @@ ENVIRONMENT = {
 def findings():
     metrics = summarize(ROWS, NAMES) | {
         'classes': NAMES,
-        'intervals': intervals(resampled_measures(ROWS, NAMES)),
         'target': 'fake/1.0.0',
         'target_split': 'test',
         'images_of_other_classes_left_out': 3,
@@ -46,6 +47,63 @@ def test_the_summary_warns_of_masked_classes_and_of_images_left_out(findings):
     values = {row[0]: row[1] for row in numbers.rows}
     assert values['accuracy'] == '0.500'
     assert values['accuracy among the classes of the images'] == '0.750'
+
+
+def described(rows):
+    metrics = summarize(rows, NAMES) | {
+        'classes': NAMES,
+        'target': 'fake/1.0.0',
+        'target_split': 'test',
+        'images_of_other_classes_left_out': 0,
+        'top_confusions': [],
+    }
+    figures = {name: f'{name}.png' for name in ('confusion_matrix', 'recall', 'reliability')}
+    found = Findings(metrics, slices(rows), None, (), (), {'source': 'fake'}, {}, figures)
+    return metrics, describe_run(found)
+
+
+def test_few_people_are_a_warning_beside_every_number(capsys, tmp_path):
+    metrics, document = described(ROWS)
+    warning = 'Only 2 people stand behind this'
+    assert document.sections[0].blocks[0].is_warning
+    assert document.sections[0].blocks[0].text.startswith(warning)
+    print_report(metrics, str(tmp_path))
+    assert warning in capsys.readouterr().out
+    # The means over classes have none, and say why.
+    text = to_markdown(document)
+    assert '| macro-F1 | 0.400 | none: fewer than 10 people |' in text
+    assert 'none: its estimate is too high by an unknown amount' in text
+
+
+def test_one_person_has_no_interval_on_the_screen_and_in_the_report(capsys, tmp_path):
+    metrics, document = described(ROWS.assign(subject_id='a'))
+    assert metrics['accuracy_interval'] is None and metrics['intervals']['accuracy'] is None
+    print_report(metrics, str(tmp_path))
+    for text in (document.lead, capsys.readouterr().out, to_markdown(document)):
+        assert '50.0% (95 % over people: none: one alone says nothing of others)' in text
+        assert '4 images of 1 person' in text
+        assert 'nan' not in text and 'None' not in text
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_an_interval_of_unnamed_people_is_over_images_everywhere(capsys, tmp_path):
+    rows = pd.concat([ROWS] * 5, ignore_index=True)
+    rows = rows.assign(subject_id='', gender=['f', 'm'] * 10)
+    rows['file_name'] = rows.index.astype(str)
+    metrics, document = described(rows)
+    print_report(metrics, str(tmp_path))
+    for text in (document.lead, capsys.readouterr().out, to_markdown(document)):
+        assert '95 % over images' in text and '20 images of unnamed people' in text
+        assert 'over people' not in text and ' 0 people' not in text and '| 0 |' not in text
+    assert 'Only' not in to_markdown(document)
+
+
+def test_a_mixture_of_named_and_unnamed_people_says_so():
+    rows = ROWS.assign(subject_id=['a', 'a', '', ''])
+    _, document = described(rows)
+    text = to_markdown(document)
+    assert '4 images: 2 of 1 person and 2 of unnamed people' in text
+    assert '95 % over people and unnamed images' in text and 'of its own' in text
 
 
 def test_pairs_that_look_alike_are_a_warning(findings):

@@ -45,8 +45,10 @@ def config(tmp_path):
     )
 
 
-def write_report(run_dir, name, share, seed, *, absent=(), left_out=0, prefix=''):
-    """What a finished test leaves: `share` of 40 images of 10 people recognised."""
+def write_report(
+    run_dir, name, share, seed, *, absent=(), left_out=0, prefix='', images_each=4, is_named=True
+):
+    """What a finished test leaves: `share` of 40 images, by default of 10 people, recognised."""
     folder = RunDir(run_dir).report_dir(name)
     os.makedirs(folder, exist_ok=True)
     right = np.random.default_rng(seed).random(40) < share
@@ -55,7 +57,7 @@ def write_report(run_dir, name, share, seed, *, absent=(), left_out=0, prefix=''
     rows = pd.DataFrame(
         {
             'file_name': [f'{i}.png' for i in range(40)],
-            'subject_id': [f'{prefix}s{i // 4}' for i in range(40)],
+            'subject_id': [f'{prefix}s{i // images_each}' if is_named else '' for i in range(40)],
             'label': labels,
             'predicted': np.where(right, labels, wrong),
             'gender': np.where(np.arange(40) < 20, 'female', 'male'),
@@ -269,6 +271,40 @@ def test_the_report_of_a_matrix_stands_alone(matrix, monkeypatch):
     assert not re.search(r'(src|href)="(?!data:|#)', page) and 'url(' not in page
     assert len(json.loads((out / 'report.json').read_text())['numbers']['summary']) == 42
     assert '| b/x | a/x, all | plain |' in (out / 'report.md').read_text()
+
+
+@pytest.mark.parametrize('images_each', [20, 40])
+def test_few_people_are_said_in_every_file_of_a_protocol(images_each, config, monkeypatch, capsys):
+    config = ProtocolConfig(
+        **{**vars(config), 'targets': (), 'experiments': config.experiments[:1]}
+    )
+    for number, job in enumerate(list_jobs(config)):
+        write_report(job.run_dir, '', 0.8, number, images_each=images_each)
+    monkeypatch.setattr(runner, 'check_jobs', lambda *_: None)
+    protocol.main(config)
+    count = '2 people stand' if images_each == 20 else '1 person stands'
+    folder = Path(config.output)
+    summary = pd.read_csv(folder / 'summary.csv').iloc[0]
+    assert count in summary['few_people'] and summary['people_behind'] == 40 // images_each
+    assert np.isnan(summary['macro_f1_low']) and summary['macro_f1_no_interval']
+    assert np.isnan(summary['accuracy_low']) == (images_each == 40)
+    assert count in pd.read_csv(folder / 'comparisons.csv')['few_people'][0]
+    report, printed = (folder / 'report.md').read_text(), capsys.readouterr().out
+    assert count in report and count in printed and 'Without interval are' in report
+    assert 'nan' not in report + printed and 'None' not in report + printed
+
+
+def test_where_nobody_is_named_a_protocol_has_intervals_over_images(config, monkeypatch, capsys):
+    config = ProtocolConfig(
+        **{**vars(config), 'targets': (), 'experiments': config.experiments[:1]}
+    )
+    for number, job in enumerate(list_jobs(config)):
+        write_report(job.run_dir, '', 0.8, number, is_named=False)
+    monkeypatch.setattr(runner, 'check_jobs', lambda *_: None)
+    protocol.main(config)
+    report = (Path(config.output) / 'report.md').read_text()
+    assert '95 % over images' in report and 'people' not in capsys.readouterr().out
+    assert 'over people' not in report and ' 0 |' not in report
 
 
 def test_examples_and_model_card_are_those_of_the_first_run(config):
