@@ -45,16 +45,20 @@ class TrainingBatches(EpochBatches):
         self._source = source
         self._data = data
         self._num_classes = num_classes
+        labels = [label for label, count in enumerate(source.counts) if count]
         # One part an epoch is drawn from, or one a class.
-        sizes, parts = [source.size], [source.examples]
-        if data.balance == 'sampling':
-            sizes = [count for count in source.counts if count]
-            parts = [
-                source.examples.filter(lambda example, label=label: example['label'] == label)
-                for label, count in enumerate(source.counts)
-                if count
-            ]
-        super().__init__(parts, sizes, batch_size=data.batch_size, seed=seed, cache=data.cache)
+        wanted = labels if data.balance == 'sampling' else [None]
+        super().__init__(
+            [_part(source.examples, label) for label in wanted],
+            [_count(source.counts, label) for label in wanted],
+            batch_size=data.batch_size,
+            seed=seed,
+            cache=data.cache,
+            pools=[
+                [(_part(one, label), _count(counts, label)) for one, counts in source.pooled]
+                for label in wanted
+            ],
+        )
 
     def prepare(self, example: Example) -> Example:
         # The cache holds uint8: a quarter of the memory, and `to_model_input` gives whole numbers.
@@ -90,6 +94,17 @@ class TrainingBatches(EpochBatches):
                 f'share. Received: batch_size={self.batch_size}, of which a replica has {size}.'
             )
         return batches.map(mix)
+
+
+def _part(examples: tf.data.Dataset, label: int | None) -> tf.data.Dataset:
+    """The examples of one label, or all."""
+    if label is None:
+        return examples
+    return examples.filter(lambda example: example['label'] == label)
+
+
+def _count(counts: tuple[int, ...], label: int | None) -> int:
+    return sum(counts) if label is None else counts[label]
 
 
 def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) -> tf.data.Dataset:

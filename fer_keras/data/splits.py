@@ -31,6 +31,8 @@ class Source:
         maps_folder: Folder of a saliency map for each example, or empty.
         maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
             `position`; or None.
+        pooled: Where several data sets are pooled, each by itself: its part of `examples` and the
+            number of each label in it.
 
     >>> columns = {'label': [0, 2, 2], 'position': tf.range(3, dtype=tf.int64)}
     >>> source = Source(tf.data.Dataset.from_tensor_slices(columns), counts=(1, 0, 2))
@@ -42,6 +44,7 @@ class Source:
     counts: tuple[int, ...]
     maps_folder: str = ''
     maps: np.ndarray | None = None
+    pooled: tuple[tuple[tf.data.Dataset, tuple[int, ...]], ...] = ()
 
     @property
     def size(self) -> int:
@@ -53,7 +56,7 @@ class Source:
         wanted = tf.constant(sorted(set(positions)), tf.int64)
         part = self.examples.filter(lambda one: tf.reduce_any(wanted == one['position']))
         counts = _count_labels(part, len(self.counts))
-        return dataclasses.replace(self, examples=part, counts=counts)
+        return dataclasses.replace(self, examples=part, counts=counts, pooled=())
 
 
 def read_split(
@@ -79,16 +82,17 @@ def read_split(
     else:
         holders = [b for b in builders if split == 'all' or split in b.info.splits]
         parts = [_read_one(builder, split, tuple(names)) for builder in holders]
-    examples = functools.reduce(lambda a, b: a.concatenate(b), parts).enumerate()
-    examples = examples.map(lambda position, example: {**example, 'position': position})
-    counts = _count_labels(examples, len(names))
+    pooled = _number_through(parts, len(names))
+    counts = tuple(sum(of_label) for of_label in zip(*(own for _, own in pooled), strict=True))
     if not sum(counts):
         raise _no_images(builders, split, names)
+    examples = functools.reduce(lambda a, b: a.concatenate(b), [part for part, _ in pooled])
     if maps_folder:
         # Before the first step: a bad map in the midst of an epoch would cost the run.
         for example in examples.as_numpy_iterator():
             read_map(maps_folder, example['file_name'].decode())
-    return Source(examples, counts, maps_folder)
+    held = tuple((part, own) for part, own in pooled if sum(own))
+    return Source(examples, counts, maps_folder, pooled=held if len(held) > 1 else ())
 
 
 def require_described(
@@ -137,6 +141,21 @@ def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int 
             f'Received: images of {present} only.'
         )
     return present
+
+
+def _number_through(
+    parts: Sequence[tf.data.Dataset], num_classes: int
+) -> list[tuple[tf.data.Dataset, tuple[int, ...]]]:
+    """Gives each example its `position` in all of them, and counts the labels of each part."""
+    numbered, first = [], 0
+    for part in parts:
+        counts = _count_labels(part, num_classes)
+        with_position = part.enumerate(first).map(
+            lambda position, example: {**example, 'position': position}
+        )
+        numbered.append((with_position, counts))
+        first += sum(counts)
+    return numbered
 
 
 def _count_labels(examples: tf.data.Dataset, num_classes: int) -> tuple[int, ...]:

@@ -81,8 +81,8 @@ def advise(photos: Sequence[Named], folder: object) -> str:
         'One of these mends it. If the names say who is shown: --subject_pattern=REGEX with a '
         'group `subject`, matched from the start of the name of a file, or, where it holds a `/`, '
         f'of the path inside the folder of the class{_suggest(photos)}. If nobody is named: '
-        '--no_subjects (images are split by their content, and intervals are over images). If it is right as it '
-        'is: --accept_subjects. Type: python -m tfds_builders.build '
+        '--no_subjects (images are split by their content, and intervals are over images). If it '
+        'is right as it is: --accept_subjects. Type: python -m tfds_builders.build '
         f'expression_folders={folder} FLAG; in Python, '
         "builder_kwargs={'no_subjects': True} and the like."
     )
