@@ -129,7 +129,9 @@ def decode_example(example: Example, image_size_px: int, maps_folder: str) -> tf
     if not maps_folder:
         return image
     saliency_map = tf.numpy_function(
-        lambda name: 255 * read_map(maps_folder, name.decode()), [example['file_name']], tf.float32
+        lambda name, set_name: 255 * read_map(maps_folder, name.decode(), set_name.decode()),
+        [example['file_name'], example['set']],
+        tf.float32,
     )
     saliency_map = tf.ensure_shape(saliency_map, (None, None))[..., None]
     resized = to_model_input(saliency_map, image_size_px)[..., :1]

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from fer_keras.data.datasets import label_names
-from fer_keras.data.map_folder import read_map
+from fer_keras.data.map_folder import require_maps
 from fer_keras.errors import InvalidInputError
 
 # What is read beside the image, where the data set has it.
@@ -25,8 +25,8 @@ class Source:
 
     Attributes:
         examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
-            label names), `position` (from 0, in this order) and `DESCRIPTIONS`, all of one shape
-            whatever set they come from.
+            label names), `position` (from 0, in this order), `set` (such as `cfee/basic_faces`) and
+            `DESCRIPTIONS`, all of one shape whatever set they come from.
         counts: Number of examples of each of the model's labels.
         maps_folder: Folder of a saliency map for each example, or empty.
         maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
@@ -73,8 +73,8 @@ def read_split(
 
     Raises:
         MissingFileError: `maps_folder` is given and lacks the map of an example.
-        InvalidInputError: No data set has such a split, or nothing is left; or a map is none; or
-            the data has no folds.
+        InvalidInputError: No data set has such a split, or nothing is left; or a map is none, or
+            would be that of images of two sets; or the data has no folds.
     """
     require_described(builders, split, names, fold)
     if fold >= 0:
@@ -88,9 +88,10 @@ def read_split(
         raise _no_images(builders, split, names)
     examples = functools.reduce(lambda a, b: a.concatenate(b), [part for part, _ in pooled])
     if maps_folder:
-        # Before the first step: a bad map in the midst of an epoch would cost the run.
-        for example in examples.as_numpy_iterator():
-            read_map(maps_folder, example['file_name'].decode())
+        named = examples.map(lambda example: (example['set'], example['file_name']))
+        require_maps(
+            maps_folder, ((one.decode(), name.decode()) for one, name in named.as_numpy_iterator())
+        )
     held = tuple((part, own) for part, own in pooled if sum(own))
     return Source(examples, counts, maps_folder, pooled=held if len(held) > 1 else ())
 
@@ -187,6 +188,7 @@ def _read_one(
     folds: tuple[int, ...] = (),
 ) -> tf.data.Dataset:
     own_names = builder.info.features['label'].names
+    set_name = builder.info.full_name.rpartition('/')[0]  # Without the version.
     to_model = tf.constant([names.index(name) if name in names else -1 for name in own_names])
     examples = builder.as_dataset(
         split=split,
@@ -206,6 +208,6 @@ def _read_one(
             for key in DESCRIPTIONS
         }
         label = tf.cast(tf.gather(to_model, example['label']), tf.int64)
-        return {'image': example['image'], 'label': label, **described}
+        return {'image': example['image'], 'label': label, 'set': set_name, **described}
 
     return examples.map(describe, tf.data.AUTOTUNE).filter(lambda example: example['label'] >= 0)
