@@ -25,6 +25,7 @@ from fer_keras.evaluation.report_files import draw_figures, write_report
 from fer_keras.evaluation.run_document import Findings
 from fer_keras.evaluation.target import count_left_out, find_seen_images, read_target
 from fer_keras.inference.predictor import Predictor
+from fer_keras.inference.saliency_contents import require_same_model
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import ReportDir, RunDir
 
@@ -40,6 +41,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
         ValueError: The target shares no class with the model, or the labels are of another order.
     """
     report = ReportDir(report_dir)
+    require_same_model(run.model, files.read_json(run_dir.environment_file))
     model = load_classifier(run_dir.model_file)
     names = run_dir.read_labels()
     require_canonical_order(names, run_dir.labels_file)

@@ -22,6 +22,7 @@ from fer_keras.data.map_cache import keep_maps
 from fer_keras.data.splits import Source, read_split, trained_label_names
 from fer_keras.environment import describe_environment
 from fer_keras.files import write_json, write_text
+from fer_keras.inference.saliency_contents import read_recorded, record_contents
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.run_dir import RunDir
@@ -44,8 +45,7 @@ def train(
     Args:
         run: What is trained on what, and how.
         run_dir: Where it writes.
-        callbacks: Any of Keras', called on each worker beside those of the run. What they remember
-            in numbers is saved and restored with it.
+        callbacks: Any of Keras', called on each worker. Numbers that they remember are saved.
 
     Returns:
         Whether this process is the one that writes the files of the run.
@@ -64,12 +64,14 @@ def train(
     sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
     names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
+    recorded = read_recorded(run_dir)
     claim(run_dir, as_flags(run), [*sources, *hog_sources], names, is_chief=chief)
     keras.config.set_dtype_policy(run.training.precision)
     training, validation = (
         read_split(sources, split, names, run.model.maps_folder, run.data.fold)
         for split in ('train', 'validation')
     )
+    record_contents(run_dir, recorded, run.model, (training, validation), is_chief=chief)
     with strategy.scope():
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
