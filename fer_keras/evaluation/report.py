@@ -41,8 +41,8 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
         ValueError: The target shares no class with the model, or the labels are of another order.
     """
     report = ReportDir(report_dir)
-    require_same_model(run.model, files.read_json(run_dir.environment_file))
     model = load_classifier(run_dir.model_file)
+    require_same_model(run.model, run_dir)
     names = run_dir.read_labels()
     require_canonical_order(names, run_dir.labels_file)
     target = open_dataset(run.data.target_name, run.data.data_dir)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from fer_keras import files
 from fer_keras.config.choices import SAVED_MODEL
@@ -55,13 +54,13 @@ def record_contents(
         files.write_json(run_dir.environment_file, environment | {KEY: found})
 
 
-def require_same_model(model: ModelConfig, environment: Mapping[str, Any]) -> None:
-    """Refuses to test with another SavedModel than `environment.json` of the run tells of.
+def require_same_model(model: ModelConfig, run_dir: RunDir) -> None:
+    """Refuses to test a run with another SavedModel than it was trained with.
 
     Raises:
         InvalidInputError: It is another one.
     """
-    _require_same(model.saliency, str(environment.get(KEY, '')), _hash_contents(model, ()))
+    _require_same(model.saliency, read_recorded(run_dir), _hash_contents(model, ()))
 
 
 def _hash_contents(model: ModelConfig, splits: Sequence[Source]) -> str:

@@ -38,12 +38,12 @@ def test_another_saved_model_under_the_path_is_refused(tmp_path, run_dir):
     model = ModelConfig(saliency=f'saved_model:{tmp_path / "model"}')
     environment = recorded_by(run_dir, model)
     assert environment == recorded_by(run_dir, model) and environment['python'] == '3'
-    require_same_model(model, environment)
+    require_same_model(model, run_dir)
     weights.write_bytes(b'two')
     with pytest.raises(ValueError, match='in which files have changed'):
         recorded_by(run_dir, model)
     with pytest.raises(ValueError, match='train again in another --run_dir'):
-        require_same_model(model, environment)
+        require_same_model(model, run_dir)
     # Runs of earlier versions have no hash.
     require_same_model(model, {})
 
@@ -62,7 +62,7 @@ def test_other_maps_of_what_is_trained_on_are_refused_and_those_of_targets_may_c
     environment = recorded_by(run_dir, model, [split])
     cv2.imwrite(str(maps / 'of_a_target.png'), np.full((8, 8), 9, np.uint8))
     assert recorded_by(run_dir, model, [split]) == environment
-    require_same_model(model, environment)
+    require_same_model(model, run_dir)
     cv2.imwrite(str(maps / names[0]), np.full((8, 8), 9, np.uint8))
     with pytest.raises(ValueError, match='must stay what it was trained with'):
         recorded_by(run_dir, model, [split])
