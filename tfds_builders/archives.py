@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from etils import epath
@@ -77,6 +77,9 @@ class Signature:
     is_general: bool = False
 
 
+# macOS and Windows write these beside what people put there; so are all names that begin with `._`.
+_OF_SYSTEMS = ('__MACOSX', '.DS_Store', 'Thumbs.db', 'desktop.ini')
+
 _signatures: dict[str, Signature] = {}
 
 
@@ -110,7 +113,10 @@ def find_folder(manual_dir: epath.Path, name: str, layout: str) -> epath.Path:
 
 
 def read_folder(
-    folder: epath.Path, parse: Callable[[epath.Path, tuple[str, ...]], Photo | None], layout: str
+    folder: epath.Path,
+    parse: Callable[[epath.Path, tuple[str, ...]], Photo | None],
+    layout: str,
+    is_aside: Callable[[str], bool] = lambda name: False,
 ) -> Archive:
     """Reads the names of all files under a folder, in their sorted order.
 
@@ -119,14 +125,16 @@ def read_folder(
         parse: From a file and the parts of its path inside the archive to a photo, or None for a
             photo that the chosen config leaves out; raises `Skip` for a file that is no photo.
         layout: What the folder should hold, for the message.
+        is_aside: Whether a folder is set aside, by its name; hidden ones are.
 
     Raises:
         InvalidArchiveError: Not one file is a photo of the set.
     """
     photos, skipped, others = [], {}, 0
-    for path in list_files(folder):
+    for path in _walk(folder):
         parts = path.relative_to(folder).parts
         try:
+            _refuse_aside(parts, is_aside)
             photo = parse(path, parts)
         except Skip as reason:
             skipped['/'.join(parts)] = str(reason)
@@ -141,14 +149,27 @@ def read_folder(
 
 
 def list_files(folder: epath.Path) -> list[epath.Path]:
-    """All files under a folder, sorted, without hidden ones."""
+    """All files under a folder, sorted, without hidden ones and those in hidden folders."""
+    found = [(path, path.relative_to(folder).parts) for path in _walk(folder)]
+    return [path for path, parts in found if not any(part.startswith('.') for part in parts)]
+
+
+def _walk(folder: epath.Path) -> list[epath.Path]:
+    """All files under a folder, sorted, without what systems add to folders and archives."""
     found: list[epath.Path] = []
     for path in sorted(folder.iterdir()):
-        # macOS adds both to what it packs.
-        if path.name.startswith('.') or path.name == '__MACOSX':
+        if path.name in _OF_SYSTEMS or path.name.startswith('._'):
             continue
-        found += list_files(path) if path.is_dir() else [path]
+        found += _walk(path) if path.is_dir() else [path]
     return found
+
+
+def _refuse_aside(parts: Sequence[str], is_aside: Callable[[str], bool]) -> None:
+    for part in parts[:-1]:
+        if part.startswith('.') or is_aside(part):
+            raise Skip(f'in {part}/, which is set aside by its name')
+    if parts[-1].startswith('.'):
+        raise Skip('a hidden file')
 
 
 def require_image(path: epath.Path) -> None:

@@ -10,6 +10,7 @@ with 1 where one could not be, and with 2 on a wrong command line.
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import io
 import sys
@@ -28,6 +29,7 @@ from tfds_builders.errors import BuilderError, InvalidArchiveError, MissingArchi
 from tfds_builders.quiet import load_tensorflow
 
 _LISTED = 20
+_PEOPLE_FLAGS = ('no_subjects', 'accept_subjects')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +46,12 @@ def _build(options: argparse.Namespace) -> int:
         for config in configs[name]:
             try:
                 builder, seconds = prepare(
-                    name, config, folder, options.data_dir, options.subject_pattern
+                    name,
+                    config,
+                    folder,
+                    options.data_dir,
+                    options.subject_pattern,
+                    **{flag: True for flag in _PEOPLE_FLAGS if getattr(options, flag)},
                 )
             except BuilderError as error:
                 print(f'error: {name}: {error}', file=sys.stderr)
@@ -69,7 +76,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--config', action='append', help='config to build, repeatable, or `all`; default the first'
     )
     parser.add_argument(
-        '--subject_pattern', help='expression_folders: regular expression with a group `subject`'
+        '--subject_pattern',
+        help='expression_folders: regular expression with a group `subject`, of the name of a file',
+    )
+    parser.add_argument(
+        '--no_subjects',
+        action='store_true',
+        help='expression_folders: no name says who is shown; images are split by their content',
+    )
+    parser.add_argument(
+        '--accept_subjects',
+        action='store_true',
+        help='expression_folders: people are as their names are read, however unlikely it looks',
     )
     options = parser.parse_args(arguments)
     named = [given.partition('=') for given in options.sets]
@@ -107,18 +125,30 @@ def prepare(
     folder: epath.Path,
     data_dir: epath.Path,
     subject_pattern: str | None = None,
+    *,
+    no_subjects: bool = False,
+    accept_subjects: bool = False,
 ) -> tuple[tfds.core.DatasetBuilder, float]:
     """Builds a set unless it is there, and gives it with the seconds that it took (0: was there).
+
+    The last three are those of the builder of `expression_folders`, and of no other.
 
     Raises:
         MissingArchiveError: The archive is missing or empty.
         InvalidArchiveError: The archive is another one, or holds a mixture.
     """
     load_tensorflow()
-    given = {'subject_pattern': subject_pattern} if name == 'expression_folders' else {}
+    given: dict[str, Any] = {}
+    if name == 'expression_folders':
+        given = {
+            'subject_pattern': subject_pattern,
+            'no_subjects': no_subjects,
+            'accept_subjects': accept_subjects,
+        }
     builder = tfds_builders.BUILDERS[name](data_dir=data_dir, config=config, **given)
     if (builder.data_path / 'dataset_info.json').exists():
-        _check_pattern_of_prepared(builder, subject_pattern)
+        if given:
+            _check_people_of_prepared(builder, subject_pattern, no_subjects=no_subjects)
         return builder, 0.0
     if not folder.is_dir():
         raise MissingArchiveError(
@@ -177,12 +207,31 @@ def _class_table(title: str, metadata: Mapping[str, Any]) -> Table:
 
 
 def _notes(metadata: Mapping[str, Any]) -> list[str]:
-    lines = [f'warning: {metadata["warning"]}'] if 'warning' in metadata else []
+    lines = _people(metadata)
+    lines += [f'warning: {metadata["warning"]}'] if 'warning' in metadata else []
     lines += [f'{key}: {metadata[key]}' for key in ('scheme', 'split_hash') if key in metadata]
     if 'crop' in metadata:
         names = [name for split in splits.SPLITS for name in metadata['undetected'][split]]
         lines += _listed('no face found, centre crop kept', {name: '' for name in names})
-    return lines + _listed('left out', metadata.get('skipped', {}))
+    skipped = metadata.get('skipped', {})
+    lines += _listed('left out', skipped)
+    reasons = collections.Counter(skipped.values())
+    if len(skipped) > _LISTED:
+        lines += [f'  {count} of them: {reason}' for reason, count in reasons.most_common()]
+    others = metadata.get('other_configs_photos', 0)
+    return lines + ([f'left to other configs: {others} photos'] if others else [])
+
+
+def _people(metadata: Mapping[str, Any]) -> list[str]:
+    """Who was found by names, with examples; empty for a set whose names are fixed."""
+    source = metadata.get('people_from')
+    if source == 'nobody':
+        return ['people: nobody is named; images are split by content, intervals are over images']
+    if source is None:
+        return []
+    people = metadata['people']
+    examples = [f'  {example}' for example in people['examples']]
+    return [f'people: {people["count"]} found by their {source}, for example', *examples]
 
 
 def _listed(title: str, files: Mapping[str, str]) -> list[str]:
@@ -195,14 +244,23 @@ def _listed(title: str, files: Mapping[str, str]) -> list[str]:
     return [f'{title}: {len(files)}', *named[:_LISTED], *tail]
 
 
-def _check_pattern_of_prepared(
-    builder: tfds.core.DatasetBuilder, subject_pattern: str | None
+def _check_people_of_prepared(
+    builder: tfds.core.DatasetBuilder, subject_pattern: str | None, *, no_subjects: bool
 ) -> None:
-    built_with = (builder.info.metadata or {}).get('subject_pattern', subject_pattern)
-    if subject_pattern is not None and built_with != subject_pattern:
+    """Refuses a prepared set whose people were read in another way than is asked for."""
+    metadata = builder.info.metadata or {}
+    source = metadata.get('people_from', 'file names')
+    built_with = metadata.get('subject_pattern', subject_pattern)
+    was = '--no_subjects' if source == 'nobody' else f'people read from their {source}'
+    if source == 'file names':
+        was = f'--subject_pattern={built_with!r}'
+    is_same = source == 'file names' and built_with == subject_pattern
+    is_other = subject_pattern is not None and not is_same
+    if is_other or (no_subjects and source != 'nobody'):
+        asked = '--no_subjects' if no_subjects else f'--subject_pattern={subject_pattern!r}'
         raise InvalidArchiveError(
-            f'{builder.data_path} was built with --subject_pattern={built_with!r}. Received: '
-            f'{subject_pattern!r}. Delete that folder, or give another --data_dir.'
+            f'{builder.data_path} was built with {was}. Received: {asked}. '
+            'Delete that folder, or give another --data_dir.'
         )
 
 

@@ -67,6 +67,11 @@ class ExpressionDatasetBuilder(
             photo.subject_id: splits.subject_slot(self.name, photo.subject_id) for photo in photos
         }
 
+    def _slots(self, photos: Sequence[Photo]) -> list[int]:
+        """The slot of each photo: that of its person."""
+        of_person = self._subject_slots(photos)
+        return [of_person[photo.subject_id] for photo in photos]
+
     def _features(self) -> tfds.features.FeaturesDict:
         crops = self.builder_config.crops_faces
         size = faces.CROP_SIZE_PX
@@ -93,10 +98,8 @@ class ExpressionDatasetBuilder(
         """Reads the archive and gives each split its photos."""
         archive = self._read_archive(manual_dir)
         self._record = _Record(archive, self.builder_config, self.info.metadata)
-        subject_slots = self._subject_slots(archive.photos)
         by_split: dict[str, list[tuple[Photo, int]]] = {split: [] for split in SPLITS}
-        for photo in archive.photos:
-            slot = subject_slots[photo.subject_id]
+        for photo, slot in zip(archive.photos, self._slots(archive.photos), strict=True):
             place = splits.hash_slot(self.name, photo.file_name)
             chosen = place if self.builder_config.splits_images else slot
             by_split[splits.split_of(chosen)].append((photo, splits.fold_of(slot)))
@@ -201,7 +204,8 @@ class _Record:
 
     def add(self, split: str, photo: Photo, known_by: str, *, detected: bool) -> None:
         self._rows.append((photo.file_name, split, photo.label, known_by))
-        self._people[split].add(photo.subject_id)
+        if photo.subject_id:
+            self._people[split].add(photo.subject_id)
         self._counts[split][photo.label] = self._counts[split].get(photo.label, 0) + 1
         if not detected:
             self._undetected[split].append(photo.file_name)

@@ -45,16 +45,20 @@ class TrainingBatches(EpochBatches):
         self._source = source
         self._data = data
         self._num_classes = num_classes
+        labels = [label for label, count in enumerate(source.counts) if count]
         # One part an epoch is drawn from, or one a class.
-        sizes, parts = [source.size], [source.examples]
-        if data.balance == 'sampling':
-            sizes = [count for count in source.counts if count]
-            parts = [
-                source.examples.filter(lambda example, label=label: example['label'] == label)
-                for label, count in enumerate(source.counts)
-                if count
-            ]
-        super().__init__(parts, sizes, batch_size=data.batch_size, seed=seed, cache=data.cache)
+        wanted = labels if data.balance == 'sampling' else [None]
+        super().__init__(
+            [_part(source.examples, label) for label in wanted],
+            [_count(source.counts, label) for label in wanted],
+            batch_size=data.batch_size,
+            seed=seed,
+            cache=data.cache,
+            pools=[
+                [(_part(one, label), _count(counts, label)) for one, counts in source.pooled]
+                for label in wanted
+            ],
+        )
 
     def prepare(self, example: Example) -> Example:
         # The cache holds uint8: a quarter of the memory, and `to_model_input` gives whole numbers.
@@ -92,6 +96,17 @@ class TrainingBatches(EpochBatches):
         return batches.map(mix)
 
 
+def _part(examples: tf.data.Dataset, label: int | None) -> tf.data.Dataset:
+    """The examples of one label, or all."""
+    if label is None:
+        return examples
+    return examples.filter(lambda example: example['label'] == label)
+
+
+def _count(counts: tuple[int, ...], label: int | None) -> int:
+    return sum(counts) if label is None else counts[label]
+
+
 def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) -> tf.data.Dataset:
     """Batches in the order of the data set, the last one partial; shapes as `TrainingBatches`."""
 
@@ -114,7 +129,9 @@ def decode_example(example: Example, image_size_px: int, maps_folder: str) -> tf
     if not maps_folder:
         return image
     saliency_map = tf.numpy_function(
-        lambda name: 255 * read_map(maps_folder, name.decode()), [example['file_name']], tf.float32
+        lambda name, set_name: 255 * read_map(maps_folder, name.decode(), set_name.decode()),
+        [example['file_name'], example['data_set']],
+        tf.float32,
     )
     saliency_map = tf.ensure_shape(saliency_map, (None, None))[..., None]
     resized = to_model_input(saliency_map, image_size_px)[..., :1]

@@ -1,8 +1,13 @@
-"""Saliency maps that somebody else computed, read from a folder: `saliency=folder:/path`."""
+"""Saliency maps that somebody else computed, read from a folder: `saliency=folder:/path`.
+
+The map of an image lies in `FOLDER/SET/CONFIG/FILE`, such as `maps/cfee/basic_faces/1/a.png`, or in
+`FOLDER/FILE`, which serves where one set alone has such a file.
+"""
 
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -36,19 +41,20 @@ def read_precomputed(folder: str, file_name: str, size: tuple[int, int]) -> np.n
     return np.clip(resized, 0, 1)[:, :, None]
 
 
-def read_map(folder: str, file_name: str) -> np.ndarray:
+def read_map(folder: str, file_name: str, set_name: str = '') -> np.ndarray:
     """The map of `file_name` at its own size: float32 `[height, width]` in [0, 1].
 
     Args:
         folder: Holds one grey picture (8 or 16 bits) or `.npy` (in [0, 1]) for each image, of the
             same path and name but for the suffix.
         file_name: Of the image, relative to its own folder.
+        set_name: `set/config` that the image is of, or empty.
 
     Raises:
         MissingFileError: There is no map for the image.
         InvalidInputError: The map is no plane, or leaves [0, 1].
     """
-    path = find_map(folder, file_name)
+    path = find_map(folder, file_name, set_name)
     values = np.squeeze(np.load(path) if path.suffix == '.npy' else _read_picture(path))
     if values.ndim != 2:
         raise InvalidInputError(
@@ -62,17 +68,49 @@ def read_map(folder: str, file_name: str) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def find_map(folder: str, file_name: str) -> pathlib.Path:
-    """The first of `SUFFIXES` that exists."""
-    stem = (pathlib.Path(folder).expanduser() / file_name).with_suffix('')
-    for suffix in SUFFIXES:
-        path = pathlib.Path(f'{stem}{suffix}')
-        if path.is_file():
-            return path
+def find_map(folder: str, file_name: str, set_name: str = '') -> pathlib.Path:
+    """The first of `SUFFIXES` that exists, in the folder of the set before all others.
+
+    Raises:
+        MissingFileError: There is none.
+    """
+    root = pathlib.Path(folder).expanduser()
+    places = [root / set_name, root] if set_name else [root]
+    for place in places:
+        stem = (place / file_name).with_suffix('')
+        for suffix in SUFFIXES:
+            path = pathlib.Path(f'{stem}{suffix}')
+            if path.is_file():
+                return path
+    looked = ' and '.join(str((place / file_name).with_suffix('')) for place in places)
     raise MissingFileError(
-        f'No saliency map for {file_name}: looked for {stem} with {SUFFIXES}. Write maps with: '
+        f'No saliency map for {file_name}: looked for {looked} with {SUFFIXES}. Write maps with: '
         'python -m fer_keras.saliency_maps --input=IMAGES --output=OUTPUT; they lie in OUTPUT/maps.'
     )
+
+
+def require_maps(folder: str, images: Iterable[tuple[str, str]]) -> None:
+    """Reads every map once: a bad one in the midst of an epoch would cost the run.
+
+    Args:
+        folder: As for `read_map`.
+        images: The set and the file name of each image.
+
+    Raises:
+        MissingFileError: An image has no map.
+        InvalidInputError: A map is none; or it would be that of images of two sets.
+    """
+    owners: dict[pathlib.Path, str] = {}
+    for set_name, file_name in images:
+        read_map(folder, file_name, set_name)
+        path = find_map(folder, file_name, set_name)
+        owner = owners.setdefault(path, set_name)
+        if owner != set_name:
+            raise InvalidInputError(
+                f'Each data set must have maps of its own where file names are equal. Received: '
+                f'{path}, for an image of {owner} and one of {set_name}. Put the maps of each into '
+                f'{folder}/{owner}/ and {folder}/{set_name}/.'
+            )
 
 
 def _read_picture(path: pathlib.Path) -> np.ndarray:

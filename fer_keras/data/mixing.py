@@ -1,7 +1,8 @@
 """MixUp and CutMix: two images of a batch become two others, with shares of both labels.
 
 Images are mixed in pairs, the first with the second, the third with the fourth: the order is
-shuffled, so that any two can meet, and however many workers share a batch, they mix alike.
+shuffled, so that any two can meet. Workers mix the images of their own shares of a batch: without a
+cache these are what one worker would mix, with it each worker has images of its own.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from fer_keras.data.image_hashes import hash_images, pack
 from fer_keras.data.splits import Source
 from fer_keras.environment import describe_dataset
 from fer_keras.errors import InvalidInputError
-from fer_keras.provenance.record import CHOSE, FITTED, TRAINED, TaughtSplit, TrainingRecord
+from fer_keras.provenance.record import CHOSE, FITTED, TRAINED, TaughtSplit, TrainingRecord, name_of
 
 _NAMED = 5
 # Everyone by the data set, whose configs all hold the same people, and the name in it.
@@ -38,7 +38,7 @@ def make_record(
         fold: The fold that is left for the test; -1: the own split of the data.
         pretrained: As `TrainingRecord.pretrained`.
     """
-    known = {builder.info.full_name: builder for builder in builders}
+    known = {name_of(builder.info.full_name): builder for builder in builders}
     used = [(TRAINED, 'train', fold, training), (CHOSE, 'validation', fold, validation)]
     used += [(FITTED, 'all', -1, source) for source in others]
     splits = []
@@ -51,7 +51,7 @@ def make_record(
             splits.append(
                 TaughtSplit(
                     role,
-                    name,
+                    known[name].info.full_name,
                     split,
                     of_fold,
                     describe_dataset(known[name])['identity'],

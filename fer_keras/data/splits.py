@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from fer_keras.data.datasets import label_names
-from fer_keras.data.map_folder import read_map
+from fer_keras.data.map_folder import require_maps
 from fer_keras.errors import InvalidInputError
 
 # What is read beside the image, where the data set has it.
@@ -25,13 +25,15 @@ class Source:
 
     Attributes:
         examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
-            label names), `position` (from 0, in this order), `data_set` (with config and version),
-            `pixel_hash` (of the original; empty where the set does not know it) and
-            `DESCRIPTIONS`, all of one shape whatever set they come from.
+            label names), `position` (from 0, in this order), `data_set` (such as
+            `cfee/basic_faces`), `pixel_hash` (of the original; empty where the set does not know
+            it) and `DESCRIPTIONS`, all of one shape whatever set they come from.
         counts: Number of examples of each of the model's labels.
         maps_folder: Folder of a saliency map for each example, or empty.
         maps: float32 `[size, side, side]` in [0, 1], the kept map of each example by its
             `position`; or None.
+        pooled: Where several data sets are pooled, each by itself: its part of `examples` and the
+            number of each label in it.
 
     >>> columns = {'label': [0, 2, 2], 'position': tf.range(3, dtype=tf.int64)}
     >>> source = Source(tf.data.Dataset.from_tensor_slices(columns), counts=(1, 0, 2))
@@ -43,6 +45,7 @@ class Source:
     counts: tuple[int, ...]
     maps_folder: str = ''
     maps: np.ndarray | None = None
+    pooled: tuple[tuple[tf.data.Dataset, tuple[int, ...]], ...] = ()
 
     @property
     def size(self) -> int:
@@ -54,7 +57,7 @@ class Source:
         wanted = tf.constant(sorted(set(positions)), tf.int64)
         part = self.examples.filter(lambda one: tf.reduce_any(wanted == one['position']))
         counts = _count_labels(part, len(self.counts))
-        return dataclasses.replace(self, examples=part, counts=counts)
+        return dataclasses.replace(self, examples=part, counts=counts, pooled=())
 
 
 def read_split(
@@ -71,8 +74,8 @@ def read_split(
 
     Raises:
         MissingFileError: `maps_folder` is given and lacks the map of an example.
-        InvalidInputError: No data set has such a split, or nothing is left; or a map is none; or
-            the data has no folds.
+        InvalidInputError: No data set has such a split, or nothing is left; or a map is none, or
+            would be that of images of two sets; or the data has no folds.
     """
     require_described(builders, split, names, fold)
     if fold >= 0:
@@ -80,16 +83,18 @@ def read_split(
     else:
         holders = [b for b in builders if split == 'all' or split in b.info.splits]
         parts = [_read_one(builder, split, tuple(names)) for builder in holders]
-    examples = functools.reduce(lambda a, b: a.concatenate(b), parts).enumerate()
-    examples = examples.map(lambda position, example: {**example, 'position': position})
-    counts = _count_labels(examples, len(names))
+    pooled = _number_through(parts, len(names))
+    counts = tuple(sum(of_label) for of_label in zip(*(own for _, own in pooled), strict=True))
     if not sum(counts):
         raise _no_images(builders, split, names)
+    examples = functools.reduce(lambda a, b: a.concatenate(b), [part for part, _ in pooled])
     if maps_folder:
-        # Before the first step: a bad map in the midst of an epoch would cost the run.
-        for example in examples.as_numpy_iterator():
-            read_map(maps_folder, example['file_name'].decode())
-    return Source(examples, counts, maps_folder)
+        named = examples.map(lambda example: (example['data_set'], example['file_name']))
+        require_maps(
+            maps_folder, ((one.decode(), name.decode()) for one, name in named.as_numpy_iterator())
+        )
+    held = tuple((part, own) for part, own in pooled if sum(own))
+    return Source(examples, counts, maps_folder, pooled=held if len(held) > 1 else ())
 
 
 def require_described(
@@ -140,6 +145,21 @@ def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int 
     return present
 
 
+def _number_through(
+    parts: Sequence[tf.data.Dataset], num_classes: int
+) -> list[tuple[tf.data.Dataset, tuple[int, ...]]]:
+    """Gives each example its `position` in all of them, and counts the labels of each part."""
+    numbered, first = [], 0
+    for part in parts:
+        counts = _count_labels(part, num_classes)
+        with_position = part.enumerate(first).map(
+            lambda position, example: {**example, 'position': position}
+        )
+        numbered.append((with_position, counts))
+        first += sum(counts)
+    return numbered
+
+
 def _count_labels(examples: tf.data.Dataset, num_classes: int) -> tuple[int, ...]:
     """Examples of each label, in one pass."""
     none = tf.zeros(num_classes, tf.int64)
@@ -169,6 +189,7 @@ def _read_one(
     folds: tuple[int, ...] = (),
 ) -> tf.data.Dataset:
     own_names = builder.info.features['label'].names
+    set_name = builder.info.full_name.rpartition('/')[0]  # Without the version.
     to_model = tf.constant([names.index(name) if name in names else -1 for name in own_names])
     examples = builder.as_dataset(
         split=split,
@@ -187,8 +208,7 @@ def _read_one(
             key: tf.as_string(example[key]) if key in example else tf.constant('')
             for key in (*DESCRIPTIONS, 'pixel_hash')
         }
-        described['data_set'] = tf.constant(builder.info.full_name)
         label = tf.cast(tf.gather(to_model, example['label']), tf.int64)
-        return {'image': example['image'], 'label': label, **described}
+        return {'image': example['image'], 'label': label, 'data_set': set_name, **described}
 
     return examples.map(describe, tf.data.AUTOTUNE).filter(lambda example: example['label'] >= 0)

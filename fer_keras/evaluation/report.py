@@ -34,6 +34,7 @@ from fer_keras.evaluation.target import (
 )
 from fer_keras.evaluation.taught import COLUMN, NOT_RECORDED, describe_taught, mark, untaught
 from fer_keras.inference.predictor import Predictor
+from fer_keras.inference.saliency_contents import require_same_model
 from fer_keras.models.classifier import load_classifier
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
@@ -53,6 +54,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
     """
     report = ReportDir(report_dir)
     model = load_classifier(run_dir.model_file)
+    require_same_model(run.model, run_dir)
     names = run_dir.read_labels()
     require_canonical_order(names, run_dir.labels_file)
     target = open_dataset(run.data.target_name, run.data.data_dir)

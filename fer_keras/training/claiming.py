@@ -102,6 +102,6 @@ def _environment(run_dir: RunDir, builders: Sequence[tfds.core.DatasetBuilder]) 
     if not os.path.isfile(run_dir.environment_file):
         return now
     before: dict[str, Any] = read_json(run_dir.environment_file)
-    places = [{**before, 'resumed_in': None}, *before.get('resumed_in', [])]
-    is_known = {**now, 'resumed_in': None} == places[-1] or now == places[-1]
+    places = [before, *before.get('resumed_in', [])]
+    is_known = all(places[-1].get(key) == value for key, value in now.items())
     return before if is_known else {**before, 'resumed_in': [*places[1:], now]}

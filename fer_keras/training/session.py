@@ -20,6 +20,7 @@ from fer_keras.data.datasets import open_hog_sources, open_sources
 from fer_keras.data.map_cache import keep_maps
 from fer_keras.data.recording import People, people_of
 from fer_keras.data.splits import Source, read_split, trained_label_names
+from fer_keras.inference.saliency_contents import read_recorded, record_contents
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.run_dir import RunDir
@@ -47,8 +48,7 @@ def train(
     Args:
         run: What is trained on what, and how.
         run_dir: Where it writes.
-        callbacks: Any of Keras', called on each worker beside those of the run. What they remember
-            in numbers is saved and restored with it.
+        callbacks: Any of Keras', called on each worker. Numbers that they remember are saved.
         check_people: Is given everyone named who will teach the model, before the first step; it
             raises where they must not. What is tested afterwards is nothing that training reads.
 
@@ -70,6 +70,7 @@ def train(
     names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
     run_dir.refuse_others(as_flags(run))
+    recorded = read_recorded(run_dir)
     training, validation = (
         read_split(sources, split, names, run.model.maps_folder, run.data.fold)
         for split in ('train', 'validation')
@@ -83,6 +84,7 @@ def train(
     )
     claim(run_dir, as_flags(run), builders, names, record, is_chief=chief)
     keras.config.set_dtype_policy(run.training.precision)
+    record_contents(run_dir, recorded, run.model, (training, validation), is_chief=chief)
     with strategy.scope():
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px

@@ -78,6 +78,8 @@ def test_the_batches_are_mixed_and_can_be_entered_and_shared(source):
     again = TrainingBatches(source, DATA, num_classes=7, seed=1)
     (entered,) = again.epoch(2, 2)
     np.testing.assert_array_equal(entered[0], whole[2][0])
+    # With a cache each worker has images of its own: see the tests of epochs.
+    again = TrainingBatches(source, dataclasses.replace(DATA, cache=False), num_classes=7, seed=1)
     contexts = [tf.distribute.InputContext(2, worker, 2) for worker in range(2)]
     parts = [next(iter(again.epoch(2, 1, context))) for context in contexts]
     np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), whole[1][0])

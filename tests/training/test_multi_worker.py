@@ -23,7 +23,9 @@ import faulthandler
 import os
 import sys
 import numpy as np
+import tensorflow as tf
 from fer_keras import flags, train
+from fer_keras.data.batches import TrainingBatches
 from fer_keras.training import session
 from fer_keras.config.run import RunConfig
 from tests.fakes import add_tiny_backbone
@@ -31,6 +33,17 @@ from tests.fakes import add_tiny_backbone
 faulthandler.dump_traceback_later(600, exit=True)
 add_tiny_backbone()
 models, build = [], session.build_classifier
+prepared, prepare = [], TrainingBatches.prepare
+
+def note(image):
+    prepared.append(image)
+    return image
+
+def counted(batches, example):
+    image = tf.ensure_shape(tf.numpy_function(note, [example['image']], tf.string), ())
+    return prepare(batches, {**example, 'image': image})
+
+TrainingBatches.prepare = counted
 session.build_classifier = lambda *args, **opts: models.append(build(*args, **opts)) or models[0]
 
 def log_writes(event, arguments):
@@ -42,6 +55,7 @@ def main(run):
     sys.addaudithook(log_writes)
     train.main(run)
     np.savez(os.environ['WEIGHTS'], *models[0].get_weights())
+    print('PREPARED', len(prepared), 'of which different', len(set(prepared)), flush=True)
 
 flags.start(main, RunConfig)
 """
@@ -128,6 +142,11 @@ def test_both_workers_end_with_identical_weights_although_one_was_killed(runs):
     for run_dir, index in ((runs[0], 1), (runs[1], 0), (runs[1], 1)):
         for one, other in zip(weights(run_dir, index), expected, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_each_worker_prepares_its_share_of_the_images_once(runs):
+    for index in range(2):
+        assert 'PREPARED 21 of which different 21' in read_log(runs[0], index)
 
 
 def test_the_history_is_that_of_a_run_in_peace(runs):

@@ -5,20 +5,37 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_builders import archives, expressions
-from tfds_builders.errors import InvalidArchiveError
+from tfds_builders import archives, expressions, splits
+from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
 from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
+from tfds_builders.expression_folders.doubts import (
+    advise,
+    describe,
+    find_doubts,
+    warn_of_numbers,
+)
+from tfds_builders.expression_folders.people import (
+    SUBJECT_PATTERN,
+    Named,
+    check_pattern,
+    read_person,
+)
+from tfds_builders.pictures import read_picture
 
-LAYOUT = '<class>/<subject>*.jpg or .png, such as happy/017_2.jpg'
-SUBJECT_PATTERN = r'(?P<subject>[^_.\- ]+)'
+LAYOUT = (
+    '<class>/<subject>*.jpg or .png, such as happy/017_2.jpg, or <class>/<subject>/<file>, such as '
+    'happy/anna/1.jpg'
+)
 SUBJECTS_FILE = 'subjects.csv'
+# Where people were read from, as the metadata of a prepared set say.
+FOLDERS, FILES, NOBODY = 'folders', 'file names', 'nobody'
 _CLASSES = expressions.BASIC_AND_CONTEMPT
 # The first name is ours; the others are those of published lists.
 _COLUMNS = {
@@ -67,20 +84,38 @@ class Builder(ExpressionDatasetBuilder):
         'age': np.int64,
     }
 
-    def __init__(self, *, subject_pattern: str | None = None, **options: Any) -> None:
-        """Takes what every builder takes, and a pattern.
+    def __init__(
+        self,
+        *,
+        subject_pattern: str | None = None,
+        no_subjects: bool = False,
+        accept_subjects: bool = False,
+        **options: Any,
+    ) -> None:
+        """Takes what every builder takes, and how people are read.
 
         Args:
             subject_pattern: Regular expression that finds the person at the start of a file's name,
-                in its group `subject`; `SUBJECT_PATTERN` by default.
+                in its group `subject`, or, where it holds a `/`, of the path inside the folder of
+                the class. By default the folder below that of the class is the person, and without
+                one `SUBJECT_PATTERN` is matched.
+            no_subjects: Nobody is named: `subject_id` is empty, and images are split by content.
+            accept_subjects: The people are as they are read, however unlikely that looks.
             **options: Those of `tfds.core.GeneratorBasedBuilder`.
 
         Raises:
-            InvalidArchiveError: It is no regular expression with a group `subject`.
+            InvalidArchiveError: The pattern is no regular expression with a group `subject`, or is
+                given although nobody is named.
         """
-        subject_pattern = subject_pattern or SUBJECT_PATTERN
-        check_pattern(subject_pattern)
-        self.subject_pattern = subject_pattern
+        if subject_pattern and no_subjects:
+            raise InvalidArchiveError(
+                '`subject_pattern` says who is shown and `no_subjects` that nobody is named: one '
+                f'must be left out. Received: {subject_pattern!r}, and `no_subjects`.'
+            )
+        check_pattern(subject_pattern or SUBJECT_PATTERN)
+        self._subject_pattern = subject_pattern
+        self._has_subjects = not no_subjects
+        self._accepts_subjects = accept_subjects
         super().__init__(**options)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -97,14 +132,48 @@ class Builder(ExpressionDatasetBuilder):
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         _check_classes(folder)
         self._people = read_subjects(folder / SUBJECTS_FILE)
-        archive = archives.read_folder(folder, self._parse, LAYOUT)
-        self.info.metadata['subject_pattern'] = self.subject_pattern
-        if len({photo.subject_id for photo in archive.photos}) == len(archive.photos):
-            self.info.metadata['warning'] = (
-                'Every photo has a person of its own. If people are shown more than once, give '
-                '--subject_pattern, or they may be in several splits.'
-            )
+        self._named: list[Named] = []
+        archive = archives.read_folder(folder, self._parse, LAYOUT, is_aside=_is_aside)
+        self.info.metadata['subject_pattern'] = self._subject_pattern or SUBJECT_PATTERN
+        if self._has_subjects:
+            self._check_people(folder, archive)
+        else:
+            self.info.metadata['people_from'] = NOBODY
         return archive
+
+    def _check_people(self, folder: epath.Path, archive: archives.Archive) -> None:
+        """Writes down how people were read.
+
+        Raises:
+            InvalidArchiveError: They were probably read wrongly, and nobody said that it is right.
+        """
+        named = self._named
+        slots = None if self.builder_config.splits_images else self._subject_slots(archive.photos)
+        found, examples = find_doubts(named, slots), describe(named)
+        people = len({photo.subject_id for photo in named})
+        if found and not self._accepts_subjects:
+            aside = f' {len(archive.skipped)} other files were left out.' if archive.skipped else ''
+            raise InvalidArchiveError(
+                f'{folder} has {len(named)} images of {people} people, as their names were read: '
+                f'{"; ".join(examples)}. That is unlikely: {"; ".join(found)}.{aside} '
+                f'{advise(named, folder)}'
+            )
+        in_folders = sum(photo.is_in_folder for photo in named)
+        self.info.metadata.update(
+            people_from=FOLDERS if 2 * in_folders > len(named) else FILES,
+            people={'count': people, 'examples': examples},
+        )
+        if found:
+            self.info.metadata['warning'] = (
+                f'these people were taken as they were read, although {"; ".join(found)}.'
+            )
+        elif warning := warn_of_numbers(named):
+            self.info.metadata['warning'] = warning
+
+    def _slots(self, photos: Sequence[archives.Photo]) -> list[int]:
+        if self._has_subjects:
+            return super()._slots(photos)
+        return [splits.hash_slot(self.name, _content(photo.path)) for photo in photos]
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
         if parts == (SUBJECTS_FILE,):
@@ -112,28 +181,29 @@ class Builder(ExpressionDatasetBuilder):
         archives.require_image(path)
         if len(parts) < 2:
             raise archives.Skip('not inside the folder of a class')
-        match = re.match(self.subject_pattern, path.stem)
-        if match is None:
-            raise archives.Skip(f'no person by {self.subject_pattern!r}')
         label = expressions.canonical(parts[0])
         if label not in self.builder_config.classes:
-            return None
-        subject_id = match['subject']
-        extras = {'gender': '', 'group': '', 'age': -1} | dict(self._people.get(subject_id, {}))
-        return archives.Photo(path, '/'.join(parts), label, subject_id, extras)
+            raise archives.Skip(f'{label} is no class of {self.name}')
+        extras = {'gender': '', 'group': '', 'age': -1}
+        if not self._has_subjects:
+            return archives.Photo(path, '/'.join(parts), label, '', extras)
+        named = read_person(parts, label, self._subject_pattern)
+        if named is None:
+            pattern = self._subject_pattern or SUBJECT_PATTERN
+            raise archives.Skip(f'no person by {pattern!r}')
+        self._named.append(named)
+        extras |= self._people.get(named.subject_id, {})
+        return archives.Photo(path, named.file_name, label, named.subject_id, extras)
 
 
-def check_pattern(subject_pattern: str) -> None:
-    """Raises `InvalidArchiveError` unless it is a regular expression with a group `subject`."""
+def _content(path: archives.Readable) -> bytes:
+    """The upright pixels, so that copies of a picture stay together; of a broken file its bytes."""
+    data = path.read_bytes()
     try:
-        fault = '' if 'subject' in re.compile(subject_pattern).groupindex else 'no such group'
-    except re.error as error:
-        fault = f'not a regular expression: {error}'
-    if fault:
-        raise InvalidArchiveError(
-            '`subject_pattern` must be a regular expression with a group `subject`, such as '
-            f'{SUBJECT_PATTERN!r}. Received: {subject_pattern!r}, {fault}.'
-        )
+        image = read_picture(data)
+    except InvalidPictureError:
+        return data
+    return f'{image.shape}'.encode() + image.tobytes()
 
 
 def read_subjects(path: epath.Path) -> dict[str, dict[str, Any]]:
@@ -168,14 +238,21 @@ def _describe(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, A
     return known
 
 
+def _is_aside(name: str) -> bool:
+    """Whether a folder is set aside by its name, at whatever depth."""
+    return name.startswith('_')
+
+
 def _check_classes(folder: epath.Path) -> None:
     """Refuses a folder whose name is no expression, before any photo is read."""
-    names = [path.name for path in folder.iterdir() if path.is_dir() and path.name[:1] not in '._']
-    unknown = sorted(name for name in names if expressions.find(name) is None)
+    names = [path.name for path in folder.iterdir() if path.is_dir()]
+    read = [name for name in names if not name.startswith('.') and not _is_aside(name)]
+    unknown = sorted(name for name in read if expressions.find(name) is None)
     if unknown:
         raise InvalidArchiveError(
             f'Each folder in {folder} must be named for an expression: '
             f'{", ".join(expressions.CLASS_NAMES)}, or a synonym: '
             f'{", ".join(expressions.SYNONYMS)}. Received: {", ".join(unknown)}. '
-            'Rename these folders or move them elsewhere.'
+            'Rename these folders, move them elsewhere, or set them aside by a name that begins '
+            'with _.'
         )
