@@ -7,7 +7,7 @@ tests are simulated in each cell of the first two; of the third it is an eighth.
 
 import argparse
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ DISCORDANT = ((0.05, 0.05), (0.02, 0.005), (0.3, 0.05))
 CLASSES = [f'class {number}' for number in range(5)]
 # How far the right logit is raised, and the deviation over people of all logits.
 CLASSIFIERS = ((1.5, 0.0), (1.5, 1.0), (5.0, 1.5))
+SAMPLE = 'people, images'
 _RESAMPLES = 500
 
 
@@ -33,10 +34,15 @@ def main() -> None:
     parser.add_argument('--repetitions', type=int, default=4000)
     repetitions = parser.parse_args().repetitions
     random = np.random.default_rng(0)
-    print_table('correlation', accuracy_rows(random, repetitions), CORRELATIONS)
-    print_table('correlation', difference_rows(random, repetitions), CORRELATIONS)
+    of_correlations = [f'correlation {value}' for value in CORRELATIONS]
+    print_table([f'{SAMPLE}, accuracy', *of_correlations], accuracy_rows(random, repetitions))
+    print_table(
+        [f'{SAMPLE}, right in only one', *of_correlations], difference_rows(random, repetitions)
+    )
     names = [MEASURES[name] for name in MEASURES if name != 'expected_calibration_error']
-    print_table('', measure_rows(random, max(1, repetitions // 8)), names)
+    print_table(
+        [f'{SAMPLE}, true accuracy', *names], measure_rows(random, max(1, repetitions // 8))
+    )
 
 
 def images_of_people(people: int) -> dict[str, np.ndarray]:
@@ -143,7 +149,7 @@ def measure_rows(random: np.random.Generator, repetitions: int) -> Iterator[list
             (100, np.full(100, 5)),
         ):
             size = f'{images[0]} each' if images[0] == images[-1] else '2 to 60'
-            name = f'{people} people, {size}, accuracy {truth["accuracy"]:.2f}'
+            name = f'{people} people, {size}, {truth["accuracy"]:.2f}'
             yield [name, *measure_cells(draw, images, truth, repetitions)]
 
 
@@ -188,11 +194,10 @@ def simulated_predictions(
     )
 
 
-def print_table(name: str, rows: Iterator[list[str]], columns: object) -> None:
+def print_table(columns: Sequence[str], rows: Iterator[list[str]]) -> None:
     """Prints a Markdown table, a row as soon as it is known."""
-    heads = [f'{name} {column}'.strip() for column in columns]
-    print('|', ' | '.join(['', *heads]), '|', flush=True)
-    print('|---' * (len(heads) + 1) + '|')
+    print('|', ' | '.join(columns), '|', flush=True)
+    print('|---' * len(columns) + '|')
     for row in rows:
         print('|', ' | '.join(row), '|', flush=True)
     print()

@@ -114,8 +114,11 @@ def test_the_report_stands_alone_and_shows_no_face_unless_told(trained):
     assert split_hash['split_hash'] in page
     numbers = json.loads((folder / 'report.json').read_text())['numbers']
     assert numbers == metrics_of(folder)
-    low, high = numbers['intervals']['macro_f1']
-    assert low <= numbers['macro_f1'] <= high
+    low, high = numbers['intervals']['accuracy']
+    assert low <= numbers['accuracy'] <= high
+    # Six people are too few for the means over classes.
+    assert numbers['intervals']['macro_f1'] is None and numbers['no_interval']['macro_f1'] in page
+    assert numbers['few_people'] in page and numbers['few_people'] in trained[1]
     assert f'{numbers["macro_f1"]:.3f}' in page
     assert f'{numbers["macro_f1"]:.3f}' in (folder / 'report.md').read_text()
 

@@ -131,7 +131,9 @@ class _Test:
         self._changed = changed_splits(known, [target])
         self._tested = hash_images(f'{data.target_name} {data.target_split}', source.examples)
         # Tested images that look like one that taught; None where nobody knows what did.
-        self.duplicates = self._record and find_seen_images(self._record, data, names, self._tested)
+        self.duplicates: pd.DataFrame | None = None
+        if self._record:
+            self.duplicates = find_seen_images(self._record, data, names, self._tested)
 
     def mark(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The predictions, and which of the images taught."""

@@ -47,7 +47,7 @@ def export_classifier(
     """Writes the next version of a SavedModel, under a temporary name first.
 
     Signatures, each giving `probabilities` float32 `[batch, classes]`, `label` string `[batch]`,
-    `score` float32 `[batch]` (of that label) and `label_names` string `[batch, classes]`:
+    its `score` float32 `[batch]`, and `label_names` string `[batch, classes]`:
 
     - `serving_default`: `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of face crops.
     - `explain`: as the first; gives besides what the network sees, uint8 `face` and
@@ -59,15 +59,16 @@ def export_classifier(
     And `predict_photos` and `predict_portraits` for whole photos: see
     `fer_keras.serving.whole_photos`. The weights are constants of the graph.
 
-    Beside the graph lie `labels.txt`, `model_card.md` and, with the extra `serving`, requests that
-    a server runs before it takes others; beside the versions, settings for its batches.
+    Beside the graph lie `labels.txt`, `model_card.md`, the record of who taught it and, with the
+    extra `serving`, requests that a server runs first; beside the versions, settings for its
+    batches.
 
     Args:
         model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.
         names: Label names in the model's order.
         base_dir: Folder that holds the numbered versions.
         card: Text of `model_card.md`; a short one where there is none.
-        record: `provenance.record.TrainingRecord` of who taught it, as a file; empty: not known.
+        record: Of who taught it, as a file; empty: not known.
 
     Returns:
         The folder of the new version.
@@ -92,9 +93,7 @@ def export_classifier(
     try:
         os.makedirs(base_dir, exist_ok=True)
         archive.write_out(unfinished, verbose=False)
-        _write_beside_graph(unfinished, names, card or describe_model(names))
-        if record:
-            write_bytes(os.path.join(unfinished, record_names.IN_SAVED_MODEL), record)
+        _write_beside_graph(unfinished, names, card or describe_model(names), record)
         return _claim_next_version(base_dir, unfinished)
     except OSError as error:
         reason = error.strerror or error
@@ -222,7 +221,9 @@ def _to_pixels(image: tf.Tensor) -> tf.Tensor:
     return tf.saturate_cast(tf.round(tf.cast(image, tf.float32)), tf.uint8)
 
 
-def _write_beside_graph(version_dir: str, names: Sequence[str], card: str) -> None:
+def _write_beside_graph(version_dir: str, names: Sequence[str], card: str, record: bytes) -> None:
+    if record:
+        write_bytes(os.path.join(version_dir, record_names.IN_SAVED_MODEL), record)
     write_text(os.path.join(version_dir, 'labels.txt'), ''.join(f'{name}\n' for name in names))
     write_text(os.path.join(version_dir, 'model_card.md'), card)
     write_warmup_requests(version_dir)

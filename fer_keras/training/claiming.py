@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -14,9 +15,69 @@ from fer_keras.data.splits import Source
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import read_json, write_bytes, write_json, write_text
+from fer_keras.inference.saliency_contents import read_recorded, record_contents
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
+
+
+@dataclasses.dataclass(frozen=True)
+class Taught:
+    """What teaches a run.
+
+    Attributes:
+        names: Of the classes.
+        training: What trains the model.
+        validation: What chooses its epoch.
+        others: What is fitted besides.
+
+    >>> nothing = Source(tf.data.Dataset.range(0), ())
+    >>> Taught(['sad', 'happy'], nothing, nothing, []).names
+    ['sad', 'happy']
+    """
+
+    names: Sequence[str]
+    training: Source
+    validation: Source
+    others: Sequence[Source]
+
+
+def claim_run(
+    run: RunConfig,
+    run_dir: RunDir,
+    check_people: Callable[[People], None] | None,
+    *,
+    is_chief: bool,
+) -> Taught:
+    """Reads what teaches a classifier, and writes what is known before the first step.
+
+    Args:
+        run: What is trained on what.
+        run_dir: Its folder.
+        check_people: Is given everyone named who will teach the model; it raises where they must
+            not.
+        is_chief: Whether this process writes the files; the others only look.
+
+    Raises:
+        ExistingFileError: The folder holds a finished run, or one of other flags.
+        InvalidInputError: The run began with other people, images or saliency.
+    """
+    sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
+    names = trained_label_names(sources, run.data.fold)
+    run_dir.refuse_others(as_flags(run))
+    recorded = read_recorded(run_dir)
+    training, validation = (
+        read_split(sources, split, names, run.model.maps_folder, run.data.fold)
+        for split in ('train', 'validation')
+    )
+    others = [read_split([source], 'all', names) for source in hog_sources]
+    if check_people:
+        check_people(people_of(training, validation, *others))
+    taught, builders = Taught(names, training, validation, others), [*sources, *hog_sources]
+    record = record_training(run, run_dir, taught, builders) if is_chief else None
+    claim(run_dir, as_flags(run), builders, names, record, is_chief=is_chief)
+    record_contents(run_dir, recorded, run.model, (training, validation), is_chief=is_chief)
+    return taught
 
 
 def claim(
@@ -55,9 +116,7 @@ def claim(
 def record_training(
     run: RunConfig,
     run_dir: RunDir,
-    training: Source,
-    validation: Source,
-    others: Sequence[Source],
+    taught: Taught,
     builders: Sequence[tfds.core.DatasetBuilder],
 ) -> TrainingRecord:
     """Who teaches the run: the very people and images with which it began.
@@ -66,9 +125,9 @@ def record_training(
         InvalidInputError: They are others: a data set was built anew since it was cut off.
     """
     record = make_record(
-        training,
-        validation,
-        others,
+        taught.training,
+        taught.validation,
+        taught.others,
         builders,
         fold=run.data.fold,
         pretrained=_pretrained(run),

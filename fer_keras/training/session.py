@@ -11,20 +11,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fer_keras.config.fields import as_flags
 from fer_keras.config.run import RunConfig
 from fer_keras.config.saliency import SaliencyTrainingConfig
 from fer_keras.config.training import TrainingConfig
 from fer_keras.data.batches import TrainingBatches, evaluation_batches
-from fer_keras.data.datasets import open_hog_sources, open_sources
 from fer_keras.data.map_cache import keep_maps
-from fer_keras.data.recording import People, people_of
-from fer_keras.data.splits import Source, read_split, trained_label_names
-from fer_keras.inference.saliency_contents import read_recorded, record_contents
+from fer_keras.data.recording import People
+from fer_keras.data.splits import Source
 from fer_keras.models.classifier import build_classifier
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_maps_to_keep
 from fer_keras.run_dir import RunDir
-from fer_keras.training.claiming import claim, record_training
+from fer_keras.training.claiming import claim_run
 from fer_keras.training.hog import fit_hog_branch
 from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import balanced_weights
@@ -66,30 +63,15 @@ def train(
     strategy = make_strategy(
         run.training.strategy, batch_size=run.data.batch_size, parts=run.training.accumulate
     )
-    sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
-    names = trained_label_names(sources, run.data.fold)
     chief = is_chief(strategy)
-    run_dir.refuse_others(as_flags(run))
-    recorded = read_recorded(run_dir)
-    training, validation = (
-        read_split(sources, split, names, run.model.maps_folder, run.data.fold)
-        for split in ('train', 'validation')
-    )
-    others = [read_split([source], 'all', names) for source in hog_sources]
-    if check_people:
-        check_people(people_of(training, validation, *others))
-    builders = [*sources, *hog_sources]
-    record = (
-        record_training(run, run_dir, training, validation, others, builders) if chief else None
-    )
-    claim(run_dir, as_flags(run), builders, names, record, is_chief=chief)
+    taught = claim_run(run, run_dir, check_people, is_chief=chief)
+    names, training, validation = taught.names, taught.training, taught.validation
     keras.config.set_dtype_policy(run.training.precision)
-    record_contents(run_dir, recorded, run.model, (training, validation), is_chief=chief)
     with strategy.scope():
         model = build_classifier(
             run.model, num_classes=len(names), image_size_px=run.data.image_size_px
         )
-        begin = functools.partial(_fit_hog_branch, run, model, strategy, [training, *others])
+        begin = functools.partial(_fit_hog_branch, run, model, strategy, [training, *taught.others])
         splits = (training, validation)
         forward, (training, validation) = _keep_maps(run, model, splits, is_told=chief)
     task = ClassifierTask(

@@ -21,7 +21,7 @@ from fer_keras.evaluation.report import evaluate, evaluate_model
 from fer_keras.evaluation.target import check_people
 from fer_keras.evaluation.taught import describe_marks, leave_out_taught
 from fer_keras.inference.predictor import Predictor
-from fer_keras.training.claiming import claim, record_training
+from fer_keras.training.claiming import Taught, claim, record_training
 from tests.fakes import BASIC, TINY_MODEL, write_dataset, write_untrained_run
 
 PEOPLE = {'train': 3, 'validation': 2, 'test': 3}
@@ -53,6 +53,11 @@ def run_dir(data_dir, tmp_path_factory):
     with open(run_dir.training_record_file, 'wb') as file:
         file.write(record_of(data).to_bytes())
     return run_dir
+
+
+def taught_by(builders):
+    splits = (read_split(builders, split, BASIC) for split in ('train', 'validation'))
+    return Taught(BASIC, *splits, ())
 
 
 def config(data_dir, **data):
@@ -150,8 +155,7 @@ def test_a_run_goes_on_with_those_with_whom_it_began(data_dir, tmp_path):
     def begin(data_dir):
         run = config(data_dir)
         builders = open_sources(run.data)
-        splits = [read_split(builders, split, BASIC) for split in ('train', 'validation')]
-        record = record_training(run, run_dir, *splits, (), builders)
+        record = record_training(run, run_dir, taught_by(builders), builders)
         claim(run_dir, '', builders, BASIC, record, is_chief=True)
 
     begin(data_dir)
@@ -170,11 +174,11 @@ def test_a_run_of_an_earlier_version_goes_on_with_the_same_split(tmp_path):
     run = config(tmp_path / '1')
     builders = open_sources(run.data)
     claim(run_dir, '', builders, BASIC, is_chief=True)  # It had no record.
-    splits = [read_split(builders, split, BASIC) for split in ('train', 'validation')]
-    assert record_training(run, run_dir, *splits, (), builders).images == 35
+    taught = taught_by(builders)
+    assert record_training(run, run_dir, taught, builders).images == 35
     anew = open_sources(config(tmp_path / '2').data)
     with pytest.raises(InvalidInputError, match='fake is split otherwise'):
-        record_training(run, run_dir, *splits, (), anew)
+        record_training(run, run_dir, taught, anew)
 
 
 def test_comparisons_leave_out_what_taught_either(data_dir):

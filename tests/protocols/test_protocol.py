@@ -304,7 +304,7 @@ def test_where_nobody_is_named_a_protocol_has_intervals_over_images(config, monk
     protocol.main(config)
     report = (Path(config.output) / 'report.md').read_text()
     assert '95 % over images' in report and 'people' not in capsys.readouterr().out
-    assert 'over people' not in report and ' 0 |' not in report
+    assert 'over people' not in report and '| gender: female | unnamed |' in report
 
 
 def test_examples_and_model_card_are_those_of_the_first_run(config):
