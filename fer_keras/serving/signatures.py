@@ -56,12 +56,8 @@ def export_classifier(
     - `predict_images`: `images`, uint8 `[batch, height, width, 3]`, RGB.
     - `predict_float_images`: the same as float32 in [0, 255].
 
-    And `predict_photos` and `predict_portraits` for whole photos: see
-    `fer_keras.serving.whole_photos`. The weights are constants of the graph.
-
-    Beside the graph lie `labels.txt`, `model_card.md`, the record of who taught it and, with the
-    extra `serving`, requests that a server runs first; beside the versions, settings for its
-    batches.
+    And `predict_photos` and `predict_portraits`: see `fer_keras.serving.whole_photos`. The weights
+    are constants of the graph. Beside it lie what `_write_beside_graph` writes.
 
     Args:
         model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.
@@ -222,6 +218,10 @@ def _to_pixels(image: tf.Tensor) -> tf.Tensor:
 
 
 def _write_beside_graph(version_dir: str, names: Sequence[str], card: str, record: bytes) -> None:
+    """Labels, card, who taught it, and, with the extra `serving`, requests that a server runs first.
+
+    Beside the versions lie settings for the server's batches.
+    """
     if record:
         write_bytes(os.path.join(version_dir, record_names.IN_SAVED_MODEL), record)
     write_text(os.path.join(version_dir, 'labels.txt'), ''.join(f'{name}\n' for name in names))

@@ -9,9 +9,11 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from fer_keras.config.fields import as_flags
 from fer_keras.config.run import RunConfig
-from fer_keras.data.recording import make_record
-from fer_keras.data.splits import Source
+from fer_keras.data.datasets import open_hog_sources, open_sources
+from fer_keras.data.recording import People, make_record, people_of
+from fer_keras.data.splits import Source, read_split, trained_label_names
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import read_json, write_bytes, write_json, write_text

@@ -29,8 +29,9 @@ from fer_keras.models.mlnet_light import (
 from fer_keras.models.mlnet_weights import load_vgg16
 from fer_keras.models.saliency_layers import EPSILON, ResizeMap
 from fer_keras.run_dir import RunDir
+from fer_keras.training.claiming import claim
 from fer_keras.training.loop import Loop
-from fer_keras.training.session import claim, make_repeatable
+from fer_keras.training.session import make_repeatable
 from fer_keras.training.strategy import is_chief, make_strategy
 from fer_keras.training.tasks import SaliencyTask
 from fer_keras.training.tensorboard import TensorBoardImages
