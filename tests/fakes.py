@@ -43,6 +43,12 @@ def add_tiny_backbone() -> None:
         choices.BACKBONES.append('tiny')
 
 
+def tiniest_model(**choices: object) -> ModelConfig:
+    """For what does not depend on the backbone: it is built and traced in a second."""
+    add_tiny_backbone()
+    return ModelConfig(backbone='tiny', backbone_weights='none', **choices)
+
+
 BASIC = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'disgusted', 'fearful')
 
 

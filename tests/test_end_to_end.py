@@ -23,11 +23,11 @@ from fer_keras.evaluation.predicting import predict_split
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.training.session import train
-from tests.fakes import BASIC, TINY_MODEL, write_dataset
+from tests.fakes import BASIC, tiniest_model, write_dataset
 
 TRAIN = [
-    '--source=fake', '--backbone_weights=none', '--image_size_px=48', '--batch_size=14',
-    '--augmentation=none', '--epochs=14', '--head_epochs=1', '--learning_rate=3e-3',
+    '--source=fake', '--backbone=mobilenet', '--backbone_weights=none', '--image_size_px=48',
+    '--batch_size=14', '--augmentation=none', '--epochs=14', '--head_epochs=1', '--learning_rate=3e-3',
     '--saliency=center', '--deterministic', '--dropout=0',
 ]  # fmt: skip
 
@@ -223,7 +223,7 @@ def test_nothing_of_the_target_reaches_the_training(data_dir, tmp_path):
     training = TrainingConfig(epochs=1, head_epochs=0, strategy='one_device')
     run_dir = RunDir(str(tmp_path / 'run'))
     # It cannot be read, and is not missed.
-    assert train(RunConfig(data, TINY_MODEL, training), run_dir)
+    assert train(RunConfig(data, tiniest_model(), training), run_dir)
     assert run_dir.read_labels() == list(BASIC) and os.path.isfile(run_dir.model_file)
 
 

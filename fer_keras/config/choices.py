@@ -9,6 +9,7 @@ BACKBONES = [
     'efficientnet_b0',
     'efficientnet_v2_b0',
     'inception_v3',
+    'mobilenet',
     'mobilenet_v2',
     'mobilenet_v3_large',
     'mobilenet_v3_small',

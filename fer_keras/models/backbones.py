@@ -42,6 +42,7 @@ BACKBONES = {
     'efficientnet_b0': Backbone(_apps.EfficientNetB0, _apps.efficientnet.preprocess_input),
     'efficientnet_v2_b0': Backbone(_apps.EfficientNetV2B0, _apps.efficientnet_v2.preprocess_input),
     'inception_v3': Backbone(_apps.InceptionV3, _apps.inception_v3.preprocess_input, 75),
+    'mobilenet': Backbone(_apps.MobileNet, _apps.mobilenet.preprocess_input),
     'mobilenet_v2': Backbone(_apps.MobileNetV2, _apps.mobilenet_v2.preprocess_input),
     'mobilenet_v3_small': Backbone(_apps.MobileNetV3Small, _apps.mobilenet_v3.preprocess_input),
     'mobilenet_v3_large': Backbone(_apps.MobileNetV3Large, _apps.mobilenet_v3.preprocess_input),

@@ -218,7 +218,7 @@ def _to_pixels(image: tf.Tensor) -> tf.Tensor:
 
 
 def _write_beside_graph(version_dir: str, names: Sequence[str], card: str, record: bytes) -> None:
-    """Labels, card, who taught it, and, with the extra `serving`, requests that a server runs first.
+    """Labels, card, who taught it, and, with the extra `serving`, what a server asks first.
 
     Beside the versions lie settings for the server's batches.
     """

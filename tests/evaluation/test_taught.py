@@ -21,8 +21,9 @@ from fer_keras.evaluation.report import evaluate, evaluate_model
 from fer_keras.evaluation.target import check_people
 from fer_keras.evaluation.taught import describe_marks, leave_out_taught
 from fer_keras.inference.predictor import Predictor
+from fer_keras.run_dir import RunDir
 from fer_keras.training.claiming import Taught, claim, record_training
-from tests.fakes import BASIC, TINY_MODEL, write_dataset, write_untrained_run
+from tests.fakes import BASIC, tiniest_model, write_dataset, write_untrained_run
 
 PEOPLE = {'train': 3, 'validation': 2, 'test': 3}
 
@@ -46,7 +47,7 @@ def data_dir(tmp_path_factory):
 @pytest.fixture(scope='module')
 def run_dir(data_dir, tmp_path_factory):
     """A run that trained on `fake`, as its record says, and learned nothing."""
-    run_dir = write_untrained_run(tmp_path_factory.mktemp('runs') / 'run')
+    run_dir = write_untrained_run(tmp_path_factory.mktemp('runs') / 'run', tiniest_model())
     data = config(data_dir).data
     with open(run_dir.environment_file, 'w') as file:
         json.dump(describe_environment(open_sources(data)), file)
@@ -62,7 +63,7 @@ def taught_by(builders):
 
 def config(data_dir, **data):
     data = {'source': 'fake', 'image_size_px': 48, 'batch_size': 14} | data
-    return RunConfig(DataConfig(data_dir=str(data_dir), **data), TINY_MODEL, TrainingConfig())
+    return RunConfig(DataConfig(data_dir=str(data_dir), **data), tiniest_model(), TrainingConfig())
 
 
 def test_new_people_are_tested_without_a_word(run_dir, data_dir, tmp_path, capsys):
@@ -150,7 +151,7 @@ def test_a_test_that_would_be_refused_is_refused_before_the_training(data_dir, t
 
 
 def test_a_run_goes_on_with_those_with_whom_it_began(data_dir, tmp_path):
-    run_dir = write_untrained_run(tmp_path / 'run')
+    run_dir = RunDir(str(tmp_path / 'run'))
 
     def begin(data_dir):
         run = config(data_dir)
@@ -168,7 +169,7 @@ def test_a_run_goes_on_with_those_with_whom_it_began(data_dir, tmp_path):
 
 
 def test_a_run_of_an_earlier_version_goes_on_with_the_same_split(tmp_path):
-    run_dir = write_untrained_run(tmp_path / 'run')
+    run_dir = RunDir(str(tmp_path / 'run'))
     for number in (1, 2):
         write_dataset(tmp_path / str(number), people=PEOPLE, metadata={'split_hash': f'{number}'})
     run = config(tmp_path / '1')

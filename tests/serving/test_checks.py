@@ -17,7 +17,14 @@ from fer_keras.serving.checks import (
     vary,
 )
 from fer_keras.serving.signatures import export_classifier
-from tests.fakes import BASIC, TINY_MODEL, class_image, png_bytes, random_images
+from tests.fakes import (
+    BASIC,
+    TINY_MODEL,
+    class_image,
+    png_bytes,
+    random_images,
+    tiniest_model,
+)
 from tests.serving.conftest import class_images, enliven
 
 
@@ -63,9 +70,7 @@ def test_the_process_of_the_c_api_lives_on_after_a_broken_image(served):
 
 def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_path):
     """Gradients, both sides, two branches, and a saliency model that shrinks its image."""
-    config = dataclasses.replace(
-        TINY_MODEL,
-        backbone='vgg16',
+    config = tiniest_model(
         color='gradients',
         average_mirrored=True,
         hog_branch=True,

@@ -33,13 +33,15 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from fer_keras.config.run import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from fer_keras.run_dir import RunDir
 from fer_keras.training import session, strategy
+from tests.fakes import add_tiny_backbone
 
+add_tiny_backbone()
 two = lambda: tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
 strategy.STRATEGIES['mirrored'] = two
 assert strategy.make_strategy('mirrored', batch_size=14).num_replicas_in_sync == 2
 run = RunConfig(
     DataConfig(data_dir=sys.argv[1], source='fake', image_size_px=32, batch_size=14),
-    ModelConfig(backbone_weights='none'),
+    ModelConfig(backbone='tiny', backbone_weights='none'),
     TrainingConfig(run_dir=sys.argv[2], epochs=2, head_epochs=1, ema_momentum=0.9),
 )
 session.train(run, RunDir(run.training.run_dir))
