@@ -27,8 +27,8 @@ from tests.fakes import BASIC, tiniest_model, write_dataset
 
 TRAIN = [
     '--source=fake', '--backbone=mobilenet', '--backbone_weights=none', '--image_size_px=48',
-    '--batch_size=14', '--augmentation=none', '--epochs=14', '--head_epochs=1', '--learning_rate=3e-3',
-    '--saliency=center', '--deterministic', '--dropout=0',
+    '--batch_size=14', '--augmentation=none', '--epochs=14', '--head_epochs=1',
+    '--learning_rate=3e-3', '--saliency=center', '--deterministic', '--dropout=0',
 ]  # fmt: skip
 
 

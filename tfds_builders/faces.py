@@ -81,6 +81,10 @@ def find_face(image_rgb: np.ndarray) -> Face | None:
 def find_faces(images_rgb: Sequence[np.ndarray]) -> list[Face | None]:
     """Finds the largest face of each image; a batch is several times faster than single images.
 
+    The largest is whoever the photo is of; a face in the background may be the surer one. In the
+    204 photos of the Face Research Lab London Set a second face was found in one, and the largest
+    was the surest in all: a crop by the other rule would be the same.
+
     Args:
         images_rgb: uint8 `[height, width, 3]` each, of any sizes.
 
