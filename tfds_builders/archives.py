@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -162,6 +164,16 @@ def _walk(folder: epath.Path) -> list[epath.Path]:
             continue
         found += _walk(path) if path.is_dir() else [path]
     return found
+
+
+def listing_hash(folder: epath.Path) -> str:
+    """What an archive is known by without reading it: SHA-256 of names and sizes of its files."""
+    found = hashlib.sha256()
+    for path in _walk(folder):
+        name = '/'.join(path.relative_to(folder).parts)
+        size = pathlib.Path(path).stat().st_size if path.exists() else -1  # A link may be broken.
+        found.update(f'{name}\t{size}\n'.encode(errors='surrogateescape'))
+    return found.hexdigest()
 
 
 def _refuse_aside(parts: Sequence[str], is_aside: Callable[[str], bool]) -> None:

@@ -25,10 +25,15 @@ from rich.table import Table
 
 import tfds_builders
 from tfds_builders import command, expressions, splits
+from tfds_builders.archives import listing_hash
 from tfds_builders.errors import BuilderError, InvalidArchiveError, MissingArchiveError
 from tfds_builders.quiet import load_tensorflow
 
 _LISTED = 20
+# Where archives are looked for when nobody says where they are.
+_HERE = '.'
+# In the metadata of a prepared set: what its archive held.
+_LISTING = 'archive_listing'
 _PEOPLE_FLAGS = ('no_subjects', 'accept_subjects')
 
 
@@ -70,7 +75,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     known = ', '.join(tfds_builders.BUILDERS)
     parser.add_argument('sets', nargs='+', metavar='SET[=FOLDER]', help=f'any of {known}')
-    parser.add_argument('--manual_dir', default='.', help='folder of the archives')
+    parser.add_argument('--manual_dir', default=_HERE, help='folder of the archives')
     parser.add_argument('--data_dir', default='~/tensorflow_datasets', help='folder to write to')
     parser.add_argument(
         '--config', action='append', help='config to build, repeatable, or `all`; default the first'
@@ -149,11 +154,15 @@ def prepare(
     if (builder.data_path / 'dataset_info.json').exists():
         if given:
             _check_people_of_prepared(builder, subject_pattern, no_subjects=no_subjects)
+        _check_archive_of_prepared(builder, folder)
         return builder, 0.0
     if not folder.is_dir():
         raise MissingArchiveError(
             f'{folder} does not exist. Give the folder that holds {name}/: --manual_dir=FOLDER'
         )
+    archive = _archive_of(builder, folder)
+    if archive and builder.info.metadata is not None:
+        builder.info.metadata[_LISTING] = listing_hash(archive)
     start = time.monotonic()
     # The builder shows a bar of its own, which knows how many photos there are.
     tfds.disable_progress_bar()
@@ -163,6 +172,29 @@ def prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=folder),
         )
     return builder, time.monotonic() - start
+
+
+def _archive_of(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> epath.Path | None:
+    """The folder of the files; None where there is no archive, or nobody said where it is."""
+    if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:  # It is drawn.
+        return None
+    own = folder / builder.name
+    if own.is_dir():
+        return own
+    return None if folder == epath.Path(_HERE) or not folder.is_dir() else folder
+
+
+def _check_archive_of_prepared(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> None:
+    """Raises `InvalidArchiveError` where a set was built from other files than it is given now."""
+    archive = _archive_of(builder, folder)
+    built_from = (builder.info.metadata or {}).get(_LISTING)
+    if archive is None or built_from is None or built_from == listing_hash(archive):
+        return
+    raise InvalidArchiveError(
+        f'{builder.data_path} was built from other files than are in {archive} now: names or sizes '
+        'differ. Nothing was read from there. Delete the first folder to build it again, or give '
+        'another --data_dir.'
+    )
 
 
 def print_summary(console: Console, builder: tfds.core.DatasetBuilder, seconds: float) -> None:
