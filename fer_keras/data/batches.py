@@ -107,20 +107,64 @@ def _count(counts: tuple[int, ...], label: int | None) -> int:
     return sum(counts) if label is None else counts[label]
 
 
+class EvaluationBatches:
+    """Batches in the order of the data set, the last one partial; the module says what they hold.
+
+    Args:
+        source: The split.
+        data: How it is read.
+        num_classes: Of the model.
+
+    >>> image = tf.io.encode_png(tf.zeros((8, 8, 3), tf.uint8))
+    >>> examples = tf.data.Dataset.from_tensors({'image': image, 'label': 1, 'position': 0})
+    >>> data = DataConfig(image_size_px=32, batch_size=2)
+    >>> batches = EvaluationBatches(Source(examples, (0, 1)), data, num_classes=2)
+    >>> [(images.shape, labels.numpy().tolist()) for images, labels in batches.read()]
+    [(TensorShape([1, 32, 32, 3]), [[0.0, 1.0]])]
+    """
+
+    def __init__(self, source: Source, data: DataConfig, *, num_classes: int) -> None:
+        self._source, self._data, self._num_classes = source, data, num_classes
+        # One cache for all epochs, of each worker.
+        self._kept: dict[int, tf.data.Dataset] = {}
+
+    def prepare(self, example: Example) -> tuple[tf.Tensor, tf.Tensor]:
+        """An image and its label."""
+        image = decode_example(example, self._data.image_size_px, self._source.maps_folder)
+        image = add_kept_map(image, example['position'], self._source.maps)
+        return image, tf.one_hot(example['label'], self._num_classes)
+
+    def read(self, context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
+        """The batches, or of several workers the share of one, in batches of a replica each.
+
+        A worker prepares and keeps its share alone.
+        """
+        context = context or tf.distribute.InputContext()
+        mine = context.input_pipeline_id
+        if mine not in self._kept:
+            self._kept[mine] = self._read(context)
+        return self._kept[mine]
+
+    def _read(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        size, workers = self._data.batch_size, context.num_input_pipelines
+        examples = self._source.examples
+        if workers > 1:
+            share, mine = size // workers, context.input_pipeline_id
+            numbered = examples.enumerate().filter(lambda at, _: at % size // share == mine)
+            examples, size = (
+                numbered.map(lambda _, example: example),
+                context.get_per_replica_batch_size(size),
+            )
+        batches = examples.map(self.prepare, tf.data.AUTOTUNE).batch(size)
+        if workers == 1:
+            count = -(-self._source.size // size)
+            batches = batches.apply(tf.data.experimental.assert_cardinality(count))
+        return batches.cache() if self._data.cache else batches.prefetch(tf.data.AUTOTUNE)
+
+
 def evaluation_batches(source: Source, data: DataConfig, *, num_classes: int) -> tf.data.Dataset:
-    """Batches in the order of the data set, the last one partial; shapes as `TrainingBatches`."""
-
-    def read(example: Example) -> tuple[tf.Tensor, tf.Tensor]:
-        image = decode_example(example, data.image_size_px, source.maps_folder)
-        image = add_kept_map(image, example['position'], source.maps)
-        return image, tf.one_hot(example['label'], num_classes)
-
-    batches = (
-        source.examples.map(read, tf.data.AUTOTUNE)
-        .batch(data.batch_size)
-        .apply(tf.data.experimental.assert_cardinality(-(-source.size // data.batch_size)))
-    )
-    return batches.cache() if data.cache else batches.prefetch(tf.data.AUTOTUNE)
+    """All of `EvaluationBatches`."""
+    return EvaluationBatches(source, data, num_classes=num_classes).read()
 
 
 def decode_example(example: Example, image_size_px: int, maps_folder: str) -> tf.Tensor:

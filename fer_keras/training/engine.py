@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fer_keras.data.batches import EvaluationBatches
 from fer_keras.training.objectives import Objective, Sums
 
 
@@ -92,14 +93,26 @@ class Engine:
         """
         return _to_floats(self._train(iterator, tf.constant(steps)))
 
-    def evaluate(self, batches: tf.data.Dataset) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        """The measures of the objective over all the images, and the sums that they are made of."""
+    def evaluate(
+        self, batches: tf.data.Dataset | EvaluationBatches
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """The measures of the objective over all the images, and the sums that they are made of.
+
+        Of a dataset each of several workers prepares all of it and takes its share.
+        """
         totals: dict[str, np.ndarray] = {}
-        for batch in self.share(batches):
+        for batch in self._validate(batches):
             for name, value in self._test(batch).items():
                 # Counts and sums of many batches: float64 adds them exactly enough.
                 totals[name] = totals.get(name, 0.0) + value.numpy().astype(np.float64)
         return self._objective.means(totals), totals
+
+    def _validate(self, batches: tf.data.Dataset | EvaluationBatches) -> Iterator:
+        if isinstance(batches, tf.data.Dataset):
+            return self.share(batches)
+        if self._strategy.extended._in_multi_worker_mode():
+            return self.distribute(batches.read)
+        return self.share(batches.read())
 
     def means(self, sums: Sums) -> dict[str, float]:
         """The measures of the objective of what `train` gave."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 import tensorflow as tf
 
+from fer_keras.data.batches import EvaluationBatches
 from fer_keras.data.epochs import EpochBatches
 from fer_keras.errors import InvalidInputError, LostWorkerError, UnwritableFileError
 from fer_keras.run_dir import RunDir
@@ -66,7 +67,7 @@ class Loop:
         self._is_chief = is_chief(task.strategy)
         self._checkpoints = Checkpoints(run_dir.state_dir)
 
-    def run(self, batches: EpochBatches, validation: tf.data.Dataset) -> None:
+    def run(self, batches: EpochBatches, validation: tf.data.Dataset | EvaluationBatches) -> None:
         """Trains from the newest state, or from the beginning, to the end.
 
         Raises:
@@ -90,7 +91,11 @@ class Loop:
                         state = trainer.run(state)
 
     def _trainer(
-        self, stage: Stage, batches: EpochBatches, validation: tf.data.Dataset, stop: StopRequest
+        self,
+        stage: Stage,
+        batches: EpochBatches,
+        validation: tf.data.Dataset | EvaluationBatches,
+        stop: StopRequest,
     ) -> _StageTrainer:
         task, steps = self._task, batches.steps_per_epoch
         own = make_callbacks(
@@ -131,7 +136,7 @@ class _StageTrainer:
         task: Task,
         stage: Stage,
         batches: EpochBatches,
-        validation: tf.data.Dataset,
+        validation: tf.data.Dataset | EvaluationBatches,
         callbacks: StageCallbacks,
         *,
         save: Callable[[TrainingState], None],

@@ -14,7 +14,7 @@ import tensorflow as tf
 from fer_keras.config.run import RunConfig
 from fer_keras.config.saliency import SaliencyTrainingConfig
 from fer_keras.config.training import TrainingConfig
-from fer_keras.data.batches import TrainingBatches, evaluation_batches
+from fer_keras.data.batches import EvaluationBatches, TrainingBatches, evaluation_batches
 from fer_keras.data.map_cache import keep_maps
 from fer_keras.data.recording import People
 from fer_keras.data.splits import Source
@@ -85,7 +85,7 @@ def train(
     )
     Loop(task, run_dir, callbacks).run(
         TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed),
-        evaluation_batches(validation, run.data, num_classes=len(names)),
+        EvaluationBatches(validation, run.data, num_classes=len(names)),
     )
     return chief
 
