@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo_output
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-all lint clean
 
 help:
 	@echo 'make demo   draw two small archives, build them, train on them, test on unseen people'
 	@echo 'make test   run the tests'
+	@echo 'make test-all   run the long ones too'
 	@echo 'make lint   check format, style and types'
 	@echo 'make clean  delete .venv and what the demo wrote'
 
@@ -26,6 +27,9 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: .venv/ready
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

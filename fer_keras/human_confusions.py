@@ -27,9 +27,9 @@ def main(options: HumanConfusionsConfig, arguments: Sequence[str]) -> None:
 
     rows, human = read_predictions(arguments[0], options.evaluation), arguments[1]
     counts = confusion_matrix(untaught(rows), label_names_of(rows))
+    print(agreement(counts, read_human_confusions(human)))
     if marks := describe_marks(rows):
         print(f'warning: {marks}')
-    print(agreement(counts, read_human_confusions(human)))
 
 
 if __name__ == '__main__':

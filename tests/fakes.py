@@ -52,11 +52,12 @@ def tiniest_model(**choices: object) -> ModelConfig:
 BASIC = ('neutral', 'happy', 'sad', 'angry', 'surprised', 'disgusted', 'fearful')
 
 
-def write_untrained_run(folder: Path, config: ModelConfig = TINY_MODEL) -> RunDir:
+def write_untrained_run(folder: Path, config: ModelConfig | None = None) -> RunDir:
     """A run folder with a model that learned nothing, of 48 px and the seven basic classes."""
     run_dir = RunDir(str(folder))
     run_dir.claim('')
     keras.utils.set_random_seed(0)
+    config = config or tiniest_model()
     build_classifier(config, num_classes=len(BASIC), image_size_px=48).save(run_dir.model_file)
     Path(run_dir.labels_file).write_text(''.join(f'{name}\n' for name in BASIC))
     return run_dir

@@ -33,6 +33,7 @@ class Taught:
         validation: What chooses its epoch.
         others: What is fitted besides.
 
+    >>> import tensorflow as tf
     >>> nothing = Source(tf.data.Dataset.range(0), ())
     >>> Taught(['sad', 'happy'], nothing, nothing, []).names
     ['sad', 'happy']

@@ -56,10 +56,17 @@ def described(rows):
         'target_split': 'test',
         'images_of_other_classes_left_out': 0,
         'top_confusions': [],
+        'taught': UNTAUGHT,
     }
     figures = {name: f'{name}.png' for name in ('confusion_matrix', 'recall', 'reliability')}
     found = Findings(metrics, slices(rows), None, (), (), {'source': 'fake'}, {}, figures)
     return metrics, describe_run(found)
+
+
+UNTAUGHT = {
+    'is_recorded': True, 'is_leaky': False, 'people': 0, 'people_tested': 2, 'images_of_people': 0,
+    'images': 0, 'with_images': None, 'look_alike': 0, 'changed': [], 'by': [], 'pretrained': {},
+}  # fmt: skip
 
 
 def test_few_people_are_a_warning_beside_every_number(capsys, tmp_path):

@@ -53,7 +53,13 @@ def test_of_two_branches_and_two_sides_the_backbone_is_explained():
     assert strips.shape == (2, 80, 4 * 80, 3)
 
 
-@pytest.mark.parametrize('backbone', ['convnext_tiny', 'densenet121', 'vgg16'])
+@pytest.mark.parametrize(
+    'backbone',
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ('convnext_tiny', 'densenet121')),
+        'vgg16',
+    ],
+)
 def test_each_way_of_preprocessing_is_explained(backbone):
     assert backbone in BACKBONES
     model = build(backbone=backbone)

@@ -68,6 +68,7 @@ def test_the_process_of_the_c_api_lives_on_after_a_broken_image(served):
     assert sum(answers[1]['values'][0]) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_path):
     """Gradients, both sides, two branches, and a saliency model that shrinks its image."""
     config = tiniest_model(

@@ -281,6 +281,7 @@ def test_a_model_file_with_code_in_it_is_not_run(tmp_path):
         load_classifier(str(tmp_path / 'code.keras'))
 
 
+@pytest.mark.slow
 def test_a_saliency_model_of_somebody_else_is_loaded_where_it_is_trusted_and_served(
     tmp_path, monkeypatch
 ):

@@ -52,7 +52,7 @@ def run_build(root, data_dir, *flags):
 
 
 def rows_of(data_dir):
-    builder = tfds.builder_from_directory(data_dir / 'expression_folders/originals/1.0.0')
+    builder = tfds.builder_from_directory(data_dir / 'expression_folders/originals/1.1.0')
     decoders = {'image': tfds.decode.SkipDecoding()}
     for split in builder.info.splits:
         for row in tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)):

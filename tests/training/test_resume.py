@@ -125,6 +125,7 @@ def runs(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_the_step_and_ends_cleanly(runs):
     status, errors, newest = runs.interrupted
     assert status == 130 and 'Traceback' not in errors
@@ -132,10 +133,12 @@ def test_ctrl_c_saves_the_step_and_ends_cleanly(runs):
     assert newest == f'state-{int(epoch) - 1:06d}-{int(step):08d}.npz'
 
 
+@pytest.mark.slow
 def test_the_maps_of_both_splits_were_made_once_for_all_runs(runs):
     assert len(runs.maps) == 2 and all(name.endswith('.npy') for name in runs.maps)
 
 
+@pytest.mark.slow
 def test_progress_tells_loss_accuracy_speed_and_time_left(runs):
     number = r'[\d.]+'
     assert re.search(
@@ -151,6 +154,7 @@ def shown(folder):
     return events
 
 
+@pytest.mark.slow
 def test_tensorboard_has_curves_confusions_overlays_and_flags(runs):
     train, validation = shown(runs.peace / 'train'), shown(runs.peace / 'validation')
     assert len(train.Tensors('epoch_loss')) == len(validation.Tensors('epoch_loss')) == EPOCHS
@@ -163,12 +167,14 @@ def test_tensorboard_has_curves_confusions_overlays_and_flags(runs):
     assert values['sam_radius'].number_value == 0.05
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_history(runs):
     peace, killed = (run / 'history.csv' for run in (runs.peace, runs.killed))
     assert killed.read_bytes() == peace.read_bytes()
     assert len(peace.read_text().splitlines()) == 1 + EPOCHS
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_bit_identical_weights(runs):
     peace, killed = (
         Checkpoints(RunDir(str(run)).state_dir).latest() for run in (runs.peace, runs.killed)
@@ -179,6 +185,7 @@ def test_a_killed_run_ends_with_bit_identical_weights(runs):
         assert all(np.array_equal(a, b) for a, b in pairs), part
 
 
+@pytest.mark.slow
 def test_a_killed_run_keeps_the_same_best_model(runs):
     peace, killed = (
         keras.saving.load_model(RunDir(str(run)).model_file, compile=False)

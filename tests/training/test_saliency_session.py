@@ -65,6 +65,7 @@ def data_dir(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_trained_model_beats_the_centre_and_its_file_is_measured(data_dir, tmp_path):
     weights = tmp_path / 'own.weights.h5'
     run(
@@ -148,6 +149,7 @@ def runs(data_dir, tmp_path_factory):
     return root, printed
 
 
+@pytest.mark.slow
 def test_a_saliency_run_that_is_cut_off_ends_bit_by_bit_as_one_in_peace(runs):
     histories = [(runs[0] / f'{name}.run/history.csv').read_bytes() for name in NAMES]
     assert histories[0] == histories[1] and len(histories[0].splitlines()) == 4
@@ -178,6 +180,7 @@ def arrays_of(path):
     return arrays
 
 
+@pytest.mark.slow
 def test_a_saliency_run_has_the_files_and_the_progress_of_any_run(runs):
     folder = runs[0] / 'peace.run'
     assert {
@@ -195,6 +198,7 @@ def test_a_saliency_run_has_the_files_and_the_progress_of_any_run(runs):
     assert 'epoch 3/3  loss ' in runs[1] and 'val_nss' in runs[1]
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_that_of_the_highest_nss(runs):
     history = pd.read_csv(runs[0] / 'peace.run/history.csv')
     memory = Checkpoints(str(runs[0] / 'peace.run/checkpoints/states')).latest().callbacks
