@@ -138,12 +138,6 @@ class TrainingRecord:
         """The beginnings of all pixel hashes."""
         return frozenset(one.tobytes() for split in self.splits for one in split.pixel_hashes)
 
-    def with_record(self, other: TrainingRecord) -> TrainingRecord:
-        """Both: of a model that began with the weights of another one."""
-        return TrainingRecord(
-            (*self.splits, *other.splits), {**dict(other.pretrained), **dict(self.pretrained)}
-        )
-
     def differs_from(self, other: TrainingRecord) -> list[str]:
         """Where data that are named alike are not the same, in words."""
         own, others = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -154,8 +155,18 @@ def record_training(
 def _pretrained(run: RunConfig) -> dict[str, str]:
     """Where weights come from that are there before the first step."""
     model = run.model
-    found = {'backbone': model.backbone_weights} if model.backbone_weights != 'none' else {}
-    return found | ({'saliency': model.saliency} if model.saliency != 'none' else {})
+    places = {'backbone': model.backbone_weights, 'saliency': model.saliency}
+    if model.saliency_weights:
+        places['saliency'] = model.saliency_weights
+    return {what: _named(place) for what, place in places.items() if place != 'none'}
+
+
+def _named(place: str) -> str:
+    """A file with the beginning of its hash: another one may come to lie under its name."""
+    if not os.path.isfile(place):
+        return place
+    with open(place, 'rb') as file:
+        return f'{place} (SHA-256 {hashlib.sha256(file.read()).hexdigest()[:12]})'
 
 
 def _environment(run_dir: RunDir, builders: Sequence[tfds.core.DatasetBuilder]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fer_keras.config.data import DataConfig
 from fer_keras.config.run import RunConfig
 from fer_keras.config.training import TrainingConfig
 from fer_keras.data.datasets import open_sources
-from fer_keras.data.recording import make_record
+from fer_keras.data.recording import make_record, require_new_people
 from fer_keras.data.splits import read_split
 from fer_keras.environment import describe_environment
 from fer_keras.errors import InvalidInputError
@@ -19,8 +19,9 @@ from fer_keras.evaluation.comparison import compare
 from fer_keras.evaluation.printing import print_report
 from fer_keras.evaluation.report import evaluate, evaluate_model
 from fer_keras.evaluation.target import check_people
-from fer_keras.evaluation.taught import describe_marks, leave_out_taught
+from fer_keras.evaluation.taught import describe_marks, describe_taught, leave_out_taught
 from fer_keras.inference.predictor import Predictor
+from fer_keras.provenance.wording import sentences
 from fer_keras.run_dir import RunDir
 from fer_keras.training.claiming import Taught, claim, record_training
 from tests.fakes import BASIC, tiniest_model, write_dataset, write_untrained_run
@@ -148,6 +149,18 @@ def test_a_test_that_would_be_refused_is_refused_before_the_training(data_dir, t
     write_dataset(tmp_path, people=PEOPLE, deal=['train', 'validation', 'train'])
     with pytest.raises(InvalidInputError, match='3 of the 3 people'):
         check_people(dataclasses.replace(data, data_dir=str(tmp_path)), record_of(data).people)
+
+
+def test_a_set_that_is_leaky_by_its_name_stays_usable(data_dir):
+    name = 'fake_leaky_image_split'
+    data = DataConfig(source=name, data_dir=str(data_dir))
+    people = frozenset({(name, 'anna')})
+    require_new_people(data, people, people)
+    with pytest.raises(InvalidInputError, match='1 of the 1 people'):
+        require_new_people(DataConfig(source='fake'), people, people)
+    rows = pd.DataFrame({'taught': ['person', ''], 'subject_id': ['anna', 'bert'], 'file_name': ''})
+    found = describe_taught(rows, BASIC, None, is_recorded=True, is_leaky=data.is_leaky)
+    assert sentences(found)[0].startswith('LEAKY') and '1 of 2 people' in sentences(found)[0]
 
 
 def test_a_run_goes_on_with_those_with_whom_it_began(data_dir, tmp_path):
