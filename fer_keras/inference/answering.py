@@ -20,7 +20,7 @@ from fer_keras.inference.photos import (
     read_pictures,
 )
 from fer_keras.inference.predictor import Predictor, load
-from tfds_builders.pictures import LARGEST_PIXELS
+from tfds_builders.picture_formats import LARGEST_PIXELS_UNREDUCED
 
 
 @dataclasses.dataclass
@@ -109,7 +109,7 @@ def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
     for picture in pictures:
         batch.append(picture)
         values += 0 if picture.image is None else picture.image.size
-        if len(batch) == size or values >= LARGEST_PIXELS:
+        if len(batch) == size or values >= LARGEST_PIXELS_UNREDUCED:
             yield batch
             batch, values = [], 0
     if batch:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from fer_keras.errors import InvalidInputError, MissingFileError
-from tfds_builders import pictures
+from tfds_builders import picture_formats, pictures
 
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm')
 _CAMERA = re.compile(r'camera:(\d+)')
@@ -74,7 +74,7 @@ def _fit(pattern: str) -> list[pathlib.Path]:
 
 
 def _pictures_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    suffixes = pictures.IMAGE_SUFFIXES + VIDEO_SUFFIXES
+    suffixes = picture_formats.IMAGE_SUFFIXES + VIDEO_SUFFIXES
     found = sorted(f for f in folder.rglob('*') if f.suffix.lower() in suffixes)
     if not found:
         raise MissingFileError(f'{folder} holds no picture and no video ({", ".join(suffixes)}).')
@@ -142,8 +142,8 @@ def read_video(
         every: Every n-th frame is used.
 
     Raises:
-        InvalidInputError: It cannot be opened as a video, its frames have more than
-            `pictures.LARGEST_PIXELS`, or, after those that can be read, it breaks off or has frames
+        InvalidInputError: It cannot be opened as a video, its frames have more pixels than
+            are held, or, after those that can be read, it breaks off or has frames
             that cannot be decoded.
     """
     camera = _CAMERA.fullmatch(str(source))
@@ -175,9 +175,10 @@ def _check_video(video: cv2.VideoCapture, name: str) -> None:
         raise InvalidInputError(f'{name} cannot be opened as a video.')
     width = int(video.get(cv2.CAP_PROP_FRAME_WIDTH))
     height = int(video.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    if width * height > pictures.LARGEST_PIXELS:
+    limit = picture_formats.LARGEST_PIXELS_UNREDUCED
+    if width * height > limit:
         raise InvalidInputError(
-            f'{name} must have at most {pictures.LARGEST_PIXELS:,} pixels a frame. '
+            f'{name} must have at most {limit:,} pixels a frame. '
             f'Received: {width}x{height}. Shrink it first.'
         )
 

@@ -19,7 +19,8 @@ from fer_keras.figures import overlay
 from fer_keras.files import write_bytes
 from fer_keras.saliency.metrics import cc
 from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
-from tfds_builders.pictures import IMAGE_SUFFIXES, read_picture, shrink
+from tfds_builders.picture_formats import IMAGE_SUFFIXES
+from tfds_builders.pictures import read_picture, shrink
 
 MEAN_SIZE = (224, 224)
 

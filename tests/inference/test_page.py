@@ -86,7 +86,8 @@ def test_without_a_keras_model_there_are_no_explanations(predictor, two_people):
     'body, status, message',
     [
         (b'no picture', 400, 'damaged or no picture'),
-        (b'', 400, 'damaged or no picture'),
+        (b'', 400, 'is empty'),
+        (b'%PDF-1.7', 400, 'is a PDF document'),
         (b'x' * (2**20 + 1), 413, 'exceeds the capacity'),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 
 from fer_keras.inference import photos
 from tests.fakes import png_bytes, random_images
-from tfds_builders import pictures
+from tfds_builders import picture_formats
 
 
 def test_folders_stand_for_what_is_in_them(tmp_path):
@@ -55,7 +55,7 @@ def test_no_video_is_refused(tmp_path):
 
 
 def test_a_video_with_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch, tmp_path):
-    monkeypatch.setattr(pictures, 'LARGEST_PIXELS', 1000)
+    monkeypatch.setattr(picture_formats, 'LARGEST_PIXELS_UNREDUCED', 1000)
     with pytest.raises(ValueError, match='at most 1,000 pixels a frame. Received: 32x32'):
         next(photos.read_video(write_video(tmp_path / 'clip.avi'), every=1))
 
