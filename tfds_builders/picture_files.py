@@ -94,6 +94,8 @@ def _require_format(name: str, data: bytes) -> str:
     if not data:
         raise InvalidPictureError(f'{name} is empty (0 bytes), and no picture: copy it again.')
     other = picture_formats.describe_other(head)
+    if other == 'a video':
+        raise InvalidPictureError(f'{name} is a video, and no picture.')
     if other:
         raise InvalidPictureError(f'{name} is {other}, and no picture. Save it as JPEG or PNG.')
     raise InvalidPictureError(_damaged(name, 'its first bytes are those of no known format'))
@@ -134,8 +136,7 @@ def named(file: PictureFile) -> Iterator[None]:
         raise
     except Image.DecompressionBombError as error:
         raise TooLargePictureError(
-            f'{file.name} must have at most {FORMATS[file.kind].largest_pixels:,} pixels. '
-            'Received: more. Save it smaller, as JPEG or PNG.'
+            f'{file.name} has too many pixels. Save it smaller, as JPEG or PNG.'
         ) from error
     except Exception as error:  # Pillow raises a dozen kinds for damaged files, of no common base.
         reason = str(error) if type(error) is ValueError else type(error).__name__

@@ -91,6 +91,23 @@ def read(source: Source) -> Reading:
         return _by_pillow(file)
 
 
+def from_pillow(picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Image and notes of a picture of Pillow, as `read` gives them for its file.
+
+    >>> from_pillow(Image.new('L', (2, 1), 7))[0].tolist()
+    [[[7, 7, 7], [7, 7, 7]]]
+
+    Raises:
+        InvalidPictureError: Its file is damaged, or its values are no numbers.
+    """
+    with named(PictureFile('the PIL image', str(picture.format), b'', None)):
+        upright = _upright(picture)
+        if upright.mode in ('F', 'I'):
+            image, note = to_8_bits(np.asarray(upright))
+            return image, (note,)
+        return _to_rgb(upright), ()
+
+
 def read_unchanged(source: Source) -> np.ndarray:
     """Reads a picture as the file has it: not turned, in its own channels and depth.
 
