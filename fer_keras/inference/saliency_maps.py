@@ -130,7 +130,16 @@ def _read_files(
     """(path below `input`, RGB uint8) of every file that is an image."""
     root = pathlib.Path(config.input).expanduser()
     root = root if root.is_dir() else root.parent
+    of_stem: dict[pathlib.Path, pathlib.Path] = {}
     for file in files:
+        first = of_stem.setdefault(file.with_suffix(''), file)
+        if first != file:
+            print(
+                f'skipped: {file} would have the map of {first}, whose name is the same but for '
+                'its suffix. Rename one.',
+                file=sys.stderr,
+            )
+            continue
         try:
             photo, note = read_photo(str(file))
         except (ValueError, OSError) as error:
