@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tfds_builders import picture_formats
 from tfds_builders.errors import (
@@ -20,6 +20,14 @@ from tfds_builders.picture_formats import FORMATS, Header
 
 # Longer files are not loaded; what they unpack to would be too large in any format.
 LARGEST_FILE_BYTES = 500_000_000
+
+# In place of the names of Pillow's exceptions, which say nothing to users.
+_REASONS: dict[type[Exception], str] = {
+    UnidentifiedImageError: 'its start is damaged',
+    OSError: 'its end is missing, or its content is damaged',
+    SyntaxError: 'its content is damaged',
+    EOFError: 'its end is missing',
+}
 
 Source = str | os.PathLike[str] | bytes
 
@@ -139,7 +147,8 @@ def named(file: PictureFile) -> Iterator[None]:
             f'{file.name} has too many pixels. Save it smaller, as JPEG or PNG.'
         ) from error
     except Exception as error:  # Pillow raises a dozen kinds for damaged files, of no common base.
-        reason = str(error) if type(error) is ValueError else type(error).__name__
+        reason = _REASONS.get(type(error), type(error).__name__)
+        reason = str(error) if type(error) is ValueError else reason
         raise InvalidPictureError(_damaged(file.name, f'{file.kind}: {reason}')) from error
 
 

@@ -137,6 +137,7 @@ class Header:
         kept_bytes: That must be held to decode it, where that is more than its pixels.
         least_bytes: That a whole file of this size has at the very least.
         is_regular: Whether nothing in it is read by some decoders only.
+        depth: Bits of a channel, where the format has a choice.
         is_cut: Whether its end is missing, as the file itself says.
 
     >>> Header(4, 3).pixels
@@ -149,6 +150,7 @@ class Header:
     kept_bytes: int = 0
     least_bytes: int = 0
     is_regular: bool = True
+    depth: int = 8
     is_cut: bool = False
 
     @property
@@ -182,7 +184,7 @@ def _png(data: bytes) -> Header:
         # OpenCV makes room for as many bytes as a chunk says to have.
         position += 12 + struct.unpack_from('>I', data, position)[0]
     is_cut = chunk != b'IEND' or position > len(data)
-    return Header(width, height, is_animated, least_bytes=least, is_cut=is_cut)
+    return Header(width, height, is_animated, least_bytes=least, depth=depth, is_cut=is_cut)
 
 
 def _webp(data: bytes) -> Header:

@@ -7,7 +7,6 @@ pixels, so that a small file which unpacks to gigabytes is refused before it is 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import importlib
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfds_builders import exif, picture_files, picture_formats
+from tfds_builders import cut_jpeg, exif, picture_files, picture_formats
 from tfds_builders.deep_pictures import to_8_bits
 from tfds_builders.errors import InvalidPictureError, TooLargePictureError
 from tfds_builders.picture_files import PictureFile, Source, named, too_large
@@ -28,8 +27,6 @@ from tfds_builders.picture_formats import FORMATS, Header
 LARGEST_CMYK_DIFFERENCE = 2
 _AS_RGB_ANYWAY = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _AT_HALF_SIZE = cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION
-# Two ways in which a file that breaks off might go on.
-_ENDS_OF_JPEG = (b'\xff\xd9', b'\x5a' * 64 + b'\xff\xd9')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,6 +199,7 @@ def _by_opencv(data: bytes, kind: str, header: Header) -> Reading:
     height, width = image.shape[:2]
     notes = [f'read at half its size, {width}x{height}, which boxes are measured in'] * is_large
     notes += ['its last bytes are missing, but no pixel'] * (not is_whole)
+    notes += _note_empty_bits(image) if header.depth == 16 else []
     is_small = header.pixels <= picture_formats.LARGEST_PIXELS_IN_GRAPH and not is_large
     is_for_graph = is_small and is_whole and header.is_regular
     return Reading(image, kind, tuple(notes), is_for_graph=is_for_graph)
@@ -209,22 +207,9 @@ def _by_opencv(data: bytes, kind: str, header: Header) -> Reading:
 
 def _decode_without_end(data: bytes, kind: str, how: int) -> np.ndarray:
     """A JPEG of which nothing is missing but the marker of its end."""
-    if kind == 'JPEG' and not data.rstrip(b'\0').endswith(b'\xff\xd9'):
-        # What follows the last pixel is not looked at, what is in place of pixels changes them.
-        # By Pillow, because OpenCV prints that data are damaged, and not those of which file.
-        with contextlib.suppress(Exception):
-            first, other = (_drafted(data + end) for end in _ENDS_OF_JPEG)
-            if np.array_equal(first, other):
-                return _decode(data + _ENDS_OF_JPEG[0], how)
+    if kind == 'JPEG' and cut_jpeg.lacks_only_its_end(data):
+        return _decode(data + cut_jpeg.END, how)
     raise ValueError('its end is missing, or its content is damaged')
-
-
-def _drafted(data: bytes) -> np.ndarray:
-    """The pixels of a JPEG, at half the size where it is large, neither turned nor converted."""
-    with Image.open(io.BytesIO(data), formats=['JPEG']) as picture:
-        if picture.width * picture.height > picture_formats.LARGEST_PIXELS_UNREDUCED:
-            picture.draft(None, (picture.width // 2, picture.height // 2))
-        return np.asarray(picture)
 
 
 def _decode(data: bytes, how: int) -> np.ndarray:
@@ -246,14 +231,22 @@ def _by_pillow(file: PictureFile) -> Reading:
         warnings.simplefilter('ignore')
         parts = 'pages' if kind == 'TIFF' else 'frames'
         is_one = not getattr(picture, 'is_animated', False)
-        notes = () if is_one else (f'the first of several {parts}',)
+        notes = [] if is_one else [f'the first of several {parts}']
         if kind in ('PNG', 'WEBP'):
             image = exif.turn(_to_rgb(picture), exif.find_orientation(kind, file.data))
         else:
             image = _to_rgb(_upright(picture))
+        notes += _note_empty_bits(image) if picture.mode.startswith('I;16') else []
         # Of an animated PNG the graph reads the first frame, too.
         in_graph = kind == 'PNG' and image.size // 3 <= picture_formats.LARGEST_PIXELS_IN_GRAPH
-        return Reading(image, kind, notes, is_for_graph=in_graph)
+        return Reading(image, kind, tuple(notes), is_for_graph=in_graph)
+
+
+def _note_empty_bits(image: np.ndarray) -> list[str]:
+    """What is to be said of 16 bits of which a camera filled the lower ones only, if it did."""
+    most = int(image.max())
+    empty = 8 - most.bit_length()
+    return [f'dark: the upper {empty} of its 16 bits are empty'] if 2 <= empty < 8 else []
 
 
 def _open(file: PictureFile) -> Image.Image:

@@ -281,3 +281,12 @@ def test_a_link_to_nothing_a_folder_and_a_pipe_are_named(tmp_path):
         read_picture(tmp_path)
     with pytest.raises(ValueError, match='is a device or pipe'):
         read_picture(tmp_path / 'b.jpg')
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+def test_sixteen_bits_of_which_the_upper_are_empty_are_said_to_be_dark(suffix):
+    values = (RAMP * 4095).astype(np.uint16)
+    reading = pictures.read(cv2.imencode(suffix, values)[1].tobytes())
+    np.testing.assert_array_equal(reading.image[..., 0], values >> 8)
+    assert reading.notes == ('dark: the upper 4 of its 16 bits are empty',)
+    assert not pictures.read(cv2.imencode(suffix, values * 16)[1].tobytes()).notes
