@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from etils import epath
 
 from tfds_builders.errors import InvalidArchiveError, MissingArchiveError
-from tfds_builders.picture_files import LARGEST_FILE_BYTES
+from tfds_builders.picture_files import LARGEST_FILE_BYTES, printable
 from tfds_builders.picture_formats import HEAD_BYTES, IMAGE_SUFFIXES, find_format
 
 
@@ -204,15 +204,6 @@ def require_file(path: epath.Path) -> None:
         raise Skip('a device or pipe')
     if status.st_size > LARGEST_FILE_BYTES:
         raise Skip(f'more than {LARGEST_FILE_BYTES:,} bytes')
-
-
-def printable(name: str) -> str:
-    """A name with its bytes that are no UTF-8 written as `\\xff`.
-
-    >>> printable('caf\\udce9.jpg')
-    'caf\\\\xe9.jpg'
-    """
-    return name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
 
 
 def _refuse_aside(parts: Sequence[str], is_aside: Callable[[str], bool]) -> None:

@@ -85,7 +85,7 @@ def _read_bytes(source: Source) -> bytes:
             )
         return path.read_bytes()
     except FileNotFoundError as error:
-        target = f': it is a link to {os.readlink(path)}' if path.is_symlink() else ''
+        target = f': it is a link to {printable(os.readlink(path))}' if path.is_symlink() else ''
         raise MissingPictureError(f'{name} does not exist{target}.') from error
     except (OSError, ValueError) as error:
         if isinstance(error, InvalidPictureError):
@@ -152,8 +152,17 @@ def named(file: PictureFile) -> Iterator[None]:
         raise InvalidPictureError(_damaged(file.name, f'{file.kind}: {reason}')) from error
 
 
+def printable(name: str) -> str:
+    """A name with its bytes that are no UTF-8 written as `\\xff`.
+
+    >>> printable('caf\\udce9.jpg')
+    'caf\\\\xe9.jpg'
+    """
+    return name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')
+
+
 def _name_of(source: Source) -> str:
-    return 'the picture' if isinstance(source, bytes) else os.fspath(source)
+    return 'the picture' if isinstance(source, bytes) else printable(os.fspath(source))
 
 
 def _damaged(name: str, reason: str) -> str:

@@ -20,6 +20,7 @@ from fer_keras.inference.videos import (
     read_video,
 )
 from tfds_builders import picture_formats, pictures
+from tfds_builders.picture_files import printable
 
 
 class Picture(NamedTuple):
@@ -81,7 +82,7 @@ def read_photo(source: str) -> tuple[np.ndarray, str]:
         MissingPictureError: There is no such file. A `FileNotFoundError`.
     """
     reading = pictures.read(source)
-    note = f'{source}: {"; ".join(reading.notes)}' if reading.notes else ''
+    note = f'{printable(source)}: {"; ".join(reading.notes)}' if reading.notes else ''
     return reading.image, note
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from fer_keras.errors import InvalidInputError, MissingFileError
+from tfds_builders.picture_files import printable
 
 # How names of videos end; a file is read by its content.
 VIDEO_SUFFIXES = (
@@ -91,17 +92,17 @@ def read_video(source: str | os.PathLike[str], every: int) -> Iterator[Frame]:
             those that can be read, it breaks off or some cannot be decoded.
         MissingFileError: There is no such file.
     """
-    name = os.fspath(source)
+    name = printable(os.fspath(source))
     # By the opened file: a name that is no UTF-8 would end the process.
-    with _open_file(name) as file, _open_container(file, name) as container:
+    with _open_file(source, name) as file, _open_container(file, name) as container:
         yield from _Reader(container, name).read(every)
 
 
 def count_frames(source: str | os.PathLike[str]) -> int | None:
     """About how many frames a video has, as it says itself; None where it does not."""
-    name = os.fspath(source)
+    name = printable(os.fspath(source))
     try:
-        with _open_file(name) as file, _open_container(file, name) as container:
+        with _open_file(source, name) as file, _open_container(file, name) as container:
             stream = _find_stream(container, name)
             seconds = _expected_seconds(container, stream)
             counts = [stream.frames, round(seconds * float(stream.average_rate or 0))]
@@ -194,9 +195,9 @@ class _Reader:
             )
 
 
-def _open_file(name: str) -> BinaryIO:
+def _open_file(source: str | os.PathLike[str], name: str) -> BinaryIO:
     try:
-        return open(name, 'rb')
+        return open(source, 'rb')
     except FileNotFoundError as error:
         raise MissingFileError(f'{name} does not exist.') from error
     except OSError as error:

@@ -397,6 +397,13 @@ def test_fer2013_takes_grey_pictures_in_any_form(tmp_path, tmp_path_factory):
     assert 'a link to gone.png' in skipped['test/happy/e.png']
 
 
+def test_a_split_of_fer2013_of_which_nothing_can_be_read_says_why(tmp_path, tmp_path_factory):
+    for part in ('train', 'test'):
+        write_image(tmp_path / part / 'happy/1.png', size=(48, 48))
+    with pytest.raises(ValueError, match='`train` of FER2013 must.*none; 2 files.*in colours'):
+        build_set('fer2013', tmp_path, tmp_path_factory.mktemp('data'))
+
+
 def test_fer2013_in_both_forms_is_refused(tmp_path):
     (tmp_path / 'fer2013.csv').write_text('emotion,pixels,Usage\n')
     (tmp_path / 'train').mkdir()

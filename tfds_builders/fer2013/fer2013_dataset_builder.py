@@ -15,6 +15,7 @@ from etils import epath
 from tfds_builders import archives, expressions, splits
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
 from tfds_builders.expression_builder import describe_problem
+from tfds_builders.picture_files import printable
 from tfds_builders.pictures import pixel_hash, read, read_picture, read_unchanged
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
@@ -113,6 +114,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     'fold': splits.fold_of(slot),
                 },
             )
+        if not any(self._counts[split].values()):
+            raise InvalidArchiveError(
+                f'The split `{split}` of FER2013 must have a picture. Received: none; '
+                f'{len(self._skipped)} files or rows were left out{self._first_reasons()}.'
+            )
         self.info.metadata.update(
             {
                 'split_hash': splits.split_hash((name, split) for name, split, *_ in self._rows),
@@ -122,6 +128,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 're_encoded': self._re_encoded,
             }
         )
+
+    def _first_reasons(self) -> str:
+        named = (f'{name}: {reason}' for name, reason in self._skipped.items())
+        return f', such as {archives.first_lines(named)}' if self._skipped else ''
 
     def _read_csv(self, table: epath.Path) -> Iterator[_Example]:
         with table.open('r') as file:
@@ -137,7 +147,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _read_folders(self, folder: epath.Path) -> Iterator[_Example]:
         for path in archives.list_files(folder):
             parts = path.relative_to(folder).parts
-            file_name = archives.printable('/'.join(parts))
+            file_name = printable('/'.join(parts))
             label = expressions.find(parts[1]) if len(parts) == 3 else None
             if parts[0] not in _FOLDER_SPLITS or label not in expressions.BASIC:
                 self._skipped[file_name] = 'not train|test/<class>/<file>'
