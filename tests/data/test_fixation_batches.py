@@ -151,6 +151,16 @@ def test_maps_and_overlays_are_written_for_images_of_any_size(tmp_path):
         assert (output / name).is_file()
 
 
+def test_a_map_is_read_whatever_its_name_and_named_where_it_is_none(tmp_path):
+    grey = np.full((6, 8), 51, np.uint8)
+    (tmp_path / 'caf\udce9.png').write_bytes(cv2.imencode('.png', grey)[1].tobytes())
+    found = read_precomputed(str(tmp_path), 'caf\udce9.jpg', (6, 8))
+    np.testing.assert_allclose(found, 0.2, rtol=1e-6)
+    (tmp_path / 'empty.png').write_bytes(b'')
+    with pytest.raises(ValueError, match='empty.png is empty'):
+        read_precomputed(str(tmp_path), 'empty.jpg', (6, 8))
+
+
 def test_a_folder_as_people_have_it_is_mapped_file_by_file(tmp_path, capsys):
     long = 'x' * 251
     folder = tmp_path / 'in'
