@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fer_keras.faces.detector import detect_rows
-from fer_keras.inference.photos import list_inputs
+from fer_keras.inference.folders import list_inputs
 from tfds_builders import faces
 from tfds_builders.pictures import read_picture
 

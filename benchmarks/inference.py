@@ -35,7 +35,7 @@ import pandas as pd
 
 from fer_keras.config.model import ModelConfig
 from fer_keras.faces.detector import detect_rows
-from fer_keras.inference.photos import list_inputs
+from fer_keras.inference.folders import list_inputs
 from fer_keras.models.classifier import build_classifier
 from fer_keras.serving.portable import write_onnx, write_tflite
 from fer_keras.serving.signatures import export_classifier

@@ -16,6 +16,7 @@ from fer_keras.errors import UnwritableFileError
 # In the name of a file that is not yet whole, before its suffix.
 UNFINISHED = '.unfinished-'
 _WEIGHTS = '.weights.h5'
+_LONGEST_NAME = 255
 # Rights, room, and files that stand where a folder should be.
 _UNWRITABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -35,7 +36,11 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[str]:
         UnwritableFileError: The folder, the file or its content cannot be written.
     """
     stem, suffix = _split(os.fspath(path))
-    unfinished = f'{stem}{UNFINISHED}{secrets.token_hex(4)}{suffix}'
+    ending = f'{UNFINISHED}{secrets.token_hex(4)}{suffix}'
+    folder, name = os.path.split(stem)
+    # Of a name as long as file systems allow, the start.
+    kept = os.fsencode(name)[: _LONGEST_NAME - len(os.fsencode(ending))]
+    unfinished = os.path.join(folder, os.fsdecode(kept) + ending)
     try:
         os.makedirs(os.path.dirname(unfinished) or '.', exist_ok=True)
         yield unfinished

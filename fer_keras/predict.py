@@ -24,8 +24,13 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
     outcome = answer_files(config, [*config.input, *arguments])
     found = f'{outcome.rows} rows of {outcome.sources} files, {len(outcome.problems)} unreadable'
     print(f'{config.output}: {found}')
-    for problem in outcome.problems[:5]:
-        print(f'unreadable: {problem}', file=sys.stderr)
+    for kind, lines in (('unreadable', outcome.problems), ('note', outcome.notes)):
+        for line in lines[:5]:
+            print(f'{kind}: {line}', file=sys.stderr)
+        if len(lines) > 5:
+            print(f'{kind}: and {len(lines) - 5} more', file=sys.stderr)
+    if outcome.left_out:
+        print(outcome.left_out, file=sys.stderr)
     sys.exit(outcome.exit_status)
 
 

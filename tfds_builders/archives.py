@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import pathlib
+import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from etils import epath
 
 from tfds_builders.errors import InvalidArchiveError, MissingArchiveError
-from tfds_builders.pictures import ARCHIVE_SUFFIXES
+from tfds_builders.picture_files import LARGEST_FILE_BYTES, printable
+from tfds_builders.picture_formats import HEAD_BYTES, IMAGE_SUFFIXES, find_format
 
 
 class Readable(Protocol):
@@ -21,7 +23,7 @@ class Readable(Protocol):
     """
 
     def read_bytes(self) -> bytes:
-        """The content of a JPEG or PNG file."""
+        """The content of a picture's file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,10 +135,14 @@ def read_folder(
         InvalidArchiveError: Not one file is a photo of the set.
     """
     photos, skipped, others = [], {}, 0
-    for path in _walk(folder):
-        parts = path.relative_to(folder).parts
+    for path, is_double in _walk(folder):
+        # Names of other bytes than UTF-8 could be written nowhere.
+        parts = tuple(printable(part) for part in path.relative_to(folder).parts)
         try:
             _refuse_aside(parts, is_aside)
+            if is_double:
+                raise Skip('a link to another file of the archive')
+            require_file(path)
             photo = parse(path, parts)
         except Skip as reason:
             skipped['/'.join(parts)] = str(reason)
@@ -152,26 +158,61 @@ def read_folder(
 
 def list_files(folder: epath.Path) -> list[epath.Path]:
     """All files under a folder, sorted, without hidden ones and those in hidden folders."""
-    found = [(path, path.relative_to(folder).parts) for path in _walk(folder)]
+    found = [
+        (path, path.relative_to(folder).parts) for path, is_double in _walk(folder) if not is_double
+    ]
     return [path for path, parts in found if not any(part.startswith('.') for part in parts)]
 
 
-def _walk(folder: epath.Path) -> list[epath.Path]:
-    """All files under a folder, sorted, without what systems add to folders and archives."""
-    found: list[epath.Path] = []
-    for path in sorted(folder.iterdir()):
-        if path.name in _OF_SYSTEMS or path.name.startswith('._'):
+def _walk(folder: epath.Path) -> list[tuple[epath.Path, bool]]:
+    """All files under a folder, sorted, without what systems add to folders and archives.
+
+    A folder is entered once, by its own path rather than by a link, so that links may form a loop.
+
+    Returns:
+        Files, each with whether it is a link to another one of them.
+    """
+    files: list[epath.Path] = []
+    entered: set[str] = set()
+    folders: list[epath.Path] = [folder]
+    links: list[epath.Path] = []
+    while folders or links:
+        current = folders.pop() if folders else links.pop(0)
+        place = os.path.realpath(current)
+        if place in entered:
             continue
-        found += _walk(path) if path.is_dir() else [path]
-    return found
+        entered.add(place)
+        for path in sorted(current.iterdir()):
+            if path.name in _OF_SYSTEMS or path.name.startswith('._'):
+                continue
+            is_folder, is_link = path.is_dir(), os.path.islink(path)
+            (files if not is_folder else links if is_link else folders).append(path)
+    owned = {os.path.realpath(path) for path in files if not os.path.islink(path)}
+    return [
+        (path, os.path.islink(path) and os.path.realpath(path) in owned) for path in sorted(files)
+    ]
+
+
+def require_file(path: epath.Path) -> None:
+    """Raises `Skip` for what cannot be read as a file, or is too long for a picture."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        if os.path.islink(path):
+            raise Skip(f'a link to {printable(os.readlink(path))}, which is not there') from error
+        return  # Not a local file; whoever reads it will say what is wrong.
+    if not stat.S_ISREG(status.st_mode):
+        raise Skip('a device or pipe')
+    if status.st_size > LARGEST_FILE_BYTES:
+        raise Skip(f'more than {LARGEST_FILE_BYTES:,} bytes')
 
 
 def listing_hash(folder: epath.Path) -> str:
     """What an archive is known by without reading it: SHA-256 of names and sizes of its files."""
     found = hashlib.sha256()
-    for path in _walk(folder):
+    for path, _ in _walk(folder):
         name = '/'.join(path.relative_to(folder).parts)
-        size = pathlib.Path(path).stat().st_size if path.exists() else -1  # A link may be broken.
+        size = os.stat(path).st_size if path.exists() else -1  # A link may be broken.
         found.update(f'{name}\t{size}\n'.encode(errors='surrogateescape'))
     return found.hexdigest()
 
@@ -185,9 +226,16 @@ def _refuse_aside(parts: Sequence[str], is_aside: Callable[[str], bool]) -> None
 
 
 def require_image(path: epath.Path) -> None:
-    """Raises `Skip` for a file that is no JPEG or PNG by its name."""
-    if path.suffix.lower() not in ARCHIVE_SUFFIXES:
-        raise Skip(f'not an image ({", ".join(ARCHIVE_SUFFIXES)})')
+    """Raises `Skip` for a file that is no picture, neither by its name nor by its content."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return
+    try:
+        with path.open('rb') as file:
+            is_picture = find_format(file.read(HEAD_BYTES)) is not None
+    except OSError as error:
+        raise Skip(f'cannot be opened: {error.strerror}') from error
+    if not is_picture:
+        raise Skip('not an image')
 
 
 def first_lines(names: Iterable[str], limit: int = 3) -> str:

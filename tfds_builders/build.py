@@ -247,6 +247,8 @@ def _notes(metadata: Mapping[str, Any]) -> list[str]:
         lines += _listed('no face found, centre crop kept', {name: '' for name in names})
     skipped = metadata.get('skipped', {})
     lines += _listed('left out', skipped)
+    lines += _listed('written again for training', metadata.get('re_encoded', {}))
+    lines += _listed('read with a loss', metadata.get('reading_notes', {}))
     reasons = collections.Counter(skipped.values())
     if len(skipped) > _LISTED:
         lines += [f'  {count} of them: {reason}' for reason, count in reasons.most_common()]

@@ -16,9 +16,10 @@ from etils import epath
 from tqdm import tqdm
 
 from tfds_builders import faces, splits
-from tfds_builders.archives import Archive, Photo
-from tfds_builders.errors import InvalidPictureError, TooLargePictureError
-from tfds_builders.pictures import LARGEST_PIXELS, pixel_hash, read_picture
+from tfds_builders.archives import Archive, Photo, first_lines
+from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
+from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
+from tfds_builders.pictures import Reading, fit, pixel_hash, read
 
 SPLITS = splits.SPLITS
 _DETECTION_BATCH = 16  # mtcnn is several times faster on a batch than on single images.
@@ -30,7 +31,8 @@ class ExpressionConfig(tfds.core.BuilderConfig):
 
     Attributes:
         classes: Canonical names of the expressions, in the canonical order.
-        crops_faces: Aligned face crops, or else the untouched bytes of the files.
+        crops_faces: Aligned face crops, or else the untouched bytes of the files; as PNG where
+            training could not read these.
         splits_images: The per-image split of older papers: people are in several splits.
 
     >>> ExpressionConfig(name='faces', classes=('neutral', 'happy')).crops_faces
@@ -112,34 +114,48 @@ class ExpressionDatasetBuilder(
     def _generate_examples(
         self, split: str, rows: Iterable[tuple[Photo, int]]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields the photos of a split; one that cannot be decoded is written down instead."""
+        """Yields the photos of a split; one that cannot be read is written down instead.
+
+        Raises:
+            InvalidArchiveError: None can be read.
+        """
         remaining = iter(rows)
+        problems: list[str] = []
+        count = 0
         while batch := list(itertools.islice(remaining, _DETECTION_BATCH)):
             readable = []
             for photo, fold in batch:
-                data = photo.path.read_bytes()
                 try:
-                    readable.append((photo, fold, data, read_picture(data)))
-                except TooLargePictureError:
-                    self._record.skip(photo, f'more than {LARGEST_PIXELS:,} pixels')
-                except InvalidPictureError:
-                    self._record.skip(photo, 'cannot be decoded')
+                    data = photo.path.read_bytes()
+                    readable.append((photo, fold, data, read(data)))
+                except (InvalidPictureError, OSError) as error:
+                    reason = describe_problem(error)
+                    self._record.skip(photo, reason)
+                    problems.append(f'{photo.file_name}: {reason}')
+            count += len(readable)
             yield from self._describe(split, readable)
             self._progress.update(len(batch))
+        if not count:
+            raise InvalidArchiveError(
+                f'The split `{split}` must have a picture that can be read. Received: none of '
+                f'{len(problems)}, such as {first_lines(problems)}.'
+            )
         self._record.finish(split)
 
     def _describe(
-        self, split: str, rows: Sequence[tuple[Photo, int, bytes, np.ndarray]]
+        self, split: str, rows: Sequence[tuple[Photo, int, bytes, Reading]]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         crops = self.builder_config.crops_faces
-        found = faces.find_faces([image for *_, image in rows]) if crops and rows else []
-        for (photo, fold, data, image), face in itertools.zip_longest(rows, found):
+        found = faces.find_faces([reading.image for *_, reading in rows]) if crops and rows else []
+        for (photo, fold, data, reading), face in itertools.zip_longest(rows, found):
+            image = reading.image
             known_by = pixel_hash(image)
             self._record.add(split, photo, known_by, detected=not crops or face is not None)
+            self._record.note(photo, reading)
             yield (
                 photo.file_name,
                 {
-                    'image': data,
+                    'image': b'' if crops else self._for_graph(photo, data, reading),
                     'label': photo.label,
                     'subject_id': photo.subject_id,
                     'file_name': photo.file_name,
@@ -149,6 +165,24 @@ class ExpressionDatasetBuilder(
                     **(describe_face(image, face) if crops else {}),
                 },
             )
+
+    def _for_graph(self, photo: Photo, data: bytes, reading: Reading) -> bytes:
+        """The bytes of the file where training and the graph read them, else a PNG file."""
+        if reading.is_for_graph:
+            return data
+        image = fit(reading.image, LARGEST_PIXELS_IN_GRAPH)
+        height, width = image.shape[:2]
+        was = f'{reading.kind} of {reading.image.shape[1]}x{reading.image.shape[0]}'
+        reduced = '' if image is reading.image else f', reduced to {width}x{height}'
+        self._record.re_encode(photo, f'as PNG: {was}{reduced}')
+        return encode_png(image)
+
+
+def describe_problem(error: Exception) -> str:
+    """Why a file was left out, as the metadata say it."""
+    if isinstance(error, OSError) and not isinstance(error, InvalidPictureError):
+        return f'cannot be opened: {error.strerror or error}'
+    return f'cannot be read: it {str(error).removeprefix("the picture ")}'
 
 
 _FACE_FEATURES = {
@@ -193,6 +227,8 @@ class _Record:
         self._counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
         self._undetected: dict[str, list[str]] = {split: [] for split in SPLITS}
         self._skipped = dict(archive.skipped)
+        self._re_encoded: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
         self._metadata = metadata
         metadata['other_configs_photos'] = archive.num_other_photos
         if config.crops_faces:
@@ -201,6 +237,13 @@ class _Record:
 
     def skip(self, photo: Photo, reason: str) -> None:
         self._skipped[photo.file_name] = reason
+
+    def re_encode(self, photo: Photo, how: str) -> None:
+        self._re_encoded[photo.file_name] = how
+
+    def note(self, photo: Photo, reading: Reading) -> None:
+        if reading.notes:
+            self._notes[photo.file_name] = f'{reading.kind}: {"; ".join(reading.notes)}'
 
     def add(self, split: str, photo: Photo, known_by: str, *, detected: bool) -> None:
         self._rows.append((photo.file_name, split, photo.label, known_by))
@@ -220,5 +263,7 @@ class _Record:
                 'subjects': {name: len(self._people[name]) for name in SPLITS},
                 'undetected': self._undetected,
                 'skipped': self._skipped,
+                're_encoded': self._re_encoded,
+                'reading_notes': self._notes,
             }
         )

@@ -11,7 +11,10 @@ from etils import epath
 from PIL import Image
 
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError, MissingArchiveError
-from tfds_builders.pictures import ARCHIVE_SUFFIXES, open_picture
+from tfds_builders.pictures import open_picture
+
+# As the published sets have them.
+_SUFFIXES = ('.jpg', '.jpeg', '.png')
 
 
 def features() -> tfds.features.FeaturesDict:
@@ -29,10 +32,10 @@ def features() -> tfds.features.FeaturesDict:
 def list_images(folder: epath.Path) -> list[epath.Path]:
     """Images in `folder`, by name; `MissingArchiveError` where there is none."""
     files = sorted(folder.iterdir()) if folder.exists() else []
-    images = [file for file in files if file.suffix.lower() in ARCHIVE_SUFFIXES]
+    images = [file for file in files if file.suffix.lower() in _SUFFIXES]
     if not images:
         raise MissingArchiveError(
-            f'{folder} must hold images ({", ".join(ARCHIVE_SUFFIXES)}). Received: none. '
+            f'{folder} must hold images ({", ".join(_SUFFIXES)}). Received: none. '
             'Check `manual_dir` against the layout in the README of the data set.'
         )
     return images

@@ -1,71 +1,52 @@
 """Reads pictures outside TensorFlow: the one place that says what a readable picture is.
 
-`fer_keras.data.decoding` is the same as a TensorFlow graph. Both give equal pixels, but for CMYK
-(`LARGEST_CMYK_DIFFERENCE`), and both read the size before the pixels, so that a small file which
-unpacks to gigabytes is refused before it is unpacked.
+`fer_keras.data.decoding` is the same as a TensorFlow graph, for the formats that have `in_graph`.
+Both give equal pixels, but for CMYK (`LARGEST_CMYK_DIFFERENCE`), and both read the size before the
+pixels, so that a small file which unpacks to gigabytes is refused before it is unpacked.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
+import importlib
 import io
-import os
-import pathlib
-from collections.abc import Iterator
+import warnings
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfds_builders.errors import (
-    InvalidPictureError,
-    MissingPictureError,
-    TooLargePictureError,
-)
+from tfds_builders import cut_jpeg, exif, picture_files, picture_formats
+from tfds_builders.deep_pictures import to_8_bits
+from tfds_builders.errors import InvalidPictureError, TooLargePictureError
+from tfds_builders.picture_files import PictureFile, Source, named, too_large
+from tfds_builders.picture_formats import FORMATS, Header
 
-# Decoding holds up to 7 bytes a pixel for a moment: 560 MB.
-LARGEST_PIXELS = 80_000_000
-# In TensorFlow decoding and resizing take 15 bytes a pixel for a moment: 375 MB.
-LARGEST_PIXELS_IN_GRAPH = 25_000_000
 # Grey levels by which OpenCV's conversion of CMYK is off the one of TensorFlow and Pillow.
-LARGEST_CMYK_DIFFERENCE = 1
-
-Source = str | os.PathLike[str] | bytes
+LARGEST_CMYK_DIFFERENCE = 2
+_AS_RGB_ANYWAY = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_AT_HALF_SIZE = cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 @dataclasses.dataclass(frozen=True)
-class PictureFormat:
-    """A format that pictures may have.
+class Reading:
+    """A picture, and what is to be said of how it was read.
 
     Attributes:
-        suffixes: How names of its files end, in lower case; a file is read by its content.
-        in_archives: Whether the archives of the data sets have such files.
-        in_graph: Whether the TensorFlow decoder reads it, too.
+        image: uint8 `[height, width, 3]`, RGB, as `read_picture` gives it.
+        kind: Its format, a key of `picture_formats.FORMATS`.
+        notes: What was left out or scaled, a phrase each.
+        is_for_graph: Whether `fer_keras.data.decoding` reads the same file to the same pixels.
 
-    >>> FORMATS['JPEG'].suffixes
-    ('.jpg', '.jpeg')
+    >>> Reading(np.zeros((1, 1, 3), np.uint8), 'GIF', ('the first of several frames',)).is_for_graph
+    False
     """
 
-    suffixes: tuple[str, ...]
-    in_archives: bool = False
-    in_graph: bool = False
-
-
-# By Pillow's name. It knows fifty more, and hands some of them to other programs.
-FORMATS = {
-    'JPEG': PictureFormat(('.jpg', '.jpeg'), in_archives=True, in_graph=True),
-    'PNG': PictureFormat(('.png',), in_archives=True, in_graph=True),
-    'BMP': PictureFormat(('.bmp',)),
-    'WEBP': PictureFormat(('.webp',), in_graph=True),
-    'TIFF': PictureFormat(('.tif', '.tiff')),
-    'GIF': PictureFormat(()),
-}
-IMAGE_SUFFIXES = tuple(suffix for known in FORMATS.values() for suffix in known.suffixes)
-ARCHIVE_SUFFIXES = tuple(
-    suffix for known in FORMATS.values() if known.in_archives for suffix in known.suffixes
-)
+    image: np.ndarray
+    kind: str
+    notes: tuple[str, ...] = ()
+    is_for_graph: bool = False
 
 
 def read_picture(source: Source) -> np.ndarray:
@@ -80,19 +61,48 @@ def read_picture(source: Source) -> np.ndarray:
 
     Returns:
         uint8 `[height, width, 3]`, RGB: turned as EXIF says, grey repeated, 16 bits reduced to 8,
-        transparency dropped.
+        transparency dropped; half the size where it has more pixels than
+        `picture_formats.LARGEST_PIXELS_UNREDUCED`.
 
     Raises:
         InvalidPictureError: It is no picture of `FORMATS`, is damaged, or (as the subclass
-            `TooLargePictureError`) has more than `LARGEST_PIXELS`. A `ValueError`.
+            `TooLargePictureError`) has more pixels than its format may have. A `ValueError`.
         MissingPictureError: There is no such file. A `FileNotFoundError`.
     """
-    with open_picture(source) as picture:
-        if FORMATS[_format_of(picture)].in_graph:
-            # Not by Pillow, whose parser of EXIF fails on what OpenCV and TensorFlow read.
-            return cv2.cvtColor(_decode(source, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        with _named(source):
-            return _to_rgb(ImageOps.exif_transpose(picture))
+    return read(source).image
+
+
+def read(source: Source) -> Reading:
+    """As `read_picture`, with what is to be said of it.
+
+    Raises:
+        InvalidPictureError: As for `read_picture`.
+        MissingPictureError: As for `read_picture`.
+    """
+    file = picture_files.load(source)
+    with named(file):
+        if FORMATS[file.kind].in_graph and file.header and not file.header.is_animated:
+            return _by_opencv(file.data, file.kind, file.header)
+        if file.kind == 'TIFF' and picture_formats.is_deep_tiff(file.data):
+            return _deep(file.data)
+        return _by_pillow(file)
+
+
+def from_pillow(picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Image and notes of a picture of Pillow, as `read` gives them for its file.
+
+    >>> from_pillow(Image.new('L', (2, 1), 7))[0].tolist()
+    [[[7, 7, 7], [7, 7, 7]]]
+
+    Raises:
+        InvalidPictureError: Its file is damaged, or its values are no numbers.
+    """
+    with named(PictureFile('the PIL image', str(picture.format), b'', None)):
+        upright = _upright(picture)
+        if upright.mode in ('F', 'I'):
+            image, note = to_8_bits(np.asarray(upright))
+            return image, (note,)
+        return _to_rgb(upright), ()
 
 
 def read_unchanged(source: Source) -> np.ndarray:
@@ -105,8 +115,9 @@ def read_unchanged(source: Source) -> np.ndarray:
         InvalidPictureError: As for `read_picture`.
         MissingPictureError: As for `read_picture`.
     """
-    with open_picture(source):
-        return _decode(source, cv2.IMREAD_UNCHANGED)
+    file = picture_files.load(source)
+    with named(file):
+        return _decode(file.data, cv2.IMREAD_UNCHANGED)
 
 
 def pixel_hash(image: np.ndarray) -> str:
@@ -137,14 +148,9 @@ def open_picture(source: Source) -> Image.Image:
         InvalidPictureError: As for `read_picture`.
         MissingPictureError: As for `read_picture`.
     """
-    with _named(source):
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
-        picture = Image.open(file, formats=tuple(FORMATS))
-    width, height = picture.size
-    if width * height > LARGEST_PIXELS:
-        picture.close()
-        raise TooLargePictureError(_too_large(source, f'{width}x{height}'))
-    return picture
+    file = picture_files.load(source)
+    with named(file):
+        return _open(file)
 
 
 def shrink(image: np.ndarray, longest_side_px: int) -> np.ndarray:
@@ -166,52 +172,120 @@ def shrink_by(image: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-@contextlib.contextmanager
-def _named(source: Source) -> Iterator[None]:
-    """Gives whatever goes wrong with a picture its name and one type."""
-    name = _name_of(source)
+def fit(image: np.ndarray, most_pixels: int) -> np.ndarray:
+    """Shrinks an image, averaging over areas, unless it has at most so many pixels.
+
+    >>> fit(np.zeros((40, 20, 3), np.uint8), 200).shape
+    (20, 10, 3)
+    """
+    height, width = image.shape[:2]
+    scale = (most_pixels / (height * width)) ** 0.5
+    if scale >= 1:
+        return image
+    size = max(1, int(width * scale)), max(1, int(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _by_opencv(data: bytes, kind: str, header: Header) -> Reading:
+    # Not by Pillow, whose parser of EXIF fails on what OpenCV and TensorFlow read.
+    is_large = header.pixels > picture_formats.LARGEST_PIXELS_UNREDUCED
+    how = _AT_HALF_SIZE if is_large else _AS_RGB_ANYWAY
     try:
-        yield
-    except FileNotFoundError as error:
-        raise MissingPictureError(f'{name} does not exist.') from error
-    except Image.DecompressionBombError as error:
-        received = f'more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,}'
-        raise TooLargePictureError(_too_large(source, received)) from error
-    except Exception as error:  # Pillow raises a dozen kinds for damaged files, of no common base.
-        raise InvalidPictureError(_damaged(name, type(error).__name__)) from error
+        image, is_whole = _decode(data, how), True
+    except ValueError:
+        image, is_whole = _decode_without_end(data, kind, how), False
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    image = exif.turn(image, exif.find_orientation(kind, data))
+    height, width = image.shape[:2]
+    notes = [f'read at half its size, {width}x{height}, which boxes are measured in'] * is_large
+    notes += ['its last bytes are missing, but no pixel'] * (not is_whole)
+    notes += _note_empty_bits(image) if header.depth == 16 else []
+    is_small = header.pixels <= picture_formats.LARGEST_PIXELS_IN_GRAPH and not is_large
+    is_for_graph = is_small and is_whole and header.is_regular
+    return Reading(image, kind, tuple(notes), is_for_graph=is_for_graph)
 
 
-def _decode(source: Source, how: int) -> np.ndarray:
-    with _named(source):
-        data = source if isinstance(source, bytes) else pathlib.Path(source).read_bytes()
-        image: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+def _decode_without_end(data: bytes, kind: str, how: int) -> np.ndarray:
+    """A JPEG of which nothing is missing but the marker of its end."""
+    if kind == 'JPEG' and cut_jpeg.lacks_only_its_end(data):
+        return _decode(data + cut_jpeg.END, how)
+    raise ValueError('its end is missing, or its content is damaged')
+
+
+def _decode(data: bytes, how: int) -> np.ndarray:
+    image: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     if image is None:
-        raise InvalidPictureError(_damaged(_name_of(source), 'incomplete'))
+        raise ValueError('its end is missing, or its content is damaged')
     return image
+
+
+def _deep(data: bytes) -> Reading:
+    # Pillow has no colours of more than 8 bits, and takes unsigned numbers for signed ones.
+    image, note = to_8_bits(_decode(data, cv2.IMREAD_UNCHANGED))
+    return Reading(exif.turn(image, exif.find_orientation('TIFF', data)), 'TIFF', (note,))
+
+
+def _by_pillow(file: PictureFile) -> Reading:
+    kind = file.kind
+    with _open(file) as picture, warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        parts = 'pages' if kind == 'TIFF' else 'frames'
+        is_one = not getattr(picture, 'is_animated', False)
+        notes = [] if is_one else [f'the first of several {parts}']
+        if kind in ('PNG', 'WEBP'):
+            image = exif.turn(_to_rgb(picture), exif.find_orientation(kind, file.data))
+        else:
+            image = _to_rgb(_upright(picture))
+        notes += _note_empty_bits(image) if picture.mode.startswith('I;16') else []
+        # Of an animated PNG the graph reads the first frame, too.
+        in_graph = kind == 'PNG' and image.size // 3 <= picture_formats.LARGEST_PIXELS_IN_GRAPH
+        return Reading(image, kind, tuple(notes), is_for_graph=in_graph)
+
+
+def _note_empty_bits(image: np.ndarray) -> list[str]:
+    """What is to be said of 16 bits of which a camera filled the lower ones only, if it did."""
+    most = int(image.max())
+    empty = 8 - most.bit_length()
+    return [f'dark: the upper {empty} of its 16 bits are empty'] if 2 <= empty < 8 else []
+
+
+def _open(file: PictureFile) -> Image.Image:
+    """Pillow's picture, of a size that it may decode."""
+    name, kind = file.name, file.kind
+    if kind == 'HEIF':
+        try:
+            importlib.import_module('pillow_heif').register_heif_opener()
+        except ImportError as error:
+            raise InvalidPictureError(
+                f'{name} is a HEIC picture, which needs another package. Save it as JPEG, or type: '
+                'pip install pillow-heif'
+            ) from error
+    Image.init()
+    if kind not in Image.OPEN:
+        raise InvalidPictureError(
+            f'{name} is a picture of {kind}, which this Pillow does not read. Save it as JPEG, or '
+            'type: pip install --upgrade pillow'
+        )
+    with warnings.catch_warnings():
+        # Sizes are checked here, by a limit of our own.
+        warnings.simplefilter('ignore')
+        picture = Image.open(io.BytesIO(file.data), formats=[kind])
+    limit = min(FORMATS[kind].largest_pixels, picture_formats.LARGEST_PIXELS_UNREDUCED)
+    if picture.width * picture.height > limit:
+        raise TooLargePictureError(too_large(name, limit, *picture.size))
+    return picture
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    picture.load()
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # Of fields that Pillow cannot read, which are no reason to refuse.
+        return picture
 
 
 def _to_rgb(picture: Image.Image) -> np.ndarray:
     if picture.mode.startswith('I'):  # 16 bits; `convert` would clip at 255.
-        grey = np.asarray(picture).astype(np.int64) >> 8
+        grey = np.asarray(picture) >> 8
         return np.repeat(grey[..., None].clip(0, 255).astype(np.uint8), 3, axis=-1)
     return np.array(picture.convert('RGB'))
-
-
-def _format_of(picture: Image.Image) -> str:
-    # MPO is a JPEG that holds more pictures behind its first.
-    return 'JPEG' if picture.format == 'MPO' else str(picture.format)
-
-
-def _name_of(source: Source) -> str:
-    return 'the picture' if isinstance(source, bytes) else os.fspath(source)
-
-
-def _damaged(name: str, reason: str) -> str:
-    return f'{name} is damaged or no picture; open it in a viewer. ({reason})'
-
-
-def _too_large(source: Source, received: str) -> str:
-    return (
-        f'{_name_of(source)} must have at most {LARGEST_PIXELS:,} pixels. '
-        f'Received: {received}. Shrink it first.'
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfds_builders.pictures import LARGEST_PIXELS_IN_GRAPH
+from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 
 # A block of EXIF has its length in two bytes.
 _LONGEST_EXIF = 65_536
@@ -172,8 +172,12 @@ def _orientation_in_tiff(tiff: tf.Tensor) -> tf.Tensor:
     num_entries = _integers(tiff, directory, 2, is_little)[0]
     entries = directory + 2 + 12 * tf.range(num_entries)
     is_orientation = _integers(tiff, entries, 2, is_little) == 0x0112
-    values = tf.boolean_mask(_integers(tiff, entries + 8, 2, is_little), is_orientation)
-    value = tf.concat([values, [1]], axis=0)[0]
+    # Of the first such tag; the three lengths stand for the types BYTE, SHORT and LONG.
+    place = tf.concat([tf.boolean_mask(entries, is_orientation), [0]], axis=0)[:1]
+    values = [_integers(tiff, place + 8, length, is_little)[0] for length in (1, 2, 4)]
+    is_type = _integers(tiff, place + 2, 2, is_little) == tf.constant([1, 3, 4], tf.int64)
+    is_there = tf.reduce_any(is_orientation)
+    value = tf.reduce_sum(tf.where(is_type & is_there, tf.stack(values), 0))
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 
 from fer_keras.errors import InvalidInputError, MissingFileError
+from tfds_builders import picture_files
+from tfds_builders.errors import InvalidPictureError
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.npy')
 LARGEST_ASPECT_ERROR = 0.02
@@ -114,7 +116,12 @@ def require_maps(folder: str, images: Iterable[tuple[str, str]]) -> None:
 
 
 def _read_picture(path: pathlib.Path) -> np.ndarray:
-    picture = cv2.imread(str(path), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE)
+    try:
+        file = picture_files.load(path)
+    except InvalidPictureError as error:
+        raise InvalidInputError(f'A map must be a picture: {error}') from error
+    how = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_GRAYSCALE
+    picture: np.ndarray | None = cv2.imdecode(np.frombuffer(file.data, np.uint8), how)
     if picture is None:
-        raise InvalidInputError(f'{path} cannot be read as an image: write it again.')
+        raise InvalidInputError(f'{file.name} cannot be read as an image: write it again.')
     return picture.astype(np.float32) / (65535 if picture.dtype == np.uint16 else 255)

@@ -13,14 +13,10 @@ from fer_keras.config.inference import PredictionConfig
 from fer_keras.errors import InvalidInputError
 from fer_keras.inference.answers import OK, AnswerFile
 from fer_keras.inference.drawing import OverlayFolder, draw_faces
-from fer_keras.inference.photos import (
-    Picture,
-    count_pictures,
-    list_sources,
-    read_pictures,
-)
+from fer_keras.inference.folders import find_sources
+from fer_keras.inference.photos import Picture, count_pictures, read_pictures
 from fer_keras.inference.predictor import Predictor, load
-from tfds_builders.pictures import LARGEST_PIXELS
+from tfds_builders.picture_formats import LARGEST_PIXELS_UNREDUCED
 
 
 @dataclasses.dataclass
@@ -31,6 +27,8 @@ class Outcome:
         sources: Files and cameras that were asked for.
         rows: Rows that were written.
         problems: Why sources, or the rest of them, could not be read.
+        notes: What is to be said of pictures that were read.
+        left_out: Which other files lie in the folders, as a phrase.
         is_stopped: Whether Ctrl-C ended it.
 
     >>> Outcome(sources=2, rows=3, problems=['a.jpg is damaged']).exit_status
@@ -40,6 +38,8 @@ class Outcome:
     sources: int
     rows: int = 0
     problems: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    left_out: str = ''
     is_stopped: bool = False
 
     @property
@@ -60,12 +60,12 @@ def answer_files(config: PredictionConfig, inputs: Sequence[str]) -> Outcome:
         MissingFileError: The model or an input is not there.
         UnwritableFileError: The output cannot be opened.
     """
-    sources = list_sources(inputs)
+    sources, left_out = found = find_sources(inputs)
     if not sources:
         raise InvalidInputError('Nothing to look at: give pictures, videos or folders.')
     predictor = load(config.model)
     overlays = OverlayFolder(config.overlay_dir) if config.overlay_dir else None
-    outcome = Outcome(len(sources))
+    outcome = Outcome(len(sources), left_out=found.describe_left_out() if left_out else '')
     with AnswerFile(config.output, predictor.names) as file:
         try:
             _answer(predictor, sources, config, file, overlays, outcome)
@@ -97,6 +97,7 @@ def _answer(
             file.write(table)
             outcome.rows += len(table)
             outcome.problems += [picture.problem for picture in batch if picture.image is None]
+            outcome.notes += [picture.note for picture in batch if picture.note]
             if overlays:
                 _draw(overlays, batch, table, first_photo)
             first_photo += len(batch)
@@ -109,7 +110,7 @@ def _batches(pictures: Iterator[Picture], size: int) -> Iterator[list[Picture]]:
     for picture in pictures:
         batch.append(picture)
         values += 0 if picture.image is None else picture.image.size
-        if len(batch) == size or values >= LARGEST_PIXELS:
+        if len(batch) == size or values >= LARGEST_PIXELS_UNREDUCED:
             yield batch
             batch, values = [], 0
     if batch:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError
 from fer_keras.inference.drawing import OverlayFolder
 from fer_keras.inference.explanations import build_grad_cam, explain
-from fer_keras.inference.photos import list_inputs
+from fer_keras.inference.folders import find_sources
+from fer_keras.inference.photos import read_photo
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
-from tfds_builders.pictures import read_picture
 
 
 def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
@@ -27,7 +28,8 @@ def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
             all others are explained, some files cannot be read.
         MissingFileError: The run or an input is not there.
     """
-    files = list_inputs(inputs)
+    sources = find_sources(inputs)
+    files = sources.names
     if not files:
         raise InvalidInputError('Nothing to look at: give face crops, or folders of them.')
     model = load_classifier(run_dir.model_file)
@@ -40,15 +42,19 @@ def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
     folder, unreadable = OverlayFolder(output), []
     for file in files:
         try:
-            photo = read_picture(file)
+            photo, note = read_photo(file)
         except (ValueError, OSError) as error:
-            unreadable.append(f'{file}: {error}')
+            unreadable.append(str(error))
             continue
         image = to_model_input(photo[None], model.input_shape[1])
         strips, probabilities = explain(grad_cam, image.numpy())
         best = int(probabilities[0].argmax())
-        path = folder.write(str(file), None, strips[0])
+        path = folder.write(file, None, strips[0])
         print(f'{path}: {names[best]} {probabilities[0, best]:.0%}')
+        if note:
+            print(f'note: {note}', file=sys.stderr)
+    if sources.left_out:
+        print(sources.describe_left_out(), file=sys.stderr)
     if unreadable:
         listed = '\n'.join(unreadable)
         raise InvalidInputError(f'{len(unreadable)} of {len(files)} files were left out:\n{listed}')

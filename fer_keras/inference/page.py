@@ -20,7 +20,7 @@ from fer_keras.inference.drawing import draw_faces
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.inference.predictor import Predictor, find_faces
 from fer_keras.models.classifier import has_saliency
-from tfds_builders.pictures import read_picture, shrink
+from tfds_builders.pictures import read, shrink
 
 _HTML = pathlib.Path(__file__).with_name('page.html')
 _SHOWN_SIDE_PX = 960
@@ -36,7 +36,8 @@ class DemoPage:
     - `GET /`: the page.
     - `POST /answer`, the body a picture file: JSON of `photo`, the picture with boxes, and `faces`,
       the largest first, each with `label`, `score`, `probabilities` by name, `box` in pixels and
-      `pictures`, pairs of a caption and a picture. A problem is JSON of `error`, with status 400,
+      `pictures`, pairs of a caption and a picture; `note`, what was left out of the file, or
+      nothing. A problem is JSON of `error`, with status 400,
       or 413 where the file is too large.
 
     >>> from werkzeug.test import Client
@@ -80,10 +81,11 @@ class DemoPage:
         file = request.get_data()
         with self._lock:
             try:
-                photo = read_picture(file)
+                reading = read(file)
             except ValueError as error:
                 return _as_json({'error': str(error)}, 400)
-            return _as_json(self.answer(photo), 200)
+            note = '; '.join(reading.notes)
+            return _as_json(self.answer(reading.image) | {'note': note}, 200)
 
     def answer(self, photo: np.ndarray) -> dict[str, Any]:
         """What the page shows for a photo, uint8 `[height, width, 3]`, RGB."""

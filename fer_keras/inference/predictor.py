@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -19,16 +19,14 @@ from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
+from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
 from fer_keras.models.classifier import load_classifier
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
 from tfds_builders import faces
-from tfds_builders.pictures import read_picture
 
-# What a picture may be given as: RGB uint8 `[height, width, 3]`, a file, or the bytes of one.
-ImageInput = np.ndarray | str | os.PathLike[str] | bytes
 # Pictures that are in memory at a time, however many are asked for.
 _BATCH = 16
 
@@ -89,11 +87,15 @@ class Predictor:
         """Recognises face crops like those of the data sets.
 
         Args:
-            crops: One or many: uint8 arrays `[height, width, 3]`, RGB, of any sizes, or files, or
-                their bytes.
+            crops: One, or any iterable, of: uint8 arrays `[height, width, 3]`, RGB, of any sizes,
+                paths, bytes of files, open binary files, and PIL images.
 
         Returns:
             A row a crop, with the columns of `fer_keras.inference.answers`.
+
+        Raises:
+            InvalidInputError: One is none of these, or cannot be read.
+            MissingFileError: There is no such file.
         """
         return self._predict(crops, are_crops=True)
 
@@ -111,6 +113,10 @@ class Predictor:
         Returns:
             A row a face, the largest of a photo first, with the columns of
             `fer_keras.inference.answers`. A photo without a face has one row, with `face` -1.
+
+        Raises:
+            InvalidInputError: As for `predict_crops`.
+            MissingFileError: As for `predict_crops`.
         """
         return self._predict(photos, small_faces=small_faces)
 
@@ -159,7 +165,7 @@ class Predictor:
         small_faces: bool = True,
     ) -> pd.DataFrame:
         tables: list[pd.DataFrame] = []
-        pictures = map(_as_picture, _as_many(given))
+        pictures = as_pictures(given)
         while batch := list(itertools.islice(pictures, _BATCH)):
             first = len(tables) * _BATCH
             tables.append(
@@ -273,23 +279,3 @@ def _from_saved_model(folder: pathlib.Path) -> Predictor:
         names,
         record=find_record(folder),
     )
-
-
-def _as_many(given: ImageInput | Iterable[ImageInput]) -> Iterator[ImageInput]:
-    """Each of many, or the only one."""
-    is_one = isinstance(given, str | bytes | os.PathLike)
-    if is_one or (isinstance(given, np.ndarray) and given.ndim == 3):
-        yield given  # type: ignore[misc]
-    else:
-        yield from given  # type: ignore[misc]
-
-
-def _as_picture(given: ImageInput) -> Picture:
-    image = given if isinstance(given, np.ndarray) else read_picture(given)
-    if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8:
-        raise InvalidInputError(
-            'A photo must be uint8 [height, width, 3], RGB. '
-            f'Received: {image.dtype} {list(image.shape)}.'
-        )
-    source = os.fspath(given) if isinstance(given, str | os.PathLike) else ''
-    return Picture(source, None, image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Iterator
 
 import cv2
@@ -17,9 +18,12 @@ from fer_keras.data.map_folder import read_precomputed
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.figures import overlay
 from fer_keras.files import write_bytes
+from fer_keras.inference.folders import walk
+from fer_keras.inference.photos import read_head, read_photo
 from fer_keras.saliency.metrics import cc
 from fer_keras.saliency.predictor import SaliencyPredictor, batches_of_one_size
-from tfds_builders.pictures import IMAGE_SUFFIXES, read_picture, shrink
+from tfds_builders.picture_formats import IMAGE_SUFFIXES, find_format
+from tfds_builders.pictures import shrink
 
 MEAN_SIZE = (224, 224)
 
@@ -88,16 +92,25 @@ def write_saliency_maps(config: SaliencyMapsConfig) -> Summary:
 
 
 def list_images(folder: str) -> list[pathlib.Path]:
-    """One image, or all images below a folder, by name."""
+    """One image, or all images below a folder, told by their content or their names.
+
+    Hidden files are left out, and links are followed once.
+    """
     root = pathlib.Path(folder).expanduser()
-    files = [root] if root.is_file() else sorted(root.rglob('*'))
-    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    if root.is_file():
+        return [root]
+    images = [file for file in walk(str(root)) if _is_image(file)] if root.is_dir() else []
     if not images:
         raise MissingFileError(
             f'{root} must be an image or a folder of images ({", ".join(IMAGE_SUFFIXES)}). '
             'Received: none.'
         )
-    return images
+    return [pathlib.Path(file) for file in images]
+
+
+def _is_image(file: str) -> bool:
+    has_suffix = pathlib.PurePath(file).suffix.lower() in IMAGE_SUFFIXES
+    return has_suffix or find_format(read_head(file)) is not None
 
 
 def _read_dataset(config: SaliencyMapsConfig) -> tuple[Iterator[tuple[str, np.ndarray]], int]:
@@ -117,13 +130,24 @@ def _read_files(
     """(path below `input`, RGB uint8) of every file that is an image."""
     root = pathlib.Path(config.input).expanduser()
     root = root if root.is_dir() else root.parent
+    of_stem: dict[pathlib.Path, pathlib.Path] = {}
     for file in files:
-        try:
-            picture = read_picture(file)
-        except (ValueError, OSError) as error:
-            print(f'{file} cannot be read as an image: skipped. {error}')
+        first = of_stem.setdefault(file.with_suffix(''), file)
+        if first != file:
+            print(
+                f'skipped: {file} would have the map of {first}, whose name is the same but for '
+                'its suffix. Rename one.',
+                file=sys.stderr,
+            )
             continue
-        yield str(file.relative_to(root)), shrink(picture, config.longest_side_px)
+        try:
+            photo, note = read_photo(str(file))
+        except (ValueError, OSError) as error:
+            print(f'skipped: {error}', file=sys.stderr)
+            continue
+        if note:
+            print(f'note: {note}', file=sys.stderr)
+        yield str(file.relative_to(root)), shrink(photo, config.longest_side_px)
 
 
 def _maps(names: list[str], images: np.ndarray, predictor: SaliencyPredictor) -> np.ndarray:

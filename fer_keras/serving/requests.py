@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from fer_keras.data.decoding import find_problem
-from tfds_builders.pictures import LARGEST_PIXELS_IN_GRAPH
+from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 
 # At most so many pictures are unpacked at once, whatever the batch: each may take 375 MB.
 _PARALLEL_CALLS = 4

@@ -151,6 +151,33 @@ def test_maps_and_overlays_are_written_for_images_of_any_size(tmp_path):
         assert (output / name).is_file()
 
 
+def test_a_map_is_read_whatever_its_name_and_named_where_it_is_none(tmp_path):
+    grey = np.full((6, 8), 51, np.uint8)
+    (tmp_path / 'caf\udce9.png').write_bytes(cv2.imencode('.png', grey)[1].tobytes())
+    found = read_precomputed(str(tmp_path), 'caf\udce9.jpg', (6, 8))
+    np.testing.assert_allclose(found, 0.2, rtol=1e-6)
+    (tmp_path / 'empty.png').write_bytes(b'')
+    with pytest.raises(ValueError, match='empty.png is empty'):
+        read_precomputed(str(tmp_path), 'empty.jpg', (6, 8))
+
+
+def test_a_folder_as_people_have_it_is_mapped_file_by_file(tmp_path, capsys):
+    long = 'x' * 251
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for name in ('caf\udce9.png', '._caf.png', 'a.png', f'{long}.png', 'no_suffix'):
+        image = np.full((32, 32, 3), 90, np.uint8)
+        (folder / name).write_bytes(cv2.imencode('.png', image)[1].tobytes())
+    (folder / 'a.bmp').write_bytes(cv2.imencode('.bmp', image)[1].tobytes())
+    (folder / 'loop').symlink_to(folder)
+    options = {'input': str(folder), 'output': str(tmp_path / 'out'), 'saliency': 'center'}
+    summary = write_saliency_maps(SaliencyMapsConfig(**options))
+    assert (summary.images, summary.skipped) == (4, 1)
+    assert 'a.png would have the map of' in capsys.readouterr().err
+    written = {path.name for path in (tmp_path / 'out/maps').iterdir()}
+    assert written == {'a.png', 'caf\udce9.png', f'{long}.png', 'no_suffix.png'}
+
+
 def test_maps_of_a_data_set_can_be_read_back_for_training(tmp_path):
     write_dataset(tmp_path / 'data', people={'train': 1, 'test': 1})
     options = SaliencyMapsConfig(

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import dataclasses
+import io
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
 from werkzeug.test import Client
 
@@ -76,6 +78,15 @@ def test_a_photo_of_nobody_has_no_faces(client):
     assert response.json['faces'] == [] and picture_of(response.json['photo']).shape[1] == 960
 
 
+def test_of_an_animation_the_first_frame_is_answered_and_that_is_said(client, two_people):
+    file = io.BytesIO()
+    frames = [Image.fromarray(frame) for frame in (two_people, two_people * 0)]
+    frames[0].save(file, 'GIF', save_all=True, append_images=frames[1:])
+    response = client.post('/answer', data=file.getvalue())
+    assert response.status_code == 200 and len(response.json['faces']) == 2
+    assert response.json['note'] == 'the first of several frames'
+
+
 def test_without_a_keras_model_there_are_no_explanations(predictor, two_people):
     served = fer_keras.inference.predictor.Predictor(predictor._probabilities_of, predictor.names)
     page = DemoPage(served, largest_upload=2**20)
@@ -86,7 +97,8 @@ def test_without_a_keras_model_there_are_no_explanations(predictor, two_people):
     'body, status, message',
     [
         (b'no picture', 400, 'damaged or no picture'),
-        (b'', 400, 'damaged or no picture'),
+        (b'', 400, 'is empty'),
+        (b'%PDF-1.7', 400, 'is a PDF document'),
         (b'x' * (2**20 + 1), 413, 'exceeds the capacity'),
     ],
 )

@@ -1,35 +1,8 @@
 import cv2
 import numpy as np
-import pytest
 
-from fer_keras.inference import photos
+from fer_keras.inference import folders, photos, videos
 from tests.fakes import png_bytes, random_images
-from tfds_builders import pictures
-
-
-def test_folders_stand_for_what_is_in_them(tmp_path):
-    (tmp_path / 'inner').mkdir()
-    for name in ('b.JPG', 'inner/a.png', 'clip.mp4', 'notes.txt'):
-        (tmp_path / name).write_bytes(b'')
-    names = [path.name for path in photos.list_inputs([str(tmp_path)])]
-    assert names == ['b.JPG', 'clip.mp4', 'a.png']
-    with pytest.raises(FileNotFoundError, match='does not exist'):
-        photos.list_inputs([str(tmp_path / 'none')])
-
-
-def test_a_pattern_stands_for_what_fits_it_unless_a_file_has_that_name(tmp_path):
-    (tmp_path / 'inner').mkdir()
-    for name in ('a.png', 'b.png', 'inner/c.png', '[a].png'):
-        (tmp_path / name).write_bytes(b'')
-
-    def names(pattern):
-        return [path.name for path in photos.list_inputs([f'{tmp_path}/{pattern}'])]
-
-    assert names('**/?.png') == ['a.png', 'b.png', 'c.png']
-    assert names('inn*') == ['c.png']
-    assert names('[a].png') == ['[a].png']
-    with pytest.raises(FileNotFoundError, match='patterns'):
-        names('*.jpg')
 
 
 def write_video(path, values=range(0, 250, 50)):
@@ -42,49 +15,10 @@ def write_video(path, values=range(0, 250, 50)):
 
 def test_every_other_frame_of_a_video(tmp_path):
     path = write_video(tmp_path / 'clip.avi')
-    frames = list(photos.read_video(path, every=2))
+    frames = list(videos.read_video(path, every=2))
     # Ten frames a second.
-    assert [(number, time) for number, time, _ in frames] == [(0, 0.0), (2, 0.2), (4, 0.4)]
-    assert [round(float(frame.mean()), -1) for _, _, frame in frames] == [0, 100, 200]
-
-
-def test_no_video_is_refused(tmp_path):
-    (tmp_path / 'clip.mp4').write_bytes(b'none')
-    with pytest.raises(ValueError, match='cannot be opened'):
-        list(photos.read_video(tmp_path / 'clip.mp4', every=1))
-
-
-def test_a_video_with_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch, tmp_path):
-    monkeypatch.setattr(pictures, 'LARGEST_PIXELS', 1000)
-    with pytest.raises(ValueError, match='at most 1,000 pixels a frame. Received: 32x32'):
-        next(photos.read_video(write_video(tmp_path / 'clip.avi'), every=1))
-
-
-def test_a_video_that_breaks_off_says_so_after_its_frames(tmp_path):
-    whole = write_video(tmp_path / 'whole.avi', range(100)).read_bytes()
-    (tmp_path / 'half.avi').write_bytes(whole[: len(whole) // 2])
-    read = list(photos.read_pictures([str(tmp_path / 'half.avi')], every=1, max_frames=0))
-    assert 30 < len(read) < 70 and all(picture.image is not None for picture in read[:-1])
-    assert 'breaks off after' in read[-1].problem and read[-1].image is None
-
-
-def test_frames_that_cannot_be_decoded_are_counted(monkeypatch, tmp_path):
-    class Damaged(Camera):
-        def __init__(self, source):
-            super().__init__(0)
-            self.left = 6
-
-        def grab(self):
-            self.left -= 1
-            return self.left >= 0
-
-        def retrieve(self):
-            return self.left % 2 == 0, np.zeros((24, 32, 3), np.uint8)
-
-    monkeypatch.setattr(photos.cv2, 'VideoCapture', Damaged)
-    read = list(photos.read_pictures(['clip.mp4'], every=1, max_frames=0))
-    assert [picture.frame for picture in read] == [1, 3, 5, None]
-    assert read[-1].problem == '3 frames of clip.mp4 are damaged.'
+    assert [(frame.number, frame.time) for frame in frames] == [(0, 0.0), (2, 0.2), (4, 0.4)]
+    assert [round(float(frame.image.mean()), -1) for frame in frames] == [0, 100, 200]
 
 
 def test_what_cannot_be_read_is_told_and_the_next_source_follows(tmp_path):
@@ -120,8 +54,8 @@ class Camera:
 
 
 def test_a_camera_gives_frames_until_there_are_enough(monkeypatch):
-    monkeypatch.setattr(photos.cv2, 'VideoCapture', Camera)
-    sources = photos.list_sources(['camera:0'])
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', Camera)
+    sources = folders.find_sources(['camera:0']).names
     read = list(photos.read_pictures(sources, every=3, max_frames=4))
     assert [(picture.source, picture.frame) for picture in read] == [
         ('camera:0', frame) for frame in (0, 3, 6, 9)

@@ -16,11 +16,12 @@ import tensorflow as tf
 from PIL import Image
 
 import fer_keras
+from fer_keras import predict
 from fer_keras.config.inference import PredictionConfig
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import UserError
 from fer_keras.evaluation.report import evaluate
-from fer_keras.inference import answering, photos
+from fer_keras.inference import answering, videos
 from fer_keras.inference.answers import column_types
 from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
@@ -287,6 +288,27 @@ def test_every_face_and_every_file_has_its_row(run_dir, photo_dir, tmp_path):
     assert len(list((tmp_path / 'overlays').iterdir())) == 5
 
 
+def test_what_was_left_out_and_how_odd_pictures_were_read_is_said(
+    predictor, photo_dir, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / 'folder'
+    folder.mkdir()
+    person = Image.open(photo_dir / 'one.png')
+    person.save(folder / 'a.gif', save_all=True, append_images=[person.rotate(90)])
+    shutil.copy(photo_dir / 'nobody.png', folder / 'b.jfif')
+    (folder / 'c.HEIC').write_bytes(b'\0\0\0\x18ftypheic' + bytes(60))
+    (folder / 'notes.txt').write_text('text')
+    (folder / '._a.jpg').write_bytes(b'\0\x05\x16\x07')
+    monkeypatch.setattr(answering, 'load', lambda path: predictor)
+    config = PredictionConfig(model='model', output=str(tmp_path / 'out.csv'), crops=True)
+    with pytest.raises(SystemExit) as stopped:
+        predict.main(config, [str(folder)])
+    said = capsys.readouterr()
+    assert stopped.value.code == 1 and '3 rows of 3 files, 1 unreadable' in said.out
+    assert 'a.gif: the first of several frames' in said.err and 'c.HEIC' in said.err
+    assert 'left out as no pictures or videos: 1 .txt' in said.err
+
+
 def test_crops_as_json_lines(photo_dir, tmp_path, command):
     output = tmp_path / 'out.jsonl'
     files = [photo_dir / name for name in ('one.png', 'broken.jpg', 'nobody.png')]
@@ -342,7 +364,7 @@ def test_memory_stays_flat_over_a_long_video(command, tmp_path):
 
 
 def test_a_camera_is_written_as_it_goes_and_ends_with_ctrl_c(command, monkeypatch, tmp_path):
-    monkeypatch.setattr(photos.cv2, 'VideoCapture', Camera)
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', Camera)
     status, table = command('camera:0', max_frames=3, crops=True)
     assert status == 0 and table['frame'].tolist() == [0, 1, 2]
 

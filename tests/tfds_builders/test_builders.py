@@ -217,11 +217,12 @@ def test_irregular_unlabelled_and_broken_files_are_listed_and_the_rest_is_built(
     broken.write_bytes(broken.read_bytes()[:30])
     builder = build_set('cfee', tmp_path, tmp_path / 'data')
     assert builder.info.metadata['skipped'] == {
-        '01-04/Images1/01_109_1091.jpg': 'cannot be decoded',
+        '01-04/Images1/01_109_1091.jpg': 'cannot be read: it is damaged or no picture; open it in '
+        'a viewer. (JPEG: its header is incomplete)',
         '01-04/Images1/04_109_1.jpg': 'code 04 has no label',
         '21-26/Images6/26_222.jpg': 'irregular name, not EE_SSS_NNNN.jpg',
         '21-26/Images6/260_19.png.jpg': 'irregular name, not EE_SSS_NNNN.jpg',
-        'AU_annotation_all_subjects.xls': 'not an image (.jpg, .jpeg, .png)',
+        'AU_annotation_all_subjects.xls': 'not an image',
     }
     assert builder.info.metadata['scheme'] == RELEASE
     assert sum(split.num_examples for split in builder.info.splits.values()) == 40 * 7 - 1
@@ -371,6 +372,36 @@ def test_fer2013_reads_folders_and_keeps_copies_together(tmp_path, tmp_path_fact
     sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
     assert sizes['test'] == 10 and 5 < sizes['validation'] < 50
     assert list(builder.info.metadata['skipped']) == ['train/angry/colour.png']
+
+
+def test_fer2013_takes_grey_pictures_in_any_form(tmp_path, tmp_path_factory):
+    grey = np.random.default_rng(0).integers(256, size=(48, 48), dtype=np.uint8)
+    for part in ('train', 'test'):
+        (tmp_path / part / 'happy').mkdir(parents=True)
+        for number in range(40 if part == 'train' else 1):
+            cv2.imwrite(str(tmp_path / part / f'happy/{number}.png'), np.roll(grey, number))
+    folder = tmp_path / 'test/happy'
+    cv2.imwrite(str(folder / 'a.tif'), grey)
+    cv2.imwrite(str(folder / 'b.bmp'), np.dstack([grey] * 3))
+    cv2.imwrite(str(folder / 'c.png'), np.dstack([grey] * 3))
+    cv2.imwrite(str(folder / 'd.png'), np.dstack([grey, grey, 255 - grey]))
+    (folder / 'e.png').symlink_to('gone.png')
+    builder = build_set('fer2013', tmp_path, tmp_path_factory.mktemp('data'))
+    rows = {row['file_name'].decode(): row['image'] for _, row in rows_of(builder)}
+    for name in ('a.tif', 'b.bmp', 'c.png'):
+        stored = tf.io.decode_png(rows[f'test/happy/{name}'])
+        np.testing.assert_array_equal(stored[..., 0], grey)
+        assert 'as grey PNG' in builder.info.metadata['re_encoded'][f'test/happy/{name}']
+    skipped = builder.info.metadata['skipped']
+    assert 'in colours' in skipped['test/happy/d.png'] and len(skipped) == 2
+    assert 'a link to gone.png' in skipped['test/happy/e.png']
+
+
+def test_a_split_of_fer2013_of_which_nothing_can_be_read_says_why(tmp_path, tmp_path_factory):
+    for part in ('train', 'test'):
+        write_image(tmp_path / part / 'happy/1.png', size=(48, 48))
+    with pytest.raises(ValueError, match='`train` of FER2013 must.*none; 2 files.*in colours'):
+        build_set('fer2013', tmp_path, tmp_path_factory.mktemp('data'))
 
 
 def test_fer2013_in_both_forms_is_refused(tmp_path):

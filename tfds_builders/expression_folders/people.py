@@ -83,7 +83,7 @@ def read_person(parts: Sequence[str], label: str, subject_pattern: str | None) -
     Returns:
         The photo, or None where the pattern does not match.
     """
-    file_name, stem = '/'.join(parts), parts[-1].rpartition('.')[0]
+    file_name, stem = '/'.join(parts), parts[-1].rpartition('.')[0] or parts[-1]
     folders = () if subject_pattern else tuple(one for one in parts[1:-1] if not is_general(one))
     if folders:
         return Named(file_name, label, folders[0], folders, is_in_folder=True)

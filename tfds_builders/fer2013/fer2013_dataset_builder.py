@@ -14,7 +14,9 @@ from etils import epath
 
 from tfds_builders import archives, expressions, splits
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
-from tfds_builders.pictures import pixel_hash, read_picture, read_unchanged
+from tfds_builders.expression_builder import describe_problem
+from tfds_builders.picture_files import printable
+from tfds_builders.pictures import pixel_hash, read, read_picture, read_unchanged
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
 SIZE_PX = 48
@@ -34,6 +36,8 @@ USAGES = {'Training': 'train', 'PublicTest': 'validation', 'PrivateTest': 'test'
 _FOLDER_SPLITS = ('train', 'test')
 # The folder form has no validation part: two of twenty slots of its train part are ours.
 _VALIDATION_SLOTS = (14, 15)
+# Grey levels by which the channels of a grey picture saved in colours may differ.
+_LARGEST_CHANNEL_DIFFERENCE = 8
 
 _Example = tuple[str, str, bytes, str]
 
@@ -79,6 +83,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         table = find_form(folder)
         self._skipped: dict[str, str] = {}
+        self._re_encoded: dict[str, str] = {}
         self._rows: list[tuple[str, str, str, str]] = []
         self._counts = {split: dict.fromkeys(expressions.BASIC, 0) for split in splits.SPLITS}
 
@@ -109,14 +114,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     'fold': splits.fold_of(slot),
                 },
             )
+        if not any(self._counts[split].values()):
+            raise InvalidArchiveError(
+                f'The split `{split}` of FER2013 must have a picture. Received: none; '
+                f'{len(self._skipped)} files or rows were left out{self._first_reasons()}.'
+            )
         self.info.metadata.update(
             {
                 'split_hash': splits.split_hash((name, split) for name, split, *_ in self._rows),
                 'content_hash': splits.content_hash(self._rows, self.builder_config.name),
                 'images': self._counts,
                 'skipped': self._skipped,
+                're_encoded': self._re_encoded,
             }
         )
+
+    def _first_reasons(self) -> str:
+        named = (f'{name}: {reason}' for name, reason in self._skipped.items())
+        return f', such as {archives.first_lines(named)}' if self._skipped else ''
 
     def _read_csv(self, table: epath.Path) -> Iterator[_Example]:
         with table.open('r') as file:
@@ -132,16 +147,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _read_folders(self, folder: epath.Path) -> Iterator[_Example]:
         for path in archives.list_files(folder):
             parts = path.relative_to(folder).parts
-            file_name = '/'.join(parts)
+            file_name = printable('/'.join(parts))
             label = expressions.find(parts[1]) if len(parts) == 3 else None
             if parts[0] not in _FOLDER_SPLITS or label not in expressions.BASIC:
                 self._skipped[file_name] = 'not train|test/<class>/<file>'
                 continue
-            data = path.read_bytes()
-            reason = _fault(data)
-            if reason:
-                self._skipped[file_name] = reason
+            try:
+                archives.require_file(path)
+                data, how = to_grey_file(path.read_bytes())
+            except (archives.Skip, OSError, InvalidPictureError) as error:
+                is_skip = isinstance(error, archives.Skip)
+                self._skipped[file_name] = str(error) if is_skip else describe_problem(error)
                 continue
+            if how:
+                self._re_encoded[file_name] = how
             yield file_name, self._folder_split(parts[0], data), data, str(label)
 
     def _folder_split(self, part: str, data: bytes) -> str:
@@ -185,12 +204,21 @@ def parse_row(row: dict[str, str]) -> tuple[str, bytes, str]:
     return USAGES[row['Usage'].strip()], image, label
 
 
-def _fault(data: bytes) -> str:
-    """Why the file is no picture of the set; empty where it is one."""
-    try:
-        shape = read_unchanged(data).shape
-    except InvalidPictureError:
-        return 'cannot be decoded'
-    if shape != (SIZE_PX, SIZE_PX):
-        return f'not a grey picture of {SIZE_PX} x {SIZE_PX} px but {shape}'
-    return ''
+def to_grey_file(data: bytes) -> tuple[bytes, str]:
+    """A grey picture's file, and how it was written again; empty where it is as it was.
+
+    Raises:
+        archives.Skip: It has another size, or colours.
+        InvalidPictureError: It is no picture.
+    """
+    reading = read(data)
+    height, width = reading.image.shape[:2]
+    if (height, width) != (SIZE_PX, SIZE_PX):
+        raise archives.Skip(f'not a picture of {SIZE_PX} x {SIZE_PX} px but {width} x {height}')
+    channels = reading.image.astype(np.int64)
+    if np.ptp(channels, axis=-1).max() > _LARGEST_CHANNEL_DIFFERENCE:
+        raise archives.Skip('a picture in colours; those of FER2013 are grey')
+    if reading.is_for_graph and read_unchanged(data).ndim == 2:
+        return data, ''
+    grey = cv2.cvtColor(reading.image, cv2.COLOR_RGB2GRAY)
+    return cv2.imencode('.png', grey)[1].tobytes(), f'as grey PNG: {reading.kind}'
