@@ -27,13 +27,16 @@ import tfds_builders
 from tfds_builders import command, expressions, splits
 from tfds_builders.archives import listing_hash
 from tfds_builders.errors import BuilderError, InvalidArchiveError, MissingArchiveError
+from tfds_builders.prepared import (
+    HERE,
+    LISTING,
+    archive_of,
+    require_same_archive,
+    require_same_people,
+)
 from tfds_builders.quiet import load_tensorflow
 
 _LISTED = 20
-# Where archives are looked for when nobody says where they are.
-_HERE = '.'
-# In the metadata of a prepared set: what its archive held.
-_LISTING = 'archive_listing'
 _PEOPLE_FLAGS = ('no_subjects', 'accept_subjects')
 
 
@@ -75,7 +78,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     known = ', '.join(tfds_builders.BUILDERS)
     parser.add_argument('sets', nargs='+', metavar='SET[=FOLDER]', help=f'any of {known}')
-    parser.add_argument('--manual_dir', default=_HERE, help='folder of the archives')
+    parser.add_argument('--manual_dir', default=HERE, help='folder of the archives')
     parser.add_argument('--data_dir', default='~/tensorflow_datasets', help='folder to write to')
     parser.add_argument(
         '--config', action='append', help='config to build, repeatable, or `all`; default the first'
@@ -153,16 +156,16 @@ def prepare(
     builder = tfds_builders.BUILDERS[name](data_dir=data_dir, config=config, **given)
     if (builder.data_path / 'dataset_info.json').exists():
         if given:
-            _check_people_of_prepared(builder, subject_pattern, no_subjects=no_subjects)
-        _check_archive_of_prepared(builder, folder)
+            require_same_people(builder, subject_pattern, no_subjects=no_subjects)
+        require_same_archive(builder, folder)
         return builder, 0.0
     if not folder.is_dir():
         raise MissingArchiveError(
             f'{folder} does not exist. Give the folder that holds {name}/: --manual_dir=FOLDER'
         )
-    archive = _archive_of(builder, folder)
+    archive = archive_of(builder, folder)
     if archive and builder.info.metadata is not None:
-        builder.info.metadata[_LISTING] = listing_hash(archive)
+        builder.info.metadata[LISTING] = listing_hash(archive)
     start = time.monotonic()
     # The builder shows a bar of its own, which knows how many photos there are.
     tfds.disable_progress_bar()
@@ -172,29 +175,6 @@ def prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=folder),
         )
     return builder, time.monotonic() - start
-
-
-def _archive_of(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> epath.Path | None:
-    """The folder of the files; None where there is no archive, or nobody said where it is."""
-    if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:  # It is drawn.
-        return None
-    own = folder / builder.name
-    if own.is_dir():
-        return own
-    return None if folder == epath.Path(_HERE) or not folder.is_dir() else folder
-
-
-def _check_archive_of_prepared(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> None:
-    """Raises `InvalidArchiveError` where a set was built from other files than it is given now."""
-    archive = _archive_of(builder, folder)
-    built_from = (builder.info.metadata or {}).get(_LISTING)
-    if archive is None or built_from is None or built_from == listing_hash(archive):
-        return
-    raise InvalidArchiveError(
-        f'{builder.data_path} was built from other files than are in {archive} now: names or sizes '
-        'differ. Nothing was read from there. Delete the first folder to build it again, or give '
-        'another --data_dir.'
-    )
 
 
 def print_summary(console: Console, builder: tfds.core.DatasetBuilder, seconds: float) -> None:
@@ -276,26 +256,6 @@ def _listed(title: str, files: Mapping[str, str]) -> list[str]:
     more = len(named) - _LISTED
     tail = [f'  and {more} more, all listed in metadata.json of the data set'] if more > 0 else []
     return [f'{title}: {len(files)}', *named[:_LISTED], *tail]
-
-
-def _check_people_of_prepared(
-    builder: tfds.core.DatasetBuilder, subject_pattern: str | None, *, no_subjects: bool
-) -> None:
-    """Refuses a prepared set whose people were read in another way than is asked for."""
-    metadata = builder.info.metadata or {}
-    source = metadata.get('people_from', 'file names')
-    built_with = metadata.get('subject_pattern', subject_pattern)
-    was = '--no_subjects' if source == 'nobody' else f'people read from their {source}'
-    if source == 'file names':
-        was = f'--subject_pattern={built_with!r}'
-    is_same = source == 'file names' and built_with == subject_pattern
-    is_other = subject_pattern is not None and not is_same
-    if is_other or (no_subjects and source != 'nobody'):
-        asked = '--no_subjects' if no_subjects else f'--subject_pattern={subject_pattern!r}'
-        raise InvalidArchiveError(
-            f'{builder.data_path} was built with {was}. Received: {asked}. '
-            'Delete that folder, or give another --data_dir.'
-        )
 
 
 if __name__ == '__main__':
