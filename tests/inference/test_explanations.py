@@ -13,14 +13,14 @@ from fer_keras.inference.explanation_files import explain_files
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.classifier import build_classifier
-from tests.fakes import TINY_MODEL, png_bytes, random_images, write_untrained_run
+from tests.fakes import png_bytes, random_images, tiniest_model, write_untrained_run
 
 IMAGES = random_images(2, 80).astype('float32')
 
 
 def build(**choices):
     keras.utils.set_random_seed(0)
-    config = dataclasses.replace(TINY_MODEL, **choices)
+    config = dataclasses.replace(tiniest_model(), **choices)
     return build_classifier(config, num_classes=3, image_size_px=80)
 
 

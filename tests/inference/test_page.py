@@ -18,7 +18,7 @@ from werkzeug.test import Client
 
 import fer_keras
 from fer_keras.inference.page import DemoPage
-from tests.fakes import BASIC, TINY_MODEL, png_bytes, portraits, write_untrained_run
+from tests.fakes import BASIC, png_bytes, portraits, tiniest_model, write_untrained_run
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 CHROMIUM_FLAGS = [
@@ -30,7 +30,7 @@ CHROMIUM_FLAGS = [
 
 @pytest.fixture(scope='module')
 def run_dir(tmp_path_factory):
-    config = dataclasses.replace(TINY_MODEL, saliency='center')
+    config = dataclasses.replace(tiniest_model(), saliency='center')
     return write_untrained_run(tmp_path_factory.mktemp('run'), config)
 
 

@@ -15,14 +15,14 @@ from fer_keras.models.classifier import (
 from fer_keras.models.ensemble import GeometricMeanEnsemble
 from fer_keras.models.histograms import HistogramOfOrientedGradients
 from fer_keras.models.mirror_averaging import AppendMirrored, AverageMirrored
-from tests.fakes import TINY_MODEL, random_images
+from tests.fakes import random_images, tiniest_model
 
 IMAGES = random_images(3, 64).astype('float32')
 
 
 def build(**choices):
     keras.utils.set_random_seed(0)
-    config = dataclasses.replace(TINY_MODEL, **choices)
+    config = dataclasses.replace(tiniest_model(), **choices)
     return build_classifier(config, num_classes=7, image_size_px=64)
 
 
@@ -56,7 +56,7 @@ def test_without_saliency_the_attended_image_is_the_image():
 
 
 def test_the_network_sees_the_crop_and_nothing_else():
-    model = build(crop=0.75, saliency='center')
+    model = build(backbone='mobilenet_v2', crop=0.75, saliency='center')
     explained = build_explainer(model).predict(IMAGES, verbose=0)
     np.testing.assert_array_equal(explained['face'], IMAGES[:, 8:-8, 8:-8])
     assert explained['saliency_map'].shape == (3, 48, 48, 1)
@@ -148,7 +148,7 @@ def test_the_branches_decide_together_and_are_saved(tmp_path):
 
 
 def test_the_head_stage_trains_only_the_head():
-    model = build(saliency='center')
+    model = build(backbone='mobilenet_v2', saliency='center')
     freeze_for_stage(model, train_backbone=False)
     assert [weight.path for weight in model.trainable_weights] == [
         'probabilities/kernel',
@@ -208,7 +208,7 @@ def test_attention_starts_where_a_backbone_of_its_kind_does(learned, tmp_path):
     )
     path = str(tmp_path / 'mobilenet_v2.weights.h5')
     pretrained.save_weights(path)
-    model = build(saliency='attention', backbone_weights=path)
+    model = build(backbone='mobilenet_v2', saliency='attention', backbone_weights=path)
     encoder = model.get_layer('saliency_map').get_layer('attention')
     for name in ('Conv1', 'block_6_expand'):
         np.testing.assert_array_equal(
@@ -243,7 +243,7 @@ def test_renamed_layers_are_found_by_the_names_that_files_have(layer, name):
 
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match='at least two classes.*num_classes=1'):
-        build_classifier(TINY_MODEL, num_classes=1, image_size_px=64)
+        build_classifier(tiniest_model(), num_classes=1, image_size_px=64)
 
 
 def test_images_are_not_rounded_before_the_backbone_in_low_precision():

@@ -28,7 +28,7 @@ from fer_keras.protocols.runner import run_job
 from fer_keras.protocols.summary import cross_matrix, read_tables, summarize
 from fer_keras.run_dir import ProtocolDir, RunDir
 from fer_keras.training import session
-from tests.fakes import BASIC, TINY_MODEL, write_dataset
+from tests.fakes import BASIC, tiniest_model, write_dataset
 from tests.test_end_to_end import TRAIN, run
 
 
@@ -397,7 +397,7 @@ def test_a_fold_trains_and_validates_on_other_people_than_it_tests(tmp_path, mon
     )
     data = DataConfig(data_dir=str(tmp_path), source='fake', image_size_px=32, fold=3)
     with pytest.raises(Enough):
-        session.train(RunConfig(data, TINY_MODEL), RunDir(str(tmp_path / 'run')))
+        session.train(RunConfig(data, tiniest_model()), RunDir(str(tmp_path / 'run')))
     assert seen == {'train': {0, 1, 2, 5, 6, 7, 8, 9}, 'valid': {4}}
 
 

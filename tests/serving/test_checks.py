@@ -19,7 +19,6 @@ from fer_keras.serving.checks import (
 from fer_keras.serving.signatures import export_classifier
 from tests.fakes import (
     BASIC,
-    TINY_MODEL,
     class_image,
     png_bytes,
     random_images,
@@ -100,7 +99,7 @@ def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_pat
 
 
 def test_a_fourier_transform_is_refused_before_anything_is_converted(tmp_path):
-    config = dataclasses.replace(TINY_MODEL, saliency='spectral_residual')
+    config = dataclasses.replace(tiniest_model(), saliency='spectral_residual')
     model = build_classifier(config, num_classes=7, image_size_px=32)
     for write in (
         lambda: portable.write_onnx(model, str(tmp_path)),

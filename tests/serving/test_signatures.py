@@ -18,7 +18,7 @@ from fer_keras.models.classifier import build_classifier, load_classifier
 from fer_keras.serving import signatures as signatures_module
 from fer_keras.serving.signatures import BATCHING_FILE, export_classifier
 from fer_keras.serving.warmup import WARMUP_FILE
-from tests.fakes import BASIC, TINY_MODEL, png_bytes, random_images
+from tests.fakes import BASIC, png_bytes, random_images, tiniest_model
 
 Invalid = tf.errors.InvalidArgumentError
 
@@ -262,7 +262,7 @@ def test_batching_parameters_that_somebody_tuned_stay(served, tmp_path, quick_ar
     [('folder:/maps', 'make its saliency maps itself'), ('shuffled', 'what else is in its batch')],
 )
 def test_a_classifier_that_a_new_photo_cannot_feed_is_not_served(saliency, match, tmp_path):
-    config = dataclasses.replace(TINY_MODEL, saliency=saliency)
+    config = dataclasses.replace(tiniest_model(), saliency=saliency)
     with pytest.raises(ValueError, match=match):
         export_classifier(
             build_classifier(config, num_classes=7, image_size_px=32), BASIC, str(tmp_path)
@@ -289,7 +289,7 @@ def test_a_saliency_model_of_somebody_else_is_loaded_where_it_is_trusted_and_ser
     x = keras.layers.Conv2D(1, 3, padding='same', activation='sigmoid')(image)
     keras.Model(image, x).export(str(tmp_path / 'saliency'), verbose=False)
     saliency = f'saved_model:{tmp_path / "saliency"}'
-    config = dataclasses.replace(TINY_MODEL, saliency=saliency)
+    config = dataclasses.replace(tiniest_model(), saliency=saliency)
     model = build_classifier(config, num_classes=len(BASIC), image_size_px=32)
     path = str(tmp_path / 'best.keras')
     model.save(path)
@@ -327,7 +327,7 @@ def test_a_saliency_model_with_a_table_is_refused(tmp_path):
 
     looker = Looker()
     tf.saved_model.save(looker, str(tmp_path / 'saliency'), {'serving_default': looker.serve})
-    config = dataclasses.replace(TINY_MODEL, saliency=f'saved_model:{tmp_path / "saliency"}')
+    config = dataclasses.replace(tiniest_model(), saliency=f'saved_model:{tmp_path / "saliency"}')
     model = build_classifier(config, num_classes=len(BASIC), image_size_px=32)
     with pytest.raises(ValueError, match='nothing but weights.*tables'):
         export_classifier(model, BASIC, str(tmp_path / 'saved_model'))

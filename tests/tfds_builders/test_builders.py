@@ -413,6 +413,7 @@ def test_fer2013_in_both_forms_is_refused(tmp_path):
         parse_row({'emotion': '9', 'pixels': ' '.join(['0'] * 2304), 'Usage': 'Training'})
 
 
+@pytest.mark.slow
 def test_drawn_people_need_no_archive_and_are_the_same_every_time(tmp_path, monkeypatch):
     monkeypatch.setattr(drawn_faces_dataset_builder, 'NUM_PEOPLE', 20)
     builder = build_set('drawn_faces', tmp_path, tmp_path / 'data', 'originals')

@@ -100,6 +100,7 @@ def test_a_finished_demo_is_kept(demo_dir, capsys):
     assert {path: path.stat().st_mtime_ns for path in demo_dir.rglob('*')} == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_is_drawn_again(tmp_path):
     demo.write_demo_archives(tmp_path, subjects=1)
     complete = _files(tmp_path)
