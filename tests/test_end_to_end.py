@@ -85,6 +85,7 @@ def test_the_numbers_can_be_made_again_from_the_predictions(trained):
     np.testing.assert_allclose(rows[columns].sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_written_flags_repeat_the_run_bit_by_bit(trained, tmp_path):
     first = trained[0]
     completed = run('train', f'--flagfile={first / "flags.txt"}', f'--run_dir={tmp_path / "again"}')

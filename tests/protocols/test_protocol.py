@@ -416,6 +416,7 @@ def test_the_end_of_a_protocol_ends_its_run(status, tmp_path, monkeypatch):
         runner._run('train')
 
 
+@pytest.mark.slow
 def test_the_command_runs_a_protocol_and_tables_it(tmp_path):
     write_dataset(tmp_path / 'data', people={'train': 8, 'validation': 2, 'test': 4})
     (tmp_path / 'tiny.flags').write_text('\n'.join([*TRAIN, '--epochs=1', '--head_epochs=0']))
