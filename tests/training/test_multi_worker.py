@@ -117,13 +117,19 @@ def finish(workers, run_dir):
 
 
 @pytest.fixture(scope='module')
-def runs(tmp_path_factory):
-    """A run in peace, and one whose second worker is killed in the second epoch."""
+def peace(tmp_path_factory):
+    """A run that nothing happens to."""
     root = tmp_path_factory.mktemp('workers')
     write_dataset(root / 'data', people={'train': 6, 'validation': 2, 'test': 2})
-    peace, killed = root / 'peace', root / 'killed'
-    finish(start(root / 'data', peace), peace)
-    workers = start(root / 'data', killed)
+    finish(start(root / 'data', root / 'peace'), root / 'peace')
+    return root / 'peace'
+
+
+@pytest.fixture(scope='module')
+def killed(peace):
+    """The same run, whose second worker is killed in the second epoch."""
+    data, killed = peace.parent / 'data', peace.parent / 'killed'
+    workers = start(data, killed)
     try:
         while newest_state(killed) < 'state-000001-00000001.npz':
             assert workers[0].poll() is None, read_log(killed, 0)[-4000:]
@@ -136,8 +142,8 @@ def runs(tmp_path_factory):
         for worker in workers:
             worker.kill()
             worker.wait()
-    finish(start(root / 'data', killed), killed)
-    return peace, killed
+    finish(start(data, killed), killed)
+    return killed
 
 
 def weights(run_dir, index):
@@ -145,28 +151,38 @@ def weights(run_dir, index):
         return [file[name] for name in file.files]
 
 
-def test_both_workers_end_with_identical_weights_although_one_was_killed(runs):
-    expected = weights(runs[0], 0)
-    for run_dir, index in ((runs[0], 1), (runs[1], 0), (runs[1], 1)):
-        for one, other in zip(weights(run_dir, index), expected, strict=True):
-            np.testing.assert_array_equal(one, other)
+def assert_same_weights(one, other):
+    for own, others in zip(weights(*one), weights(*other), strict=True):
+        np.testing.assert_array_equal(own, others)
 
 
-def test_each_worker_prepares_its_share_of_the_images_once(runs):
+def test_both_workers_end_with_identical_weights(peace):
+    assert_same_weights((peace, 0), (peace, 1))
+
+
+@pytest.mark.slow
+def test_and_with_the_same_although_one_was_killed(peace, killed):
+    for index in (0, 1):
+        assert_same_weights((killed, index), (peace, 0))
+
+
+@pytest.mark.slow
+def test_the_history_is_that_of_a_run_in_peace(peace, killed):
+    one, other = ((run / 'history.csv').read_text() for run in (peace, killed))
+    assert one == other and len(one.splitlines()) == 3
+    assert (killed / 'report/metrics.json').is_file()
+
+
+def test_each_worker_prepares_its_share_of_the_images_once(peace):
     for index in range(2):
-        log = read_log(runs[0], index)
+        log = read_log(peace, index)
         assert 'PREPARED TrainingBatches 21 of which different 21' in log
         assert 'PREPARED EvaluationBatches 7 of which different 7' in log
 
 
-def test_the_history_is_that_of_a_run_in_peace(runs):
-    peace, killed = ((run / 'history.csv').read_text() for run in runs)
-    assert killed == peace and len(peace.splitlines()) == 3
-
-
-def test_only_the_chief_writes_and_reports(runs):
-    assert (runs[1] / 'report/metrics.json').is_file()
-    chief, worker = (read_log(runs[0], index) for index in range(2))
+def test_only_the_chief_writes_and_reports(peace):
+    assert (peace / 'report/metrics.json').is_file()
+    chief, worker = (read_log(peace, index) for index in range(2))
     assert 'unweighted average recall' in chief and 'epoch 1/2' in chief
     assert 'states/state-' in chief and 'best.unfinished-' in chief
     assert 'WROTE' not in worker
