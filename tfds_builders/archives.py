@@ -14,6 +14,7 @@ from etils import epath
 from tfds_builders.errors import InvalidArchiveError, MissingArchiveError
 from tfds_builders.picture_files import LARGEST_FILE_BYTES, printable
 from tfds_builders.picture_formats import HEAD_BYTES, IMAGE_SUFFIXES, find_format
+from tfds_builders.walking import is_of_systems, walk
 
 
 class Readable(Protocol):
@@ -80,9 +81,6 @@ class Signature:
     is_whole: bool = False
     is_general: bool = False
 
-
-# macOS and Windows write these beside what people put there; so are all names that begin with `._`.
-_OF_SYSTEMS = ('__MACOSX', '.DS_Store', 'Thumbs.db', 'desktop.ini')
 
 _signatures: dict[str, Signature] = {}
 
@@ -165,32 +163,8 @@ def list_files(folder: epath.Path) -> list[epath.Path]:
 
 
 def _walk(folder: epath.Path) -> list[tuple[epath.Path, bool]]:
-    """All files under a folder, sorted, without what systems add to folders and archives.
-
-    A folder is entered once, by its own path rather than by a link, so that links may form a loop.
-
-    Returns:
-        Files, each with whether it is a link to another one of them.
-    """
-    files: list[epath.Path] = []
-    entered: set[str] = set()
-    folders: list[epath.Path] = [folder]
-    links: list[epath.Path] = []
-    while folders or links:
-        current = folders.pop() if folders else links.pop(0)
-        place = os.path.realpath(current)
-        if place in entered:
-            continue
-        entered.add(place)
-        for path in sorted(current.iterdir()):
-            if path.name in _OF_SYSTEMS or path.name.startswith('._'):
-                continue
-            is_folder, is_link = path.is_dir(), os.path.islink(path)
-            (files if not is_folder else links if is_link else folders).append(path)
-    owned = {os.path.realpath(path) for path in files if not os.path.islink(path)}
-    return [
-        (path, os.path.islink(path) and os.path.realpath(path) in owned) for path in sorted(files)
-    ]
+    """As `walking.walk`, without what systems add to folders and archives."""
+    return walk(folder, lambda one: [p for p in one.iterdir() if not is_of_systems(p.name)])
 
 
 def require_file(path: epath.Path) -> None:

@@ -14,13 +14,8 @@ from typing import NamedTuple
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.inference.photos import read_head
 from fer_keras.inference.videos import VIDEO_SUFFIXES, camera_of
-from tfds_builders import picture_formats
+from tfds_builders import picture_formats, walking
 
-# Folders and files that systems and programs write beside those of people.
-_OF_SYSTEMS = {
-    *('__macosx', 'thumbs.db', 'ehthumbs.db', 'desktop.ini', '@eadir', '#recycle', 'icon\r'),
-    *('$recycle.bin', 'system volume information', 'lost+found'),
-}
 _KNOWN_SUFFIXES = picture_formats.IMAGE_SUFFIXES + VIDEO_SUFFIXES
 
 
@@ -78,25 +73,10 @@ def list_inputs(inputs: Sequence[str]) -> list[pathlib.Path]:
 
 def walk(folder: str) -> list[str]:
     """All files below a folder once, sorted, without hidden ones and those of systems."""
-    files: list[str] = []
-    entered: set[str] = set()
-    folders, links = [folder], list[str]()
-    while folders or links:
-        current = folders.pop() if folders else links.pop(0)
-        place = os.path.realpath(current)
-        if place in entered:
-            continue
-        entered.add(place)
-        for entry in _entries(current):
-            if not is_hidden(entry.name):
-                is_folder, is_link = _is_folder(entry), entry.is_symlink()
-                (files if not is_folder else links if is_link else folders).append(entry.path)
-    owned = {os.path.realpath(file) for file in files if not os.path.islink(file)}
     kept: dict[str, str] = {}
-    for file in sorted(files, key=lambda file: pathlib.PurePath(file).parts):
-        place = os.path.realpath(file)
-        if not os.path.islink(file) or place not in owned:
-            kept.setdefault(place, file)
+    for file, is_double in walking.walk(pathlib.Path(folder), _shown):
+        if not is_double:
+            kept.setdefault(os.path.realpath(file), str(file))
     return list(kept.values())
 
 
@@ -106,7 +86,7 @@ def is_hidden(name: str) -> bool:
     >>> [is_hidden(name) for name in ('._a.jpg', '__MACOSX', 'a.jpg')]
     [True, True, False]
     """
-    return name.startswith('.') or name.lower() in _OF_SYSTEMS
+    return name.startswith('.') or walking.is_of_systems(name)
 
 
 def _files_of(given: str, left_out: collections.Counter[str]) -> Iterator[str]:
@@ -177,16 +157,8 @@ def _reason_against(file: str) -> str:
     return suffix.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace') or 'without suffix'
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+def _shown(folder: pathlib.Path) -> list[pathlib.Path]:
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
+        return [path for path in folder.iterdir() if not is_hidden(path.name)]
     except OSError as error:
         raise InvalidInputError(f'{folder} cannot be opened: {error.strerror}.') from error
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
