@@ -12,12 +12,14 @@ import scipy.fft
 import tensorflow as tf
 
 from fer_keras.data.decoding import decode_upright
-from fer_keras.provenance.record import PIXEL_HASH_BYTES, Hashes
+from fer_keras.provenance.record import PIXEL_HASH_BYTES, Hashes, People, people_in
 from tfds_builders.pictures import pixel_hash
 
 # 8x8, as is usual, takes two people in one laboratory's aligned crops for one image.
 _HASH_SIDE = 16
 _THUMBNAIL_PX = 32
+_BATCH = 1024
+_TEXTS = ('file_name', 'subject_id', 'data_set', 'pixel_hash')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class HashedImages:
         file_names: One each.
         subjects: One each; empty where nobody is known.
         hashes: bool `[images, 255]`, perceptual.
-        data_sets: One each, with config and version.
+        data_sets: One each, such as `cfee/basic_faces`.
         originals: uint8 `[images, 6]`, of the originals' pixels; where the data set does not know
             them, of the stored ones.
         stored: uint8 `[images, 6]`, of the stored pixels, which may be a crop's.
@@ -51,6 +53,11 @@ class HashedImages:
     def size(self) -> int:
         """How many images."""
         return len(self.file_names)
+
+    @property
+    def people(self) -> People:
+        """Everyone named."""
+        return people_in(zip(self.data_sets, self.subjects, strict=True))
 
 
 def perceptual_hashes(thumbnails: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -80,30 +87,34 @@ def unpack(packed: Hashes) -> npt.NDArray[np.bool_]:
 
 def hash_images(place: str, examples: tf.data.Dataset) -> HashedImages:
     """Hashes `data.splits.Source.examples`."""
-    described = examples.map(_describe, tf.data.AUTOTUNE)
-    found = list(described.as_numpy_iterator())
-    thumbnails = np.array([one['thumbnail'] for one in found])
-    stored = [one['stored'] for one in found]
+    hashes = [np.zeros((0, _HASH_SIDE**2 - 1), bool)]
+    texts: dict[str, list[bytes]] = {key: [] for key in (*_TEXTS, 'stored')}
+    # Batch by batch: the thumbnails of a large set would fill the memory.
+    for batch in examples.map(_describe, tf.data.AUTOTUNE).batch(_BATCH).as_numpy_iterator():
+        hashes.append(perceptual_hashes(batch['thumbnail']))
+        for key, values in texts.items():
+            values += batch[key].tolist()
+    stored = texts['stored']
+    # Sets of earlier versions do not know their originals.
+    originals = [one or other for one, other in zip(texts['pixel_hash'], stored, strict=True)]
     return HashedImages(
         place,
-        tuple(one['file_name'].decode() for one in found),
-        tuple(one['subject_id'].decode() for one in found),
-        perceptual_hashes(thumbnails.reshape(-1, _THUMBNAIL_PX, _THUMBNAIL_PX)),
-        tuple(one['data_set'].decode() for one in found),
-        # Sets of earlier versions do not know their originals.
-        _to_hashes([one['pixel_hash'] or one['stored'] for one in found]),
+        tuple(name.decode() for name in texts['file_name']),
+        tuple(person.decode() for person in texts['subject_id']),
+        np.concatenate(hashes),
+        tuple(name.decode() for name in texts['data_set']),
+        _to_hashes(originals),
         _to_hashes(stored),
     )
 
 
 def _describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     image = decode_upright(example['image'])
-    absent = tf.constant('')
+    stored = tf.numpy_function(lambda pixels: pixel_hash(pixels).encode(), [image], tf.string)
     return {
         'thumbnail': _thumbnail(image),
-        'stored': tf.numpy_function(lambda pixels: pixel_hash(pixels).encode(), [image], tf.string),
-        **{key: example.get(key, absent) for key in ('pixel_hash', 'data_set')},
-        **{key: example[key] for key in ('file_name', 'subject_id')},
+        'stored': tf.ensure_shape(stored, ()),
+        **{key: example.get(key, tf.constant('')) for key in _TEXTS},
     }
 
 

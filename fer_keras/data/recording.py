@@ -7,16 +7,23 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fer_keras.config.data import DataConfig, set_of
+from fer_keras.config.data import DataConfig
 from fer_keras.data.image_hashes import hash_images, pack
 from fer_keras.data.splits import Source
 from fer_keras.environment import describe_dataset
 from fer_keras.errors import InvalidInputError
-from fer_keras.provenance.record import CHOSE, FITTED, TRAINED, TaughtSplit, TrainingRecord, name_of
+from fer_keras.provenance.record import (
+    CHOSE,
+    FITTED,
+    TRAINED,
+    People,
+    TaughtSplit,
+    TrainingRecord,
+    name_of,
+    people_in,
+)
 
 _NAMED = 5
-# Everyone by the data set, whose configs all hold the same people, and the name in it.
-People = frozenset[tuple[str, str]]
 
 
 def make_record(
@@ -70,7 +77,7 @@ def people_of(*sources: Source) -> People:
     for source in sources:
         described = source.examples.map(lambda e: (e['data_set'], e['subject_id']))
         found |= {(a.decode(), b.decode()) for a, b in described.as_numpy_iterator()}
-    return frozenset((set_of(data_set), person) for data_set, person in found if person)
+    return people_in(found)
 
 
 def require_new_people(data: DataConfig, taught: People, tested: People) -> None:

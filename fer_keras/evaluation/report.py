@@ -17,7 +17,7 @@ from fer_keras.config.fields import as_values
 from fer_keras.config.run import RunConfig
 from fer_keras.data.datasets import open_dataset, require_canonical_order
 from fer_keras.data.image_hashes import hash_images
-from fer_keras.data.recording import people_of, require_new_people
+from fer_keras.data.recording import require_new_people
 from fer_keras.data.splits import Source
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.evaluation.document import ReportFigure
@@ -125,11 +125,11 @@ class _Test:
         self._target, self._data, self._names = target, data, names
         self._is_recorded = record is not None
         self._record = record or assume_record(data, names)
-        if self._record:
-            require_new_people(data, self._record.people, people_of(source))
         known = environment or {'data_sets': describe_splits(record.splits) if record else []}
         self._changed = changed_splits(known, [target])
         self._tested = hash_images(f'{data.target_name} {data.target_split}', source.examples)
+        if self._record:
+            require_new_people(data, self._record.people, self._tested.people)
         # Tested images that look like one that taught; None where nobody knows what did.
         self.duplicates: pd.DataFrame | None = None
         if self._record:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fer_keras.errors import InvalidInputError
 from fer_keras.evaluation.measures import measure
-from fer_keras.provenance.record import TrainingRecord
+from fer_keras.provenance.record import TrainingRecord, people_in
 from fer_keras.provenance.wording import describe_splits
 
 if TYPE_CHECKING:  # Comparing runs needs no TensorFlow, which hashing images does.
@@ -38,8 +38,8 @@ def mark(
     """
     people = np.array(
         [
-            (place.partition('/')[0], person) in record.people
-            for place, person in zip(tested.data_sets, tested.subjects, strict=True)
+            bool(people_in([named]) & record.people)
+            for named in zip(tested.data_sets, tested.subjects, strict=True)
         ],
         bool,
     )

@@ -10,7 +10,7 @@ import functools
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ TRAINED, CHOSE, FITTED = 'trained', 'chose the epoch', 'fitted the histograms'
 _FORMAT = 1
 
 Hashes = npt.NDArray[np.uint8]
+# Everyone by the data set, whose configs all hold the same people, and the name in it.
+People = frozenset[tuple[str, str]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,13 +127,9 @@ class TrainingRecord:
         return max((split.fold for split in self.splits), default=-1)
 
     @functools.cached_property
-    def people(self) -> frozenset[tuple[str, str]]:
-        """Everyone named: the data set, which is the same in all its configs, and the person."""
-        return frozenset(
-            (split.name.partition('/')[0], person)
-            for split in self.splits
-            for person in split.people
-        )
+    def people(self) -> People:
+        """Everyone named."""
+        return people_in((split.name, person) for split in self.splits for person in split.people)
 
     @functools.cached_property
     def pixels(self) -> frozenset[bytes]:
@@ -210,6 +208,15 @@ class TrainingRecord:
 
 
 _DESCRIBED = ('role', 'data_set', 'split', 'fold', 'identity', 'are_originals')
+
+
+def people_in(named: Iterable[tuple[str, str]]) -> People:
+    """Everyone named, of pairs of a data set with its config and a person.
+
+    >>> sorted(people_in([('cfee/basic_faces', '109'), ('cfee/all_faces', '109'), ('a/b', '')]))
+    [('cfee', '109')]
+    """
+    return frozenset((name.partition('/')[0], person) for name, person in named if person)
 
 
 def name_of(data_set: str) -> str:

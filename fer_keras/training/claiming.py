@@ -75,10 +75,11 @@ def claim_run(
         for split in ('train', 'validation')
     )
     others = [read_split([source], 'all', names) for source in hog_sources]
-    if check_people:
-        check_people(people_of(training, validation, *others))
     taught, builders = Taught(names, training, validation, others), [*sources, *hog_sources]
     record = record_training(run, run_dir, taught, builders) if is_chief else None
+    if check_people:
+        # The record knows them, without reading everything again.
+        check_people(record.people if record else people_of(training, validation, *others))
     claim(run_dir, as_flags(run), builders, names, record, is_chief=is_chief)
     record_contents(run_dir, recorded, run.model, (training, validation), is_chief=is_chief)
     return taught

@@ -110,7 +110,7 @@ class Engine:
     def _validate(self, batches: tf.data.Dataset | EvaluationBatches) -> Iterator:
         if isinstance(batches, tf.data.Dataset):
             return self.share(batches)
-        if self._strategy.extended._in_multi_worker_mode():
+        if isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy):
             return self.distribute(batches.read)
         return self.share(batches.read())
 
