@@ -52,6 +52,11 @@ class RunDir:
         return os.path.join(self.path, record_names.MODEL_IN_RUN)
 
     @property
+    def calibration_file(self) -> str:
+        """The temperature of a calibrated model, and what it has on the images that fitted it."""
+        return os.path.join(self.path, 'calibration.json')
+
+    @property
     def state_dir(self) -> str:
         """The last states of the training, from which it goes on."""
         return os.path.join(self.path, 'checkpoints', 'states')

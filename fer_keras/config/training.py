@@ -62,6 +62,12 @@ class TrainingConfig:
         low=0,
         high=0.9999,
     )
+    calibrate: bool = setting(
+        False,
+        'Fit one temperature (Guo 2017) to the validation split in the end, and keep it in the '
+        'weights.',
+        'recipe',
+    )
     patience: int = setting(10, 'Epochs without a better `monitor` to stop after.', 'recipe', low=1)
     steps_per_call: int = setting(1, 'Steps in one call of the graph.', 'execution', low=1)
     accumulate: int = setting(

@@ -22,6 +22,8 @@ from fer_keras.models.mirror_averaging import AppendMirrored, AverageMirrored
 from fer_keras.models.saliency import build_saliency_model, get_saliency_kind
 from fer_keras.models.saliency_layers import MapChannel
 
+# The layers that give probabilities: of one branch, or of two.
+_ANSWERS = ('probabilities', 'deep', 'shallow')
 # What Keras, h5py and zipfile raise for files that are damaged, cut off or of another program.
 _UNREADABLE = (ValueError, OSError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -131,6 +133,17 @@ def trains_saliency(model: keras.Model) -> bool:
 def has_saliency(model: keras.Model) -> bool:
     """Whether the graph holds a saliency model."""
     return any(layer.name == 'saliency_map' for layer in model.layers)
+
+
+def divide_scores(model: keras.Model, temperature: float) -> None:
+    """Divides the scores behind the probabilities of each branch by a temperature.
+
+    It is kept in the weights of the last layers, so that every form of the model has it: a
+    temperature above 1 makes answers less certain, and the most probable class stays.
+    """
+    for layer in model.layers:
+        if layer.name in _ANSWERS and isinstance(layer, keras.layers.Dense):
+            layer.set_weights([weight / temperature for weight in layer.get_weights()])
 
 
 def build_explainer(model: keras.Model) -> keras.Model:

@@ -130,11 +130,7 @@ def make_callbacks(
     """
     callbacks: list[keras.callbacks.Callback] = []
     if schedule.averages_weights:
-        # Before the checkpoint, so that it saves the averaged weights that were validated. The
-        # statistics of batch normalisations stay those of the weights as they are: for a small
-        # network on the digits of scikit-learn (momentum 0.99, 20, 40 and 60 epochs) the averaged
-        # weights lost 0.66, 0.81 and 0.95 with these, 0.67, 0.83 and 0.96 with statistics taken
-        # anew over the training images, and 0.83, 0.87 and 0.97 with averaged statistics.
+        # Before the checkpoint, so that it saves the averaged weights that were validated.
         callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if writes:
         callbacks += [

@@ -17,6 +17,7 @@ from fer_keras.saliency.losses import mlnet_loss_of_target, saliency_loss
 from fer_keras.training.engine import Engine
 from fer_keras.training.objectives import ClassificationObjective, SaliencyObjective
 from fer_keras.training.recipe import (
+    average_batch_norm,
     compile_classifier,
     freeze_batch_norm,
     make_optimizer,
@@ -122,6 +123,7 @@ class ClassifierTask(Task):
         freeze_for_stage(self.model, train_backbone=not stage.is_head_stage)
         if config.freeze_batch_norm:
             freeze_batch_norm(self.model)
+        average_batch_norm(self.model, config.ema_momentum)
         optimizer = make_optimizer(config, is_head_stage=stage.is_head_stage, steps=steps)
         compile_classifier(self.model, optimizer, config)
         return Engine(

@@ -15,6 +15,7 @@ from fer_keras.run_dir import RunDir
 from fer_keras.training.engine import Engine
 from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import (
+    average_batch_norm,
     balanced_weights,
     compile_classifier,
     freeze_batch_norm,
@@ -56,6 +57,14 @@ def test_kernels_decay_and_biases_do_not():
     optimizer.apply([keras.ops.zeros((1, 1)), keras.ops.zeros(1)], layer.trainable_weights)
     kernel, bias = layer.get_weights()
     assert kernel[0, 0] == pytest.approx(0.95) and bias[0] == pytest.approx(1.0)
+
+
+def test_batch_normalisation_is_averaged_as_slowly_as_the_weights():
+    norms = [keras.layers.BatchNormalization(momentum=m) for m in (0.9, 0.9999)]
+    model = keras.Sequential([keras.Input((2,)), *norms])
+    for momentum, expected in ((0.0, [0.9, 0.9999]), (0.999, [0.999, 0.9999])):
+        average_batch_norm(model, momentum)
+        assert [norm.momentum for norm in norms] == expected
 
 
 def test_sgd_takes_a_nesterov_step():
