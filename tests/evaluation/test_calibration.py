@@ -28,6 +28,16 @@ def test_the_temperature_of_calibrated_answers_is_one():
     assert fit_temperature(squared, truth) == pytest.approx(2, abs=0.1)
 
 
+def test_answers_divided_by_their_temperature_have_the_temperature_one():
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 500)
+    truth = np.where(np.arange(500) % 3, probabilities.argmax(axis=1), 0)
+    fitted = fit_temperature(probabilities, truth)
+    divided = probabilities ** (1 / fitted)
+    divided /= divided.sum(axis=1, keepdims=True)
+    assert abs(fitted - 1) > 0.05
+    assert fit_temperature(divided, truth) == pytest.approx(1, abs=1e-3)
+
+
 def test_impossible_answers_have_a_temperature_too():
     assert np.isfinite(fit_temperature(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0])))
 
@@ -36,9 +46,7 @@ def test_impossible_answers_have_a_temperature_too():
 def test_a_run_is_calibrated_where_its_weights_lie(tmp_path, hog_branch):
     write_dataset(tmp_path, people={'train': 2, 'validation': 3, 'test': 1})
     write_dataset(tmp_path, name='other', people={'train': 2, 'validation': 2, 'test': 1})
-    data = DataConfig(
-        data_dir=str(tmp_path), source='fake,other', image_size_px=48, batch_size=4
-    )
+    data = DataConfig(data_dir=str(tmp_path), source='fake,other', image_size_px=48, batch_size=4)
     run_dir = write_untrained_run(tmp_path / 'run', tiniest_model(hog_branch=hog_branch))
     sources = open_sources(data)
     validation = read_split(sources, 'validation', BASIC)
@@ -60,4 +68,3 @@ def test_a_run_is_calibrated_where_its_weights_lie(tmp_path, hog_branch):
     with open(run_dir.calibration_file) as file:
         assert json.load(file) == found
     assert find_record(run_dir.model_file).sources == ('fake', 'other')
-    assert calibrate(RunConfig(data), run_dir)['temperature'] == pytest.approx(1, abs=0.01)
