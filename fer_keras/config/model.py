@@ -29,6 +29,13 @@ class ModelConfig:
         'model',
         is_path=True,
     )
+    initial_weights: str = setting(
+        '',
+        'Trained classifier to start from, a run folder or its .keras file, in place of '
+        '`backbone_weights`; the last layer is made anew where the classes differ.',
+        'model',
+        is_path=True,
+    )
     saliency: str = setting(
         'none',
         "Saliency model, `saved_model:/path` for anybody's, or `folder:/maps` for maps made "

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from fer_keras.data.datasets import require_canonical_order
 from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
 from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
+from fer_keras.inference.trained_files import TrainedFiles
 from fer_keras.models.classifier import load_classifier
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
@@ -213,7 +213,7 @@ def load(path: str | os.PathLike[str]) -> Predictor:
     """
     folder = pathlib.Path(path).expanduser()
     if folder.suffix == '.keras':
-        return _from_keras_file(folder, folder.parent.parent)
+        return _from_keras_file(TrainedFiles(str(folder), RunDir(str(folder.parent.parent))))
     if (folder / 'saved_model.pb').is_file():
         return _from_saved_model(folder)
     versions = [f for f in folder.glob('*/saved_model.pb') if f.parent.name.isdigit()]
@@ -225,28 +225,21 @@ def load(path: str | os.PathLike[str]) -> Predictor:
             f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel. Give what '
             '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote.'
         )
-    return _from_keras_file(pathlib.Path(run_dir.model_file), folder)
+    return _from_keras_file(TrainedFiles(run_dir.model_file, run_dir))
 
 
-def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
-    run_dir = RunDir(str(run_folder))
-    if not os.path.isfile(run_dir.labels_file):
-        raise MissingFileError(
-            f'The names of the classes must lie in {run_dir.labels_file}: a model file has none. '
-            'Give the run folder, or a SavedModel, which holds them.'
-        )
-    model = load_classifier(str(file))
-    names = run_dir.read_labels()
-    require_canonical_order(names, run_dir.labels_file)
+def _from_keras_file(files: TrainedFiles) -> Predictor:
+    names = files.read_labels()
+    model = load_classifier(files.model_file)
     if model.output_shape[-1] != len(names):
         raise InvalidInputError(
-            f'{run_dir.labels_file} must name the classes of the model. Received: {len(names)} '
-            f'names for {model.output_shape[-1]} outputs.'
+            f'{files.run_dir.labels_file} must name the classes of the model. Received: '
+            f'{len(names)} names for {model.output_shape[-1]} outputs.'
         )
     if model.input_shape[-1] != 3:
         raise InvalidInputError(
             'A classifier must make its saliency maps itself: a new photo has no map in a folder. '
-            f'Received: {file}, trained with `saliency=folder:...`. Give its run to '
+            f'Received: {files.model_file}, trained with `saliency=folder:...`. Give its run to '
             '`python -m fer_keras.evaluate --run_dir=...`, which reads the maps.'
         )
     size = model.input_shape[1]
@@ -255,7 +248,7 @@ def _from_keras_file(file: pathlib.Path, run_folder: pathlib.Path) -> Predictor:
     def answer(images: tf.Tensor) -> tf.Tensor:
         return model(to_model_input(images, size), training=False)
 
-    record = find_record(file) or find_record(run_folder)
+    record = files.read_record()
     return Predictor(lambda images: answer(images).numpy(), names, model, record)
 
 

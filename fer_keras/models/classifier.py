@@ -63,9 +63,9 @@ def build_classifier(config: ModelConfig, *, num_classes: int, image_size_px: in
     attended = _attend(face, config, face_size_px)
     x = AppendMirrored(name='both_sides')(attended) if config.average_mirrored else attended
     x = get_backbone(config.backbone).preprocess(_as_color(x, config.color))
-    x = build_backbone(
-        config.backbone, image_size_px=face_size_px, weights=config.backbone_weights
-    )(x)
+    # Whoever starts from a trained network needs no weights of a backbone alone.
+    weights = 'none' if config.initial_weights else config.backbone_weights
+    x = build_backbone(config.backbone, image_size_px=face_size_px, weights=weights)(x)
     if config.average_mirrored:
         x = AverageMirrored(name='mean_of_sides')(x)
     x = keras.layers.GlobalAveragePooling2D(name='features')(x)
@@ -133,6 +133,34 @@ def trains_saliency(model: keras.Model) -> bool:
 def has_saliency(model: keras.Model) -> bool:
     """Whether the graph holds a saliency model."""
     return any(layer.name == 'saliency_map' for layer in model.layers)
+
+
+def copy_weights(model: keras.Model, initial: keras.Model, *, keeps_head: bool) -> None:
+    """Gives a classifier the backbone and the saliency model of another of the same recipe.
+
+    The linear classifier of histograms of oriented gradients is not copied: it is fitted.
+
+    Args:
+        model: Is changed.
+        initial: The other one, of images of any size.
+        keeps_head: Whether to copy the last layer of the backbone's branch, too.
+
+    Raises:
+        InvalidInputError: A part has other weights.
+    """
+    head = 'deep' if any(layer.name == 'deep' for layer in model.layers) else 'probabilities'
+    parts = ['backbone', *(['saliency_map'] if has_saliency(model) else [])]
+    known = {layer.name: layer for layer in initial.layers}
+    for name in [*parts, *([head] if keeps_head else [])]:
+        own, other = model.get_layer(name), known.get(name)
+        values = other.get_weights() if other else []
+        if [value.shape for value in values] != [value.shape for value in own.get_weights()]:
+            raise InvalidInputError(
+                f'The initial network must have the weights of the `{name}` that is trained. '
+                f'Received: {len(values)} arrays of other shapes than its '
+                f'{len(own.get_weights())}. Give the flags that it was trained with.'
+            )
+        own.set_weights(values)
 
 
 def divide_scores(model: keras.Model, temperature: float) -> None:

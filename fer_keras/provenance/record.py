@@ -22,6 +22,8 @@ from fer_keras.version import __version__
 PIXEL_HASH_BYTES = 6
 PERCEPTUAL_HASH_BYTES = 32
 TRAINED, CHOSE, FITTED = 'trained', 'chose the epoch', 'fitted the histograms'
+# Whatever it was used for, in the training of the network that this one started from.
+INITIAL = 'taught the initial weights'
 _FORMAT = 1
 
 Hashes = npt.NDArray[np.uint8]
@@ -34,7 +36,7 @@ class TaughtSplit:
     """One split of one prepared data set, and what it was used for.
 
     Attributes:
-        role: `TRAINED`, `CHOSE` or `FITTED`.
+        role: `TRAINED`, `CHOSE`, `FITTED` or `INITIAL`.
         data_set: Name with config and version, such as `cfee/basic_faces/1.1.0`.
         split: Such as `train`.
         fold: The fold that was left for the test; -1: the own split of the data.
@@ -124,7 +126,8 @@ class TrainingRecord:
     @property
     def fold(self) -> int:
         """The fold that was left for the test; -1: the own split of the data."""
-        return max((split.fold for split in self.splits), default=-1)
+        own = [split.fold for split in self.splits if split.role != INITIAL]
+        return max(own, default=-1)
 
     @functools.cached_property
     def people(self) -> People:
@@ -135,6 +138,21 @@ class TrainingRecord:
     def pixels(self) -> frozenset[bytes]:
         """The beginnings of all pixel hashes."""
         return frozenset(one.tobytes() for split in self.splits for one in split.pixel_hashes)
+
+    def after(self, initial: TrainingRecord | None, where: str) -> TrainingRecord:
+        """The record of a training that started from a trained network.
+
+        Args:
+            initial: Who taught that; None where it is not recorded.
+            where: Where it lies.
+        """
+        own = dict(self.pretrained)
+        if initial is None:
+            named = f'{where}, of which it is not recorded who taught it'
+            return TrainingRecord(self.splits, own | {'initial weights': named})
+        before = tuple(dataclasses.replace(split, role=INITIAL) for split in initial.splits)
+        known = {f'{what} of the initial weights': it for what, it in initial.pretrained.items()}
+        return TrainingRecord((*self.splits, *before), own | {'initial weights': where} | known)
 
     def differs_from(self, other: TrainingRecord) -> list[str]:
         """Where data that are named alike are not the same, in words."""

@@ -19,6 +19,7 @@ from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import read_json, write_bytes, write_json, write_text
 from fer_keras.inference.saliency_contents import read_recorded, record_contents
+from fer_keras.inference.trained_files import find_trained
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
@@ -79,7 +80,9 @@ def claim_run(
     record = record_training(run, run_dir, taught, builders) if is_chief else None
     if check_people:
         # The record knows them, without reading everything again.
-        check_people(record.people if record else people_of(training, validation, *others))
+        taught_before = _initial_people(run)
+        own = record.people if record else people_of(training, validation, *others)
+        check_people(own | taught_before)
     claim(run_dir, as_flags(run), builders, names, record, is_chief=is_chief)
     record_contents(run_dir, recorded, run.model, (training, validation), is_chief=is_chief)
     return taught
@@ -137,6 +140,9 @@ def record_training(
         fold=run.data.fold,
         pretrained=_pretrained(run),
     )
+    if run.model.initial_weights:
+        initial = find_trained(run.model.initial_weights)
+        record = record.after(initial.read_record(), _named(initial.model_file))
     before = find_record(run_dir.path)
     if before is not None:
         changed = before.differs_from(record)
@@ -153,10 +159,20 @@ def record_training(
     return record
 
 
+def _initial_people(run: RunConfig) -> People:
+    """Everyone named who taught the network that a run starts from."""
+    if not run.model.initial_weights:
+        return frozenset()
+    record = find_trained(run.model.initial_weights).read_record()
+    return record.people if record else frozenset()
+
+
 def _pretrained(run: RunConfig) -> dict[str, str]:
     """Where weights come from that are there before the first step."""
     model = run.model
-    places = {'backbone': model.backbone_weights, 'saliency': model.saliency}
+    places = {'saliency': model.saliency}
+    if not model.initial_weights:
+        places['backbone'] = model.backbone_weights
     if model.saliency_weights:
         places['saliency'] = model.saliency_weights
     return {what: _named(place) for what, place in places.items() if place != 'none'}

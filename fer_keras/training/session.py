@@ -23,6 +23,7 @@ from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_ma
 from fer_keras.run_dir import RunDir
 from fer_keras.training.claiming import claim_run
 from fer_keras.training.hog import fit_hog_branch
+from fer_keras.training.initial_weights import require_fitting, start_from
 from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import balanced_weights
 from fer_keras.training.strategy import is_chief, make_strategy
@@ -64,13 +65,12 @@ def train(
         run.training.strategy, batch_size=run.data.batch_size, parts=run.training.accumulate
     )
     chief = is_chief(strategy)
+    require_fitting(run.model)
     taught = claim_run(run, run_dir, check_people, is_chief=chief)
     names, training, validation = taught.names, taught.training, taught.validation
     keras.config.set_dtype_policy(run.training.precision)
     with strategy.scope():
-        model = build_classifier(
-            run.model, num_classes=len(names), image_size_px=run.data.image_size_px
-        )
+        model = _build(run, names, is_told=chief)
         begin = functools.partial(_fit_hog_branch, run, model, strategy, [training, *taught.others])
         splits = (training, validation)
         forward, (training, validation) = _keep_maps(run, model, splits, is_told=chief)
@@ -95,6 +95,18 @@ def make_repeatable(config: TrainingConfig | SaliencyTrainingConfig) -> None:
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def _build(run: RunConfig, names: Sequence[str], *, is_told: bool) -> keras.Model:
+    """The classifier before its first step."""
+    model = build_classifier(
+        run.model, num_classes=len(names), image_size_px=run.data.image_size_px
+    )
+    if run.model.initial_weights:
+        started = start_from(model, run.model, names)
+        if is_told:
+            print(started, flush=True)
+    return model
 
 
 def _keep_maps(
