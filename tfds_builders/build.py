@@ -229,6 +229,7 @@ def _notes(metadata: Mapping[str, Any]) -> list[str]:
     lines += _listed('left out', skipped)
     lines += _listed('written again for training', metadata.get('re_encoded', {}))
     lines += _listed('read with a loss', metadata.get('reading_notes', {}))
+    lines += [f'note: {name}: {what}' for name, what in metadata.get('table_notes', {}).items()]
     reasons = collections.Counter(skipped.values())
     if len(skipped) > _LISTED:
         lines += [f'  {count} of them: {reason}' for reason, count in reasons.most_common()]

@@ -42,6 +42,14 @@ class ExistingFileError(BuilderError, FileExistsError):
     """
 
 
+class InvalidTableError(InvalidArchiveError):
+    """A table of text cannot be read: the text names the file, the line or header, and what to do.
+
+    >>> isinstance(InvalidTableError('a.csv is empty.'), InvalidArchiveError)
+    True
+    """
+
+
 class InvalidPictureError(BuilderError, ValueError):
     """A file is no picture, is damaged, or has too many pixels.
 
