@@ -72,3 +72,19 @@ class MissingPictureError(BuilderError, FileNotFoundError):
     >>> isinstance(MissingPictureError('a.jpg does not exist.'), FileNotFoundError)
     True
     """
+
+
+class HeldLockError(BuilderError, BlockingIOError):
+    """Another process works in the folder; the text says which, since when, and what to do.
+
+    >>> isinstance(HeldLockError('runs/x is being trained by process 7 on lab-3.'), OSError)
+    True
+    """
+
+
+class UnwritableFolderError(BuilderError, OSError):
+    """A folder cannot be written to: no right to, or no room.
+
+    >>> str(UnwritableFolderError('/no cannot be written to: Read-only file system.'))
+    '/no cannot be written to: Read-only file system.'
+    """

@@ -157,15 +157,16 @@ def _with_names_of(counts: pd.DataFrame, human: pd.DataFrame) -> pd.DataFrame:
         return expressions.find(str(name)) or str(name).casefold()
 
     ours = {key(name): name for name in counts.index}
-    for axis, names in enumerate((list(human.index), list(human.columns))):
+
+    def renamed(names: pd.Index) -> dict[Any, Any]:
         keys = [key(name) for name in names]
-        renamed = {
+        return {
             name: ours[one]
             for name, one in zip(names, keys, strict=True)
             if one in ours and keys.count(one) == 1
         }
-        human = human.rename(renamed, axis=axis)
-    return human
+
+    return human.rename(index=renamed(human.index), columns=renamed(human.columns))
 
 
 def _correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
