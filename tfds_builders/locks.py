@@ -87,8 +87,10 @@ class FolderLock:
     def require_held(self) -> None:
         """Raises `HeldLockError` where another process took it: this one had not renewed it."""
         holder = _read(self._path)
+        if holder is None and _create(self._path, self._own):  # Somebody removed it.
+            return
         if holder != self._own:
-            who = 'nobody' if holder is None else holder.describe()
+            who = (holder or Holder()).describe()
             raise HeldLockError(
                 f'{self._path} is no longer held by this process, which had not renewed it for '
                 f'{FREE_AFTER_S:.0f} s, but by {who}. This process ends, so that the other '
@@ -99,16 +101,16 @@ class FolderLock:
         """Gives it free, where it is still held."""
         self._is_released.set()
         self._thread.join()
-        if _read(self._path) == self._own:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if _read(self._path) == self._own:
                 os.remove(self._path)
 
     def _renew(self) -> None:
         while not self._is_released.wait(RENEWED_EVERY_S):
-            if _read(self._path) == self._own:
-                # A moment at which the volume cannot be reached is no reason to end.
-                with contextlib.suppress(OSError):
-                    os.utime(self._path)
+            # A moment at which the volume cannot be reached is no reason to end.
+            with contextlib.suppress(OSError):
+                if _read(self._path) == self._own:
+                    os.utime(self._path)  # To the time of the file system, not of this host.
 
 
 @contextlib.contextmanager
@@ -134,6 +136,7 @@ def hold(
     while (lock := _take(place)) is None:
         message = _describe_held(place, what)
         if message is None:
+            time.sleep(0.1)  # Another process is taking it over.
             continue
         if wait is None:
             raise HeldLockError(f'{message} Wait until it has ended, or end it.')
@@ -165,9 +168,11 @@ def _take(path: str) -> FolderLock | None:
             return FolderLock(path, own)
         return FolderLock(path, own) if _take_over(path, own) else None
     except OSError as error:
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        why = 'a file is in its place' if is_file else error.strerror or error
         raise UnwritableFolderError(
-            f'{os.path.dirname(path) or "."} cannot be written to: {error.strerror or error}. '
-            'Give a folder in which you may write, on a disk that has room.'
+            f'{os.path.dirname(path) or "."} cannot be written to: {why}. Give a folder in which '
+            'you may write, on a disk that has room.'
         ) from error
 
 
@@ -211,7 +216,8 @@ def _take_over(path: str, own: Holder) -> bool:
 
 
 def _is_free(path: str, holder: Holder) -> bool:
-    return holder.has_ended or _age_s(path) > FREE_AFTER_S
+    # A time to come is that of a copy from elsewhere.
+    return holder.has_ended or abs(_age_s(path)) > FREE_AFTER_S
 
 
 def _age_s(path: str) -> float:

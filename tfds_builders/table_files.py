@@ -7,42 +7,19 @@ header, and what to do.
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import csv
 import dataclasses
-import io
 import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from etils import epath
 
+from tfds_builders.charsets import find_encoding, open_text
 from tfds_builders.errors import InvalidTableError
-from tfds_builders.picture_files import printable
 
 DELIMITERS = {',': '`,`', ';': '`;`', '\t': 'a tab', '|': '`|`'}
-_CHUNK_BYTES = 1 << 20
-# Longer ones first: that of UTF-32 begins as that of UTF-16 does.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, 'utf-32', 'UTF-32'),
-    (codecs.BOM_UTF32_BE, 'utf-32', 'UTF-32'),
-    (codecs.BOM_UTF16_LE, 'utf-16', 'UTF-16'),
-    (codecs.BOM_UTF16_BE, 'utf-16', 'UTF-16'),
-    (codecs.BOM_UTF8, 'utf-8-sig', ''),
-)
-_SAVE_AS_CSV = 'Open it in its program and save it as CSV UTF-8'
-# What lies under the name of a table and is none, by its first bytes.
-_NO_TABLES = {
-    b'PK\x03\x04': f'a workbook of Excel or LibreOffice, or another ZIP archive. {_SAVE_AS_CSV}',
-    b'\xd0\xcf\x11\xe0': f'a workbook of Excel. {_SAVE_AS_CSV}',
-    b'\x1f\x8b': 'compressed by gzip. Unpack it',
-    b'<!doctype html': 'a web page. Download the table itself',
-    b'<html': 'a web page. Download the table itself',
-    b'version https://git-lfs': 'a pointer of Git LFS. Type: git lfs pull',
-}
 # What Excel reads the delimiter from, in a line before the header.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.I)
 _SHOWN_COLUMNS, _SHOWN_LETTERS = 12, 30
@@ -96,7 +73,7 @@ class Table:
 
     def rows(self) -> Iterator[Row]:
         """Yields all rows that hold anything, also those whose form is wrong."""
-        with _open_text(self.path, self.encoding) as file:
+        with open_text(self.path, self.encoding) as file:
             reader = csv.reader(file, delimiter=self.delimiter, strict=True)
             while True:
                 line = reader.line_num + 1
@@ -169,7 +146,7 @@ def open_table(
         InvalidTableError: It is no table of text, or columns are missing or come twice.
     """
     file = epath.Path(path)
-    encoding, shown = _find_encoding(file)
+    encoding, shown = find_encoding(file)
     line, delimiter, names = _read_header(file, encoding, known)
     header = tuple(known(name) or name for name in names)
     missing = [name for name in required if name not in header]
@@ -250,81 +227,11 @@ def _describe_quote(first: int, last: int) -> str:
     return f'cannot be split into cells: a quote (") in {lines} is not closed, or text follows it'
 
 
-@contextlib.contextmanager
-def _open_text(path: epath.Path, encoding: str) -> Iterator[io.TextIOWrapper]:
-    """The text of a file, its line ends as they are: the `csv` module knows all of them."""
-    with _open_bytes(path) as file, io.TextIOWrapper(file, encoding, newline='') as text:
-        yield text
-
-
-@contextlib.contextmanager
-def _open_bytes(path: epath.Path) -> Iterator[Any]:
-    try:
-        with path.open('rb') as file:
-            yield file if hasattr(file, 'readable') else io.BytesIO(file.read())
-    except OSError as error:
-        raise InvalidTableError(
-            f'{printable(str(path))} cannot be opened: {error.strerror or error}.'
-        ) from error
-
-
-def _find_encoding(path: epath.Path) -> tuple[str, str]:
-    """The encoding of a file, and what a note says of it; empty for UTF-8."""
-    with _open_bytes(path) as file:
-        head = file.read(4096)
-    for start, what in _NO_TABLES.items():
-        if head.lstrip()[: len(start)].lower() == start.lower():
-            raise InvalidTableError(f'{path} must be a table of text. Received: {what}.')
-    found = next((mark[1:] for mark in _MARKS if head.startswith(mark[0])), None)
-    if found is None and b'\0' in head:
-        found = _utf_16_by_zeros(head)
-        if found is None:
-            raise InvalidTableError(
-                f'{path} must be a table of text. Received: binary data. {_SAVE_AS_CSV}.'
-            )
-    encoding, shown = found or ('utf-8', '')
-    problem = _find_undecodable(path, encoding)
-    if problem is None:
-        return encoding, shown
-    if not encoding.startswith('utf-8'):
-        raise InvalidTableError(
-            f'{path} must be a table of text. Received: {shown} that is damaged at byte {problem}. '
-            'Save it again as CSV UTF-8.'
-        )
-    # Five bytes mean nothing in Windows-1252.
-    is_windows = _find_undecodable(path, 'cp1252') is None
-    name = 'Windows-1252' if is_windows else 'Latin-1'
-    return 'cp1252' if is_windows else 'latin-1', f'{name}, for it is no UTF-8'
-
-
-def _utf_16_by_zeros(head: bytes) -> tuple[str, str] | None:
-    """UTF-16 without a mark: of mostly English text every second byte is zero."""
-    for order, zeros, others in (('le', head[1::2], head[::2]), ('be', head[::2], head[1::2])):
-        if zeros.count(0) > 0.8 * len(zeros) and others.count(0) == 0:
-            return f'utf-16-{order}', 'UTF-16'
-    return None
-
-
-def _find_undecodable(path: epath.Path, encoding: str) -> int | None:
-    """The first place, in bytes, that is not of the encoding; a large file is read in parts."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    done = 0
-    with _open_bytes(path) as file:
-        try:
-            while chunk := file.read(_CHUNK_BYTES):
-                decoder.decode(chunk)
-                done += len(chunk)
-            decoder.decode(b'', final=True)
-        except UnicodeDecodeError as error:
-            return done + error.start
-    return None
-
-
 def _read_header(
     path: epath.Path, encoding: str, known: Callable[[str], str]
 ) -> tuple[int, str, list[str]]:
     """The last line of the header, the delimiter, and the names of the columns."""
-    with _open_text(path, encoding) as file:
+    with open_text(path, encoding) as file:
         number, is_found = 0, False
         while not is_found:
             number += 1
