@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
 import pathlib
 import shlex
@@ -27,8 +26,6 @@ INTERRUPTED, FAULT = 130, 70
 _HELP = ('--help', '-help', '-h', '--helpfull', '--helpshort')
 # What TensorFlow's programs take, and no run is made of.
 _OF_ABSL = 'verbosity,v,logtostderr,alsologtostderr,log_dir,stderrthreshold'
-# No room, or no right: of the machine, whoever raises it.
-_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 _T = TypeVar('_T')
 _given: frozenset[str] = frozenset()
 
@@ -245,11 +242,15 @@ def _tell(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):  # Whoever read along has gone.
         sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
         return 0
-    builders = sys.modules.get('tfds_builders.errors')
-    of_builders = () if builders is None else (builders.BuilderError,)
-    is_of_machine = isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
-    if isinstance(error, (UserError, *of_builders)) or is_of_machine:
+    if isinstance(error, UserError):
         print(f'error: {error}', file=sys.stderr)
+        return 2
+    # Here: it brings TFDS along, which `--help` need not wait for.
+    from tfds_builders.errors import BuilderError, describe_machine_error
+
+    told = str(error) if isinstance(error, BuilderError) else describe_machine_error(error)
+    if told:
+        print(f'error: {told}', file=sys.stderr)
         return 2
     traceback.print_exception(error)
     print(

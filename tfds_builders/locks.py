@@ -67,6 +67,9 @@ class Holder:
 class FolderLock:
     """A lock that this process holds, from `hold`.
 
+    Attributes:
+        is_taken_over: Whether another process had left it behind, in the midst of its work.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with hold(os.path.join(folder, 'lock.json'), 'trained') as lock:
@@ -77,7 +80,8 @@ class FolderLock:
     []
     """
 
-    def __init__(self, path: str, own: Holder) -> None:
+    def __init__(self, path: str, own: Holder, *, is_taken_over: bool = False) -> None:
+        self.is_taken_over = is_taken_over
         self._path = path
         self._own = own
         self._is_released = threading.Event()
@@ -166,7 +170,7 @@ def _take(path: str) -> FolderLock | None:
         os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
         if _create(path, own):
             return FolderLock(path, own)
-        return FolderLock(path, own) if _take_over(path, own) else None
+        return FolderLock(path, own, is_taken_over=True) if _take_over(path, own) else None
     except OSError as error:
         is_file = isinstance(error, (FileExistsError, NotADirectoryError))
         why = 'a file is in its place' if is_file else error.strerror or error
