@@ -120,12 +120,12 @@ def describe_machine_error(error: BaseException) -> str:
     if not isinstance(error, OSError) and not is_of_tensorflow:
         return ''
     number, text = getattr(error, 'errno', None), str(error)
+    if isinstance(error, OSError) and number is not None:
+        text = ': '.join(str(one) for one in (error.strerror, error.filename) if one)
     for code, remedy in _ON_THE_MACHINE.items():
         # HDF5 and TensorFlow have the text alone.
         if code == number or (number is None and os.strerror(code) in text):
-            if isinstance(error, OSError) and number is not None:
-                text = f'{error.strerror}: {error.filename}' if error.filename else error.strerror
             # TensorFlow names its op before and behind.
-            text = re.sub(r'\{\{.*?\}\}|\[Op:\w*\]', '', str(text))
+            text = re.sub(r'\{\{.*?\}\}|\[Op:\w*\]', '', text)
             return f'{" ".join(text.split())[:500].rstrip(".")}. {remedy}'
     return ''
