@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from absl import flags
 
 from fer_keras.config.data import TAUGHT_BY, DataConfig
-from fer_keras.config.fields import Setting, leaves_of, parts_of, settings_of
+from fer_keras.config.fields import Setting, expand_home, leaves_of, parts_of, settings_of
 from fer_keras.config.former import GONE, modernize
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import InvalidInputError, MissingFileError, UserError
@@ -65,12 +65,19 @@ def start(
             from tfds_builders.quiet import load_tensorflow
 
             load_tensorflow()
-        main(*read, *([rest] if arguments else []))
+        main(*read, *([[_expand_argument(one) for one in rest]] if arguments else []))
     except KeyboardInterrupt as error:
         print(f'\n{error or "Interrupted."}', file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(_tell(error))
+
+
+def _expand_argument(argument: str) -> str:
+    """What stands after the flags: a file or folder, or several with commas between."""
+    if os.path.lexists(argument):
+        return argument
+    return ','.join(map(expand_home, argument.split(',')))
 
 
 def require_given(name: str, why: str, value: str) -> None:
@@ -137,6 +144,12 @@ def _parse(configs: Sequence[type], arguments: Sequence[str]) -> tuple[flags.Fla
         _, *rest = values(['', f'--undefok={_OF_ABSL}', *arguments], known_only=False)
     except flags.Error as error:
         raise InvalidInputError(f'{error} --help lists the flags.') from error
+    except UnicodeDecodeError as error:
+        named = [one for one in arguments if 'flagfile' in one]
+        raise InvalidInputError(
+            f'A flag file must be text in UTF-8. Received: {", ".join(named)}, of which one is '
+            f'not: {error}. Save it again, or copy it from where it was whole.'
+        ) from error
     return values, rest
 
 
@@ -157,7 +170,10 @@ def _build(config: type[_T], texts: dict[str, str]) -> _T:
         found[name] = _build(part, texts)
     for field, known in settings_of(config):
         if field.name in texts:
-            found[field.name] = _convert(field, known, texts[field.name])
+            value = _convert(field, known, texts[field.name])
+            # Here too: what is typed is meant, also where it is the default.
+            is_one_path = known.is_path and isinstance(value, str)
+            found[field.name] = expand_home(value) if is_one_path else value
     return config(**found)
 
 
@@ -171,7 +187,7 @@ def _convert(field: dataclasses.Field[Any], known: Setting, text: str) -> Any:
             element = type(default[0]) if default else str
             return tuple(element(one) for one in text.split(',') if one)
         if kind is str:
-            return os.path.expanduser(text) if known.is_path else text
+            return text
         return kind(text)
     except (ValueError, KeyError) as error:
         what = {bool: 'true or false', int: 'a whole number', float: 'a number'}

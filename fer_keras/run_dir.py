@@ -21,6 +21,9 @@ class RunDir:
 
     path: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'path', os.path.expanduser(self.path))
+
     @property
     def flags_file(self) -> str:
         """Every flag, one a line; `--flagfile=` with it repeats the run."""

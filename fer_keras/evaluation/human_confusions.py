@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def read_human_confusions(path: str) -> pd.DataFrame:
         'The first line names `true` and each answer, such as: true,happy,sad,angry; each other '
         'line is an expression that was shown.'
     )
+    path = os.path.expanduser(path)
     missing = f'No table of human confusions at {path}.'
     table = open_noted(path, missing, _our_name, [_SHOWN], advice)
     answers = [name for name in table.header if name and name != _SHOWN]

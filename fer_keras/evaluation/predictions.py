@@ -44,6 +44,7 @@ def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
         InvalidInputError: It is no such table, or the probabilities are not of the classes that
             their columns name.
     """
+    run = os.path.expanduser(run)
     is_file = os.path.isfile(run)
     path = run if is_file else ReportDir(RunDir(run).report_dir(evaluation)).predictions_file
     missing = (
