@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from fer_keras.errors import UnwritableFileError
+from fer_keras.errors import InvalidInputError, MissingFileError, UnwritableFileError
 
 # In the name of a file that is not yet whole, before its suffix.
 UNFINISHED = '.unfinished-'
@@ -21,7 +21,8 @@ _LONGEST_NAME = 255
 _UNWRITABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    errno.ENOENT,  # As systems have it of folders of their own, such as /proc.
 )
 
 
@@ -92,9 +93,25 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Reads what `write_json` wrote."""
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    """Reads what `write_json` wrote.
+
+    Raises:
+        MissingFileError: It is not there.
+        InvalidInputError: It is damaged.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            return json.load(file)
+    except FileNotFoundError as error:
+        raise MissingFileError(
+            f'{path} is missing. Copy it from where the folder was whole, or give the command '
+            'again that wrote it.'
+        ) from error
+    except ValueError as error:
+        raise InvalidInputError(
+            f'{path} is damaged: {error}. Copy it again from where it was whole, or delete it and '
+            'give the command again that wrote it.'
+        ) from error
 
 
 def plain_name(name: str) -> str:

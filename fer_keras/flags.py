@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import os
 import pathlib
 import shlex
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 from absl import flags
 
 from fer_keras.config.data import TAUGHT_BY, DataConfig
-from fer_keras.config.fields import Setting, leaves_of, parts_of, settings_of
+from fer_keras.config.fields import Setting, expand_home, leaves_of, parts_of, settings_of
 from fer_keras.config.former import GONE, modernize
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import InvalidInputError, MissingFileError, UserError
@@ -27,8 +26,6 @@ INTERRUPTED, FAULT = 130, 70
 _HELP = ('--help', '-help', '-h', '--helpfull', '--helpshort')
 # What TensorFlow's programs take, and no run is made of.
 _OF_ABSL = 'verbosity,v,logtostderr,alsologtostderr,log_dir,stderrthreshold'
-# No room, or no right: of the machine, whoever raises it.
-_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 _T = TypeVar('_T')
 _given: frozenset[str] = frozenset()
 
@@ -68,12 +65,19 @@ def start(
             from tfds_builders.quiet import load_tensorflow
 
             load_tensorflow()
-        main(*read, *([rest] if arguments else []))
+        main(*read, *([[_expand_argument(one) for one in rest]] if arguments else []))
     except KeyboardInterrupt as error:
         print(f'\n{error or "Interrupted."}', file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(_tell(error))
+
+
+def _expand_argument(argument: str) -> str:
+    """What stands after the flags: a file or folder, or several with commas between."""
+    if os.path.lexists(argument):
+        return argument
+    return ','.join(map(expand_home, argument.split(',')))
 
 
 def require_given(name: str, why: str, value: str) -> None:
@@ -140,6 +144,12 @@ def _parse(configs: Sequence[type], arguments: Sequence[str]) -> tuple[flags.Fla
         _, *rest = values(['', f'--undefok={_OF_ABSL}', *arguments], known_only=False)
     except flags.Error as error:
         raise InvalidInputError(f'{error} --help lists the flags.') from error
+    except UnicodeDecodeError as error:
+        named = [one for one in arguments if 'flagfile' in one]
+        raise InvalidInputError(
+            f'A flag file must be text in UTF-8. Received: {", ".join(named)}, of which one is '
+            f'not: {error}. Save it again, or copy it from where it was whole.'
+        ) from error
     return values, rest
 
 
@@ -160,7 +170,10 @@ def _build(config: type[_T], texts: dict[str, str]) -> _T:
         found[name] = _build(part, texts)
     for field, known in settings_of(config):
         if field.name in texts:
-            found[field.name] = _convert(field, known, texts[field.name])
+            value = _convert(field, known, texts[field.name])
+            # Here too: what is typed is meant, also where it is the default.
+            is_one_path = known.is_path and isinstance(value, str)
+            found[field.name] = expand_home(value) if is_one_path else value
     return config(**found)
 
 
@@ -174,7 +187,7 @@ def _convert(field: dataclasses.Field[Any], known: Setting, text: str) -> Any:
             element = type(default[0]) if default else str
             return tuple(element(one) for one in text.split(',') if one)
         if kind is str:
-            return os.path.expanduser(text) if known.is_path else text
+            return text
         return kind(text)
     except (ValueError, KeyError) as error:
         what = {bool: 'true or false', int: 'a whole number', float: 'a number'}
@@ -245,11 +258,15 @@ def _tell(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):  # Whoever read along has gone.
         sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
         return 0
-    builders = sys.modules.get('tfds_builders.errors')
-    of_builders = () if builders is None else (builders.BuilderError,)
-    is_of_machine = isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
-    if isinstance(error, (UserError, *of_builders)) or is_of_machine:
+    if isinstance(error, UserError):
         print(f'error: {error}', file=sys.stderr)
+        return 2
+    # Here: it brings TFDS along, which `--help` need not wait for.
+    from tfds_builders.errors import BuilderError, describe_machine_error
+
+    told = str(error) if isinstance(error, BuilderError) else describe_machine_error(error)
+    if told:
+        print(f'error: {told}', file=sys.stderr)
         return 2
     traceback.print_exception(error)
     print(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from fer_keras.config.former import modernize_file
-from fer_keras.errors import ExistingFileError
-from fer_keras.files import plain_name, write_text
+from fer_keras.config.former import differing_flags
+from fer_keras.errors import ExistingFileError, MissingFileError, UnwritableFileError
+from fer_keras.files import UNFINISHED, plain_name, write_text
 from fer_keras.provenance import names as record_names
 
 
@@ -20,6 +20,9 @@ class RunDir:
     """
 
     path: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'path', os.path.expanduser(self.path))
 
     @property
     def flags_file(self) -> str:
@@ -76,10 +79,34 @@ class RunDir:
         """How far the exported forms are from the graph that was trained."""
         return os.path.join(self.path, 'parity.csv')
 
+    @property
+    def lock_file(self) -> str:
+        """Which process trains the run, as long as one does."""
+        return os.path.join(self.path, 'lock.json')
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was trained: a start that failed before has left flags and the like."""
+        names = os.listdir(self.state_dir) if os.path.isdir(self.state_dir) else []
+        has_states = any(UNFINISHED.rstrip('-') not in name for name in names)
+        metrics = ReportDir(self.report_dir()).metrics_file
+        files = (self.model_file, self.history_file, metrics)
+        return has_states or any(os.path.isfile(one) and os.path.getsize(one) for one in files)
+
     def read_labels(self) -> list[str]:
-        """Reads the class of each output of the model."""
-        with open(self.labels_file, encoding='utf-8') as file:
-            return file.read().splitlines()
+        """Reads the class of each output of the model.
+
+        Raises:
+            MissingFileError: There is no such file.
+        """
+        try:
+            with open(self.labels_file, encoding='utf-8') as file:
+                return file.read().splitlines()
+        except FileNotFoundError as error:
+            raise MissingFileError(
+                f'{self.labels_file} is missing, which names the classes of the run. Copy the '
+                'folder of the run again, or train it: python -m fer_keras.train --run_dir=...'
+            ) from error
 
     def report_dir(self, evaluation: str = '') -> str:
         """The report on the run's own target, or on another `evaluation`, inside it."""
@@ -93,9 +120,16 @@ class RunDir:
 
         Raises:
             ExistingFileError: It holds a finished run, or one of other flags.
+            UnwritableFileError: It cannot be written to.
         """
         self.refuse_others(flags)
-        os.makedirs(os.path.dirname(self.model_file), exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(self.model_file), exist_ok=True)
+        except OSError as error:
+            raise UnwritableFileError(
+                f'{self.path} cannot be written to: {error.strerror}. Choose another --run_dir, '
+                'on a disk where you may write.'
+            ) from error
         write_text(self.flags_file, flags)
 
     def refuse_others(self, flags: str) -> None:
@@ -106,7 +140,7 @@ class RunDir:
                 f'rm -r {self.path}'
             )
         differing = self.flags_that_differ(flags)
-        if differing:
+        if differing and self.has_begun:
             raise ExistingFileError(
                 f'{self.path} holds an unfinished run of other flags: {differing[:6]}. Give '
                 'the same flags to go on with it, choose another --run_dir, or delete it: '
@@ -116,14 +150,13 @@ class RunDir:
     def flags_that_differ(self, flags: str) -> list[str]:
         """The lines that `flags.txt`, where there is one, and `flags` do not share.
 
-        What a run of an earlier version says with flags that are gone is no difference.
+        What a run of an earlier version says with flags that are gone is no difference, nor is
+        where the folder of the run lies, which may have been moved or renamed.
         """
         if not os.path.isfile(self.flags_file):
             return []
-        with open(self.flags_file, encoding='utf-8') as file:
-            texts = file.read(), flags
-        own, others = (set(modernize_file(text).splitlines()) for text in texts)
-        return sorted(own ^ others)
+        with open(self.flags_file, encoding='utf-8', errors='replace') as file:
+            return differing_flags(file.read(), flags)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.config.run import RunConfig
 from fer_keras.config.training import TrainingConfig
 from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.run_dir import RunDir
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted(
@@ -94,6 +95,41 @@ def test_a_tilde_is_the_home_in_every_path(monkeypatch):
     (run,) = read('--run_dir=~/runs/x', '--data_dir=~/data', '--source=~odd/name')
     assert (run.training.run_dir, run.data.data_dir) == ('/home/me/runs/x', '/home/me/data')
     assert run.data.source == '~odd/name'
+
+
+def test_a_tilde_is_the_home_in_both_forms_of_a_flag_in_files_and_for_python_callers(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    (tmp_path / 'a.flags').write_text('--run_dir=~/runs/x\n--backbone_weights=~root/w.h5\n')
+    expected = str(tmp_path / 'runs/x')
+    for arguments in (['--run_dir=~/runs/x'], ['--run_dir', '~/runs/x'], ['--flagfile=~/a.flags']):
+        (run,) = read(*arguments)
+        assert run.training.run_dir == expected
+    assert run.model.backbone_weights == str(Path('~root/w.h5').expanduser())
+    assert TrainingConfig(run_dir='~/runs/x').run_dir == expected
+    assert TrainingConfig(run_dir=Path('~/runs/x')).run_dir == expected
+    assert RunDir('~/runs/x').path == expected
+    # What nobody said stays as it is: it is another folder for another user.
+    assert DataConfig().data_dir == '~/tensorflow_datasets'
+    (protocol,) = read('--experiments=~/a.flags', configs=(ProtocolConfig,))
+    assert protocol.experiments == (str(tmp_path / 'a.flags'),)
+    flags_of_runs = flags.parse_run(['--flagfile', '~/a.flags'])
+    assert flags_of_runs.training.run_dir == expected
+    assert flags._expand_argument('~/a,~/b') == f'{tmp_path}/a,{tmp_path}/b'
+
+
+def test_the_home_of_nobody_is_refused():
+    with pytest.raises(InvalidInputError, match='no user nobody_here. .* give ./~nobody_here/x'):
+        read('--run_dir=~nobody_here/x')
+    with pytest.raises(InvalidInputError, match='no user nobody_here'):
+        TrainingConfig(run_dir='~nobody_here/x')
+
+
+def test_a_flag_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / 'flags.txt').write_bytes(b'\xff\x00')
+    with pytest.raises(InvalidInputError, match='must be text in UTF-8.*flags.txt'):
+        read(f'--flagfile={tmp_path}/flags.txt')
 
 
 def test_the_command_line_overrides_the_flags_of_the_run(tmp_path):

@@ -31,6 +31,8 @@ from tfds_builders.prepared import (
     HERE,
     LISTING,
     archive_of,
+    hold_build,
+    is_prepared,
     require_same_archive,
     require_same_people,
 )
@@ -144,6 +146,7 @@ def prepare(
     Raises:
         MissingArchiveError: The archive is missing or empty.
         InvalidArchiveError: The archive is another one, or holds a mixture.
+        UnwritableFolderError: The folder of the set cannot be written to.
     """
     load_tensorflow()
     given: dict[str, Any] = {}
@@ -153,16 +156,28 @@ def prepare(
             'no_subjects': no_subjects,
             'accept_subjects': accept_subjects,
         }
-    builder = tfds_builders.BUILDERS[name](data_dir=data_dir, config=config, **given)
-    if (builder.data_path / 'dataset_info.json').exists():
-        if given:
-            require_same_people(builder, subject_pattern, no_subjects=no_subjects)
-        require_same_archive(builder, folder)
-        return builder, 0.0
-    if not folder.is_dir():
-        raise MissingArchiveError(
-            f'{folder} does not exist. Give the folder that holds {name}/: --manual_dir=FOLDER'
-        )
+
+    def make() -> tfds.core.DatasetBuilder:
+        return tfds_builders.BUILDERS[name](data_dir=data_dir, config=config, **given)
+
+    builder = make()
+    if not is_prepared(builder):
+        if not folder.is_dir():
+            raise MissingArchiveError(
+                f'{folder} does not exist. Give the folder that holds {name}/: --manual_dir=FOLDER'
+            )
+        with hold_build(builder):
+            if not is_prepared(builder):
+                return builder, _prepare(builder, folder)
+        builder = make()  # Another process has built it meanwhile.
+    if given:
+        require_same_people(builder, subject_pattern, no_subjects=no_subjects)
+    require_same_archive(builder, folder)
+    return builder, 0.0
+
+
+def _prepare(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> float:
+    """Builds a set; returns the seconds that it took."""
     archive = archive_of(builder, folder)
     if archive and builder.info.metadata is not None:
         builder.info.metadata[LISTING] = listing_hash(archive)
@@ -174,7 +189,7 @@ def prepare(
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=folder),
         )
-    return builder, time.monotonic() - start
+    return time.monotonic() - start
 
 
 def print_summary(console: Console, builder: tfds.core.DatasetBuilder, seconds: float) -> None:
@@ -229,6 +244,7 @@ def _notes(metadata: Mapping[str, Any]) -> list[str]:
     lines += _listed('left out', skipped)
     lines += _listed('written again for training', metadata.get('re_encoded', {}))
     lines += _listed('read with a loss', metadata.get('reading_notes', {}))
+    lines += [f'note: {name}: {what}' for name, what in metadata.get('table_notes', {}).items()]
     reasons = collections.Counter(skipped.values())
     if len(skipped) > _LISTED:
         lines += [f'  {count} of them: {reason}' for reason, count in reasons.most_common()]

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from tfds_builders.errors import BuilderError, InvalidArchiveError
+from tfds_builders.errors import BuilderError, InvalidArchiveError, describe_machine_error
 
 USER_ERROR, INTERNAL_ERROR, INTERRUPTED = 2, 70, 130
 
@@ -28,8 +28,8 @@ class Parser(argparse.ArgumentParser):
 def call(main: Callable[[], int]) -> int:
     """Calls a command and gives its exit status.
 
-    What the user can mend is told in one line; any other exception is a fault of the package, whose
-    traceback is shown with the request to report it.
+    What the user can mend, and what the machine refuses, is told in one line; any other exception
+    is a fault of the package, whose traceback is shown with the request to report it.
     """
     try:
         return main()
@@ -39,7 +39,10 @@ def call(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print('\nInterrupted.', file=sys.stderr)
         return INTERRUPTED
-    except Exception:
+    except Exception as error:
+        if told := describe_machine_error(error):
+            print(f'error: {told}', file=sys.stderr)
+            return USER_ERROR
         traceback.print_exc()
         print(
             'This is a fault of tfds_builders: please report it, with the lines above.',

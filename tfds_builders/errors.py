@@ -6,6 +6,23 @@ type that Python callers expect, so that `except ValueError` catches it.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+
+_NO_ROOM = 'Make room there and give the same command again.'
+_NO_RIGHT = 'Choose another path, or ask for the right to read and write there.'
+_OTHER_KIND = 'A file is where a folder should be, or a folder where a file should: choose another.'
+_ON_THE_MACHINE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _NO_RIGHT),
+    **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST), _OTHER_KIND),
+    errno.ENAMETOOLONG: 'Choose a shorter name.',
+    errno.ELOOP: 'Links lead in a circle: choose another path.',
+    errno.EMFILE: 'Too many files are open: type `ulimit -n 4096` and give the command again.',
+    errno.EIO: 'The disk or the network in between may be damaged: copy the files elsewhere.',
+}
+
 
 class BuilderError(Exception):
     """Something that the user can mend; its text says what is wrong, what is allowed and what came.
@@ -42,6 +59,14 @@ class ExistingFileError(BuilderError, FileExistsError):
     """
 
 
+class InvalidTableError(InvalidArchiveError):
+    """A table of text cannot be read: the text names the file, the line or header, and what to do.
+
+    >>> isinstance(InvalidTableError('a.csv is empty.'), InvalidArchiveError)
+    True
+    """
+
+
 class InvalidPictureError(BuilderError, ValueError):
     """A file is no picture, is damaged, or has too many pixels.
 
@@ -64,3 +89,43 @@ class MissingPictureError(BuilderError, FileNotFoundError):
     >>> isinstance(MissingPictureError('a.jpg does not exist.'), FileNotFoundError)
     True
     """
+
+
+class HeldLockError(BuilderError, BlockingIOError):
+    """Another process works in the folder; the text says which, since when, and what to do.
+
+    >>> isinstance(HeldLockError('runs/x is being trained by process 7 on lab-3.'), OSError)
+    True
+    """
+
+
+class UnwritableFolderError(BuilderError, OSError):
+    """A folder cannot be written to: no right to, or no room.
+
+    >>> str(UnwritableFolderError('/no cannot be written to: Read-only file system.'))
+    '/no cannot be written to: Read-only file system.'
+    """
+
+
+def describe_machine_error(error: BaseException) -> str:
+    """What the machine refuses, whatever library says it: no room, no right, another kind of file.
+
+    Returns:
+        What happened and what to do, or an empty text for any other exception.
+
+    >>> describe_machine_error(OSError(errno.ENOSPC, 'No space left on device', 'a.csv'))
+    'No space left on device: a.csv. Make room there and give the same command again.'
+    """
+    is_of_tensorflow = type(error).__module__.startswith('tensorflow')
+    if not isinstance(error, OSError) and not is_of_tensorflow:
+        return ''
+    number, text = getattr(error, 'errno', None), str(error)
+    if isinstance(error, OSError) and number is not None:
+        text = ': '.join(str(one) for one in (error.strerror, error.filename) if one)
+    for code, remedy in _ON_THE_MACHINE.items():
+        # HDF5 and TensorFlow have the text alone.
+        if code == number or (number is None and os.strerror(code) in text):
+            # TensorFlow names its op before and behind.
+            text = re.sub(r'\{\{.*?\}\}|\[Op:\w*\]', '', text)
+            return f'{" ".join(text.split())[:500].rstrip(".")}. {remedy}'
+    return ''

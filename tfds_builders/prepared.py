@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tfds_builders import locks
 from tfds_builders.archives import listing_hash
 from tfds_builders.errors import InvalidArchiveError
 
@@ -22,6 +30,58 @@ def archive_of(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> epath.P
     if own.is_dir():
         return own
     return None if folder == epath.Path(HERE) or not folder.is_dir() else folder
+
+
+def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
+    """Whether a set is there.
+
+    Raises:
+        InvalidArchiveError: Its folder is there, but not whole.
+    """
+    folder = builder.data_path
+    if (folder / 'dataset_info.json').exists():
+        return True
+    if folder.exists():
+        raise InvalidArchiveError(
+            f'{folder} must hold a whole data set or nothing. Received: one without '
+            'dataset_info.json. Delete that folder and build the set again.'
+        )
+    return False
+
+
+@contextlib.contextmanager
+def hold_build(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
+    """Lets one process at a time build a set, and removes what killed builds of it have left.
+
+    Who comes second says so and waits until the other has ended; the set may then be there.
+
+    Raises:
+        UnwritableFolderError: The folder of the set cannot be written to.
+    """
+    folder = builder.data_path.parent
+    if '://' in str(folder):  # In a store of objects nothing can be held.
+        yield
+        return
+    name = builder.data_path.name
+    path = os.path.join(os.fspath(folder), f'.{name}.lock.json')
+    with locks.hold(path, f'written by a build of {builder.name}', wait=_say_waiting) as lock:
+        for left in folder.glob(f'incomplete.*_{name}'):
+            if lock.is_taken_over or time.time() - _last_written(left) > locks.FREE_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
+def _say_waiting(message: str) -> None:
+    print(f'note: {message} Waiting for it; Ctrl-C ends the waiting.', file=sys.stderr)
+
+
+def _last_written(folder: epath.Path) -> float:
+    """When a folder or anything in it was last written; another build may be writing to it."""
+    times = [os.stat(folder).st_mtime]
+    for parent, _, names in os.walk(folder):
+        with contextlib.suppress(FileNotFoundError):
+            times += [os.stat(os.path.join(parent, name)).st_mtime for name in names]
+    return max(times)
 
 
 def require_same_archive(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -83,16 +84,45 @@ def settings_of(config: Any) -> Iterator[tuple[dataclasses.Field[Any], Setting]]
 def check(config: Any) -> None:
     """Checks every setting of a dataclass by itself: `__post_init__` calls it first.
 
+    `~` and `~somebody` at the start of a path become the home of the user; a default stays as it
+    is, so that what is written of it holds for other users too.
+
     Raises:
-        InvalidInputError: A value is of another type, out of range or no choice.
+        InvalidInputError: A value is of another type, out of range or no choice, or the home of a
+            user that there is not.
     """
     for field, known in settings_of(config):
         value = getattr(config, field.name)
+        if known.is_path and value != field.default:
+            if isinstance(value, os.PathLike):
+                value = os.fspath(value)
+            if isinstance(value, str):
+                value = expand_home(value)
+            elif isinstance(value, tuple):
+                value = tuple(expand_home(one) for one in value if isinstance(one, str))
+            object.__setattr__(config, field.name, value)
         problem = _problem_of(value, field.default, known)
         if problem:
             raise InvalidInputError(
                 f'`{field.name}` must be {problem}. Received: {field.name}={value!r}.'
             )
+
+
+def expand_home(path: str) -> str:
+    """A path with the home of a user in place of `~` or `~somebody` at its start.
+
+    Raises:
+        InvalidInputError: There is no such user, nor a file of that name.
+    """
+    found = os.path.expanduser(path)
+    if found.startswith('~') and not os.path.lexists(found):
+        user = found.partition('/')[0]
+        raise InvalidInputError(
+            f'A path that begins with ~ must name the home of a user. Received: {path}, and there '
+            f'is no user {user[1:] or "whose home is known"}. For a folder of that name, give '
+            f'./{path}.'
+        )
+    return found
 
 
 def _problem_of(value: Any, default: Any, known: Setting) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from fer_keras.config.data import DataConfig
-from fer_keras.config.fields import as_values, settings_of
+from fer_keras.config.fields import as_values, leaves_of, settings_of
 from fer_keras.config.model import ModelConfig
 from fer_keras.config.run import RunConfig
 from fer_keras.config.saliency import SaliencyTrainingConfig
@@ -82,13 +82,31 @@ def modernize(values: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     return found, notes
 
 
-def modernize_file(text: str) -> str:
-    """A flag file of a run, one `--name=value` a line, as today's version would have written it.
+def differing_flags(one: str, other: str) -> list[str]:
+    """The lines that two flag files of runs, one `--name=value` a line, do not share.
 
-    A setting that is younger than the file has its default.
+    Both are read as today's version would have written them: a setting that is younger than a file
+    has its default. Paths are the same that lead to one file or folder. Where the run lies is no
+    difference, nor where its data lie: the record of a run knows their people and images.
     """
+    return sorted(_lines_of(one) ^ _lines_of(other))
+
+
+def _lines_of(text: str) -> set[str]:
     pairs = (line.removeprefix('--').partition('=') for line in text.splitlines() if line)
-    values, _ = modernize({name: os.path.expanduser(value) for name, _, value in pairs})
-    config = RunConfig() if 'source' in values else SaliencyTrainingConfig()
-    defaults = {name: os.path.expanduser(value) for name, value in as_values(config).items()}
-    return ''.join(f'--{name}={value}\n' for name, value in sorted((defaults | values).items()))
+    values, _ = modernize({name: value for name, _, value in pairs})
+    # A saliency model has no record of its data; its run writes to another place besides.
+    is_run = 'source' in values
+    config = RunConfig() if is_run else SaliencyTrainingConfig()
+    paths = {field.name for field, known in leaves_of(type(config)) if known.is_path}
+    places = ('run_dir', 'data_dir' if is_run else 'output')
+    return {
+        f'--{name}={_resolve(value) if name in paths else value}'
+        for name, value in (as_values(config) | values).items()
+        if name not in places
+    }
+
+
+def _resolve(path: str) -> str:
+    path = os.path.expanduser(path)
+    return os.path.realpath(path) if path and os.path.exists(path) else path

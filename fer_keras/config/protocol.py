@@ -30,7 +30,7 @@ class ProtocolConfig:
     (0, 1, 2)
     """
 
-    experiments: tuple[str, ...] = setting((), 'Flag files.', 'input')
+    experiments: tuple[str, ...] = setting((), 'Flag files.', 'input', is_path=True)
     variants: tuple[str, ...] = setting(
         ('as_it_is:',),
         '`name: flags`, such as `center: --saliency=center`; empty flags are the experiment '

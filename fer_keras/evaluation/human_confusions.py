@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.errors import InvalidInputError
+from fer_keras.evaluation.table_notes import open_noted
+
+if TYPE_CHECKING:
+    from tfds_builders.table_files import Row, Table
+
+_SHOWN = 'true'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +51,9 @@ class Agreement:
 def read_human_confusions(path: str) -> pd.DataFrame:
     """Reads how people named expressions.
 
-    The file is CSV: a column `true`, and one for each answer, named as our classes; a row for each
-    expression shown. Cells are counts, shares or percents. Answers may be more than expressions
-    shown (`other`, say).
+    The file is a table of text, as `tfds_builders.table_files` reads them: a column `true`, and one
+    for each answer; a row for each expression shown. Cells are counts, shares or percents. Answers
+    may be more than expressions shown (`other`, say).
 
     Returns:
         float64 `[shown, answers]`, not negative.
@@ -56,32 +62,61 @@ def read_human_confusions(path: str) -> pd.DataFrame:
         MissingFileError: There is no such file.
         InvalidInputError: It is not of that form.
     """
-    if not os.path.isfile(path):
-        raise MissingFileError(f'No table of human confusions at {path}.')
+    advice = (
+        'The first line names `true` and each answer, such as: true,happy,sad,angry; each other '
+        'line is an expression that was shown.'
+    )
+    path = os.path.expanduser(path)
+    missing = f'No table of human confusions at {path}.'
+    table = open_noted(path, missing, _our_name, [_SHOWN], advice)
+    answers = [name for name in table.header if name and name != _SHOWN]
+    if not answers:
+        raise InvalidInputError(f'{table.describe()}, must have one column for each answer.')
+    shown: dict[str, list[float]] = {}
+    for row in table.rows():
+        name = row.cells.get(_SHOWN, '')
+        numbers = _read_row(table, row, answers)
+        if name in shown:
+            raise InvalidInputError(
+                f'{table.where(row)}: there must be one row for each expression. Received: '
+                f'{name} again.'
+            )
+        shown[name] = numbers
+    if not shown:
+        raise InvalidInputError(f'{table.describe()}, must have a row for each expression.')
+    return pd.DataFrame.from_dict(shown, 'index', columns=answers).rename_axis(_SHOWN)
+
+
+def _our_name(name: str) -> str:
+    """Column of the expression shown, or of an answer, whose name may be any."""
+    return _SHOWN if name.strip().lower() == _SHOWN else name
+
+
+def _read_row(table: Table, row: Row, answers: list[str]) -> list[float]:
+    """The numbers of a row, or their percents; a cell of `82%` is 82."""
+    cells = [row.cells.get(name, '') for name in answers]
     try:
-        table = pd.read_csv(path)
+        if row.problem:
+            raise ValueError(f'the row {row.problem}')
+        numbers = [table.number(cell.removesuffix('%')) for cell in cells]
+        marked = {cell.endswith('%') for cell, number in zip(cells, numbers, strict=True) if number}
+        if len(marked) > 1:
+            raise ValueError('some numbers have a %, others none')
+        if min(numbers) < 0 or not sum(numbers):
+            raise ValueError(f'{cells}')
     except ValueError as error:
-        raise InvalidInputError(f'{path} must be CSV in UTF-8. Received: {error}') from error
-    if 'true' not in table:
         raise InvalidInputError(
-            f'{path} must have a column `true` and one for each answer. '
-            f'Received: {list(table.columns)}.'
-        )
-    table = pd.DataFrame(table.set_index('true').apply(pd.to_numeric, errors='coerce'))
-    if table.index.has_duplicates:
-        raise InvalidInputError(
-            f'{path} must have one row an expression. Received: {list(table.index)}.'
-        )
-    if not (np.isfinite(table) & (table >= 0)).all(axis=None) or (table.sum(axis=1) == 0).any():
-        raise InvalidInputError(
-            f'{path} must hold a number of at least 0 in each cell, and not only zeros in a row: '
-            'counts, shares or percents.'
-        )
-    return table.astype(float)
+            f'{table.where(row)}: there must be a number of at least 0 in each cell, and not only '
+            f'zeros: counts, shares or percents. Received: {error}.'
+        ) from error
+    return numbers
 
 
 def agreement(counts: pd.DataFrame, human: pd.DataFrame) -> Agreement:
     """Correlates the off-diagonal shares of each true class.
+
+    Names of classes that differ by the case of their letters, or are synonyms that
+    `tfds_builders.expressions` knows (`Anger` of `angry`), are of one class.
 
     Args:
         counts: From `metrics.confusion_matrix`.
@@ -91,6 +126,7 @@ def agreement(counts: pd.DataFrame, human: pd.DataFrame) -> Agreement:
         InvalidInputError: Fewer than three classes have images in `counts` and stand in `human` as
             expression and as answer.
     """
+    human = _with_names_of(counts, human)
     shown = [name for name in counts.index if counts.loc[name].sum()]
     classes = [name for name in shown if name in human.index and name in human.columns]
     if len(classes) < 3:
@@ -113,6 +149,26 @@ def agreement(counts: pd.DataFrame, human: pd.DataFrame) -> Agreement:
         classes=tuple(classes),
         cells=len(ours),
     )
+
+
+def _with_names_of(counts: pd.DataFrame, human: pd.DataFrame) -> pd.DataFrame:
+    """The table of people with our names of classes, where one of ours alone is meant."""
+    from tfds_builders import expressions
+
+    def key(name: object) -> str:
+        return expressions.find(str(name)) or str(name).casefold()
+
+    ours = {key(name): name for name in counts.index}
+
+    def renamed(names: pd.Index) -> dict[Any, Any]:
+        keys = [key(name) for name in names]
+        return {
+            name: ours[one]
+            for name, one in zip(names, keys, strict=True)
+            if one in ours and keys.count(one) == 1
+        }
+
+    return human.rename(index=renamed(human.index), columns=renamed(human.columns))
 
 
 def _correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:

@@ -6,20 +6,30 @@ Beside what is known of the image (`data.splits.DESCRIPTIONS`) there are `label`
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.errors import InvalidInputError
+from fer_keras.evaluation.table_notes import open_noted
 from fer_keras.inference.answers import PROBABILITY
 from fer_keras.run_dir import ReportDir, RunDir
 
+if TYPE_CHECKING:
+    from tfds_builders.table_files import Table
+
 # What an image is known by.
 IMAGE = ('subject_id', 'file_name', 'label')
+_DECISION = ('label', 'predicted')
+# Not from `data.splits`, which needs TensorFlow.
+_OTHERS = ('gender', 'group', 'camera', 'gaze', 'age', 'detected', 'pixel_hash', 'taught')
+_FIXED = (*IMAGE, 'predicted', *_OTHERS)
 
 
 def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
@@ -34,20 +44,68 @@ def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
         InvalidInputError: It is no such table, or the probabilities are not of the classes that
             their columns name.
     """
+    run = os.path.expanduser(run)
     is_file = os.path.isfile(run)
     path = run if is_file else ReportDir(RunDir(run).report_dir(evaluation)).predictions_file
-    if not os.path.isfile(path):
-        raise MissingFileError(
-            f'No predictions in {path}. Make them with: python -m fer_keras.evaluate '
-            f'--run_dir={run} --target=NAME/CONFIG --target_split=test'
-        )
-    try:
-        rows = pd.read_csv(path, dtype={'subject_id': str}, keep_default_na=False)
-    except ValueError as error:
-        raise InvalidInputError(f'{path} must be CSV in UTF-8. Received: {error}') from error
-    require_columns(rows, ('label', 'predicted'), path)
+    missing = (
+        f'No predictions in {path}. Make them with: python -m fer_keras.evaluate '
+        f'--run_dir={run} --target=NAME/CONFIG --target_split=test'
+    )
+    advice = 'A predictions.csv has them, as fer_keras.evaluate writes it.'
+    table = open_noted(path, missing, _our_name, _DECISION, advice)
+    rows = _typed(table)
+    _require_numbers(rows, table)
     _require_own_order(rows, path)
     return rows
+
+
+def _our_name(name: str) -> str:
+    """A column as `predictions.csv` names it; that of a probability ends as its class does."""
+    prefix, lower = PROBABILITY.format(''), name.lower()
+    if lower.startswith(prefix):
+        return prefix + name[len(prefix) :]
+    return lower if lower in _FIXED else ''
+
+
+def _typed(table: Table) -> pd.DataFrame:
+    """The rows with the types that pandas finds in a CSV, people and files being texts.
+
+    Raises:
+        InvalidInputError: A row is too short, too long or cannot be split.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(table.header)
+    has_commas = table.delimiter != ','
+    prefix = PROBABILITY.format('')
+    numbers = [has_commas and name.startswith(prefix) for name in table.header]
+    for row in table.rows():
+        if row.problem:
+            raise InvalidInputError(
+                f'{table.where(row)}: each row must have a cell for each column of the header, '
+                f'{table.shown_header}. Received: a row that {row.problem}. Take the file as '
+                'fer_keras.evaluate wrote it.'
+            )
+        cells = (row.cells[name] for name in table.header)
+        writer.writerow(
+            cell.replace(',', '.') if is_number else cell
+            for cell, is_number in zip(cells, numbers, strict=True)
+        )
+    text.seek(0)
+    return pd.read_csv(text, dtype=dict.fromkeys(IMAGE, str), keep_default_na=False)
+
+
+def _require_numbers(rows: pd.DataFrame, table: Table) -> None:
+    for name in label_names_of(rows):
+        column = PROBABILITY.format(name)
+        numbers = pd.to_numeric(rows[column], errors='coerce')
+        wrong = rows[column][~numbers.between(0, 1)]
+        if len(wrong):
+            raise InvalidInputError(
+                f'{table.path}: `{column}` must hold a probability, in [0, 1], in each row. '
+                f'Received: {wrong.iloc[0]!r} in row {int(np.argmax(~numbers.between(0, 1))) + 1} '
+                f'behind the header, and {len(wrong)} such rows in all.'
+            )
 
 
 def require_columns(rows: pd.DataFrame, columns: Sequence[str], where: str) -> None:

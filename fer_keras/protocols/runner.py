@@ -8,8 +8,10 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Any
 
 import pandas as pd
 
@@ -34,6 +36,7 @@ from fer_keras.tables import print_table
 
 # What a shell says of a process that Ctrl-C ended, and so do the commands.
 _INTERRUPTED = 128 + signal.SIGINT
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # From the arguments of `fer_keras.train` to a configuration.
 ParseRun = Callable[[Sequence[str]], RunConfig]
@@ -130,10 +133,9 @@ def _trust(folder: str) -> None:
 
 
 def _refuse_others(job: Job, expected: str) -> None:
-    differing = RunDir(job.run_dir).flags_that_differ(expected)
-    if _has_report_on(job):
-        differing = [line for line in differing if not line.startswith('--data_dir=')]
-    if differing:
+    run_dir = RunDir(job.run_dir)
+    differing = run_dir.flags_that_differ(expected)
+    if differing and run_dir.has_begun:
         raise ExistingFileError(
             f'{job.run_dir} holds a run of other flags: {differing[:6]}. Choose another '
             f'--output, or delete it: rm -r {job.run_dir}'
@@ -142,31 +144,52 @@ def _refuse_others(job: Job, expected: str) -> None:
 
 def _run(module: str, *arguments: str) -> None:
     command = [sys.executable, '-m', f'fer_keras.{module}', *arguments]
-    with subprocess.Popen(command) as process:
-        is_interrupted = False
-
-        def pass_on(number: int, frame: FrameType | None) -> None:
-            nonlocal is_interrupted
-            is_interrupted = True
-            process.send_signal(number)
-
-        # Ctrl-C reaches the process as well, which saves and ends; SIGTERM has to be passed on.
-        before = signal.signal(signal.SIGTERM, pass_on)
-        try:
-            status = process.wait()
-        except KeyboardInterrupt:
-            is_interrupted = True
-            status = process.wait()
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    # In a group of its own: Ctrl-C reaches it from here alone, once. A second one means that it
+    # should end at once, without saving.
+    with _PassedOn() as passed_on, subprocess.Popen(command, process_group=0) as process:
+        passed_on.to(process)
+        status = process.wait()
     # Also where the process was about to end anyway, and did: nobody wants the next one then.
-    if is_interrupted or status in (_INTERRUPTED, -signal.SIGTERM):
+    if passed_on.is_any or status in (_INTERRUPTED, -signal.SIGTERM, -signal.SIGINT):
         raise KeyboardInterrupt('Interrupted. Give the protocol again: it goes on from here.')
     if status:
         raise InvalidInputError(
             f'This failed: {shlex.join(command)}. Mend it and give the protocol again: it goes on '
             'from here.'
         )
+
+
+class _PassedOn:
+    """Passes on, while it is entered, what asks this process to end: the run then saves and ends.
+
+    A closed terminal asks for it too.
+    """
+
+    def __init__(self) -> None:
+        self.is_any = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _PassedOn:
+        if threading.current_thread() is threading.main_thread():  # Python allows no other.
+            self._before = {one: signal.signal(one, self._pass_on) for one in _ENDING}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def to(self, process: subprocess.Popen[bytes]) -> None:
+        """Names the process; it is told what came before it was there."""
+        self._process = process
+        if self.is_any:
+            process.send_signal(signal.SIGTERM)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self.is_any = True
+        if self._process is not None:
+            is_known = number in (signal.SIGINT, signal.SIGTERM)
+            self._process.send_signal(number if is_known else signal.SIGTERM)
 
 
 def _print(summary: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -157,12 +158,32 @@ def forget_epochs_after(history_file: str, epoch: int) -> None:
     """Drops the lines of epochs from `epoch` on: the run was cut off and trains them again."""
     if not os.path.isfile(history_file):
         return
-    with open(history_file, encoding='utf-8', newline='') as file:
-        lines = file.readlines()
-    # The last line may have been cut off.
-    whole = [line for line in lines if line.count(',') == lines[0].count(',')]
-    kept = whole[:1] + [line for line in whole[1:] if int(line.split(',')[0]) < epoch]
-    write_text(history_file, ''.join(kept if len(kept) > 1 else []))
+    with open(history_file, encoding='utf-8', errors='replace', newline='') as file:
+        header, *lines = file.readlines() or ['']
+    is_known = header.startswith('epoch,')
+    epochs = [_epoch_of(line, header) if is_known else None for line in lines]
+    # The last line may have been cut off; others only by a damaged disk, or somebody's hand.
+    damaged = epochs[: -1 if is_known else None].count(None)
+    if damaged or (header and not is_known):
+        print(
+            f'note: {history_file} is damaged; {damaged} of its lines are left out. The training '
+            'itself does not read it.',
+            file=sys.stderr,
+        )
+    known = zip(lines, epochs, strict=True)
+    kept = [line for line, of in known if of is not None and of < epoch]
+    write_text(history_file, ''.join([header, *kept] if kept else []))
+
+
+def _epoch_of(line: str, header: str) -> int | None:
+    """The epoch, from 0, of a line of the history; None where the line is damaged."""
+    values = line.split(',')
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        return None
+    is_whole = len(values) == header.count(',') + 1 and numbers[0].is_integer()
+    return int(numbers[0]) if is_whole else None
 
 
 def _mode(monitor: str) -> str:

@@ -70,7 +70,7 @@ def claim_run(
     sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
     names = trained_label_names(sources, run.data.fold)
     run_dir.refuse_others(as_flags(run))
-    recorded = read_recorded(run_dir)
+    recorded = read_recorded(run_dir) if run_dir.has_begun else ''
     training, validation = (
         read_split(sources, split, names, run.model.maps_folder, run.data.fold)
         for split in ('train', 'validation')
@@ -113,11 +113,13 @@ def claim(
     if not is_chief:
         run_dir.refuse_others(flags)
         return
+    goes_on = run_dir.has_begun
     run_dir.claim(flags)
     if names:
         write_text(run_dir.labels_file, ''.join(f'{name}\n' for name in names))
-    write_json(run_dir.environment_file, _environment(run_dir, builders))
-    if record is not None and not os.path.isfile(run_dir.training_record_file):
+    before = _read_environment(run_dir) if goes_on else {}
+    write_json(run_dir.environment_file, _environment(before, builders))
+    if record is not None and not (goes_on and os.path.isfile(run_dir.training_record_file)):
         write_bytes(run_dir.training_record_file, record.to_bytes())
 
 
@@ -143,13 +145,13 @@ def record_training(
     if run.model.initial_weights:
         initial = find_trained(run.model.initial_weights)
         record = record.after(initial.read_record(), _named(initial.model_file))
+    if not run_dir.has_begun:  # What a start left that failed binds nobody.
+        return record
     before = find_record(run_dir.path)
     if before is not None:
         changed = before.differs_from(record)
     else:
-        is_there = os.path.isfile(run_dir.environment_file)
-        known = read_json(run_dir.environment_file) if is_there else {}
-        changed = changed_splits(known, builders)
+        changed = changed_splits(_read_environment(run_dir), builders)
     if changed:
         raise InvalidInputError(
             'A run must go on with the people and images with which it began. Received, in '
@@ -186,12 +188,21 @@ def _named(place: str) -> str:
         return f'{place} (SHA-256 {hashlib.sha256(file.read()).hexdigest()[:12]})'
 
 
-def _environment(run_dir: RunDir, builders: Sequence[tfds.core.DatasetBuilder]) -> dict[str, Any]:
+def _read_environment(run_dir: RunDir) -> dict[str, Any]:
+    """What is known of what a run began in; empty where nothing is."""
+    if not os.path.isfile(run_dir.environment_file):
+        return {}
+    found: dict[str, Any] = read_json(run_dir.environment_file)
+    return found
+
+
+def _environment(
+    before: dict[str, Any], builders: Sequence[tfds.core.DatasetBuilder]
+) -> dict[str, Any]:
     """What the run began in, and where it went on, if that is another."""
     now = describe_environment(builders)
-    if not os.path.isfile(run_dir.environment_file):
+    if not before:
         return now
-    before: dict[str, Any] = read_json(run_dir.environment_file)
     places = [before, *before.get('resumed_in', [])]
     is_known = all(places[-1].get(key) == value for key, value in now.items())
     return before if is_known else {**before, 'resumed_in': [*places[1:], now]}

@@ -33,6 +33,8 @@ class Loop:
         task: What is trained.
         run_dir: Where the run is.
         callbacks: Others than the run's own.
+        require_held: Called before anything of the run is written; raises where another process
+            has taken its folder.
 
     >>> import tempfile
     >>> from fer_keras.config.run import TrainingConfig
@@ -56,9 +58,14 @@ class Loop:
     """
 
     def __init__(
-        self, task: Task, run_dir: RunDir, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        task: Task,
+        run_dir: RunDir,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        require_held: Callable[[], None] = lambda: None,
     ) -> None:
         self._task = task
+        self._require_held = require_held
         self._run_dir = run_dir
         self._users = [
             RememberedCallback(one, f'callbacks/{place}/{type(one).__name__}')
@@ -108,11 +115,13 @@ class Loop:
             validation,
             StageCallbacks(own, self._users, task.model, stage, steps),
             save=self._save,
+            require_held=self._require_held,
             stop=stop,
         )
 
     def _save(self, state: TrainingState) -> None:
         if self._is_chief:
+            self._require_held()
             self._checkpoints.save(state)
 
 
@@ -128,6 +137,7 @@ class _StageTrainer:
         validation: What each epoch is measured on.
         callbacks: Those of the stage.
         save: Is given each state that the run may go on from.
+        require_held: As of `Loop`.
         stop: Whether somebody wants the run to end.
     """
 
@@ -140,6 +150,7 @@ class _StageTrainer:
         callbacks: StageCallbacks,
         *,
         save: Callable[[TrainingState], None],
+        require_held: Callable[[], None],
         stop: StopRequest,
     ) -> None:
         self._task, self._model, self._schedule = task, task.model, task.schedule
@@ -149,6 +160,7 @@ class _StageTrainer:
         self._validation = validation
         self._callbacks = callbacks
         self._save_state = save
+        self._require_held = require_held
         self._stop = stop
         with task.strategy.scope():
             self._engine = task.begin_stage(stage, self._steps * stage.epochs)
@@ -166,6 +178,7 @@ class _StageTrainer:
             measured, totals = self._engine.evaluate(self._validation)
             calls.on_test_end(measured)
             validated = {f'val_{name}': value for name, value in measured.items()}
+            self._require_held()
             calls.on_epoch_end(epoch, self._engine.means(sums) | validated)
             self._task.show(totals, epoch)
             state = self._save(epoch + 1, 0, {})

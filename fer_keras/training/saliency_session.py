@@ -30,6 +30,7 @@ from fer_keras.models.mlnet_weights import load_vgg16
 from fer_keras.models.saliency_layers import EPSILON, ResizeMap
 from fer_keras.run_dir import RunDir
 from fer_keras.training.claiming import claim
+from fer_keras.training.holding import hold_run
 from fer_keras.training.loop import Loop
 from fer_keras.training.session import make_repeatable
 from fer_keras.training.strategy import is_chief, make_strategy
@@ -53,7 +54,8 @@ def train_saliency(
 
     Raises:
         MissingFileError: The data set is not prepared, or the encoder's weights are missing.
-        ExistingFileError: The folder of the run holds one of other flags.
+        ExistingFileError: The folder of the run holds one of other flags, or another process
+            trains in it.
         InvalidInputError: The configuration does not fit the data or the devices.
         UnwritableFileError: The disk is full; the run goes on when there is room.
         KeyboardInterrupt: Somebody asked the run to end; its state is saved.
@@ -67,14 +69,15 @@ def train_saliency(
         network = build_network(config)
         model = at_input_resolution(network)
     run_dir = RunDir(config.run_folder)
-    claim(run_dir, as_flags(config), [builder], is_chief=chief)
-    if chief:
-        TensorBoardImages(run_dir).write_flags(dataclasses.asdict(config))
-    size = network.input_shape[1:3]
-    Loop(SaliencyTask(model, strategy, config), run_dir, callbacks).run(
-        FixationBatches(*training, size, config),
-        evaluation_batches(validation[0], size, config.batch_size),
-    )
+    with hold_run(run_dir, is_chief=chief) as require_held:
+        claim(run_dir, as_flags(config), [builder], is_chief=chief)
+        if chief:
+            TensorBoardImages(run_dir).write_flags(dataclasses.asdict(config))
+        size = network.input_shape[1:3]
+        Loop(SaliencyTask(model, strategy, config), run_dir, callbacks, require_held).run(
+            FixationBatches(*training, size, config),
+            evaluation_batches(validation[0], size, config.batch_size),
+        )
     if not chief:
         return None
     model.load_weights(run_dir.model_file)

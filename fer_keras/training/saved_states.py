@@ -7,8 +7,10 @@ import io
 import json
 import os
 import re
-import warnings
+import struct
+import sys
 import zipfile
+import zlib
 from typing import Any
 
 import keras
@@ -17,6 +19,11 @@ import numpy as np
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import UNFINISHED, write_bytes
 
+# What damaged bytes come to while an archive of arrays is read.
+_DAMAGED = (
+    *(OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, MemoryError),
+    *(NotImplementedError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile),
+)
 _NAME = re.compile(r'state-(\d{6})-(\d{8})\.npz')
 
 
@@ -77,16 +84,31 @@ class Checkpoints:
         return path
 
     def latest(self) -> TrainingState | None:
-        """Reads the newest whole state, or None; a damaged one is skipped with a warning."""
+        """Reads the newest whole state, or None; a damaged one is skipped with a note.
+
+        Raises:
+            InvalidInputError: There are states, and all are damaged.
+        """
+        damaged = []
         for path in reversed(self._paths()):
             try:
-                return _from_file(path)
-            except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-                warnings.warn(
-                    f'{path} is damaged ({error}) and is skipped; training goes on from an '
-                    'earlier state.',
-                    stacklevel=2,
+                state = _from_file(path)
+            except _DAMAGED as error:
+                damaged.append(f'{path} ({type(error).__name__}: {error})')
+                continue
+            if damaged:
+                print(
+                    f'note: {", ".join(damaged)} cannot be read; training goes on from the state '
+                    f'before, {path}.',
+                    file=sys.stderr,
                 )
+            return state
+        if damaged:
+            raise InvalidInputError(
+                'The run cannot go on: none of its saved states can be read: '
+                f'{", ".join(damaged)}. Copy them again from where they were whole, or delete '
+                f'{self._folder}: the same command then begins the run anew.'
+            )
         return None
 
     def _remove_unfinished(self) -> None:

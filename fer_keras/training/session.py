@@ -23,6 +23,7 @@ from fer_keras.models.kept_maps import build_map_maker, build_map_reader, has_ma
 from fer_keras.run_dir import RunDir
 from fer_keras.training.claiming import claim_run
 from fer_keras.training.hog import fit_hog_branch
+from fer_keras.training.holding import hold_run
 from fer_keras.training.initial_weights import require_fitting, start_from
 from fer_keras.training.loop import Loop
 from fer_keras.training.recipe import balanced_weights
@@ -55,7 +56,8 @@ def train(
 
     Raises:
         MissingFileError: A data set is not prepared, or a weights file is missing.
-        ExistingFileError: The folder holds a finished run, or one of other flags.
+        ExistingFileError: The folder holds a finished run, or one of other flags, or another
+            process trains in it.
         InvalidInputError: The configuration does not fit the data or the devices.
         UnwritableFileError: The disk is full; the run goes on when there is room.
         KeyboardInterrupt: Somebody asked the run to end; its state is saved.
@@ -66,6 +68,21 @@ def train(
     )
     chief = is_chief(strategy)
     require_fitting(run.model)
+    with hold_run(run_dir, is_chief=chief) as require_held:
+        _train(run, run_dir, callbacks, check_people, strategy, require_held)
+    return chief
+
+
+def _train(
+    run: RunConfig,
+    run_dir: RunDir,
+    callbacks: Sequence[keras.callbacks.Callback],
+    check_people: Callable[[People], None] | None,
+    strategy: tf.distribute.Strategy,
+    require_held: Callable[[], None],
+) -> None:
+    """Trains in a folder that this process holds."""
+    chief = is_chief(strategy)
     taught = claim_run(run, run_dir, check_people, is_chief=chief)
     names, training, validation = taught.names, taught.training, taught.validation
     keras.config.set_dtype_policy(run.training.precision)
@@ -83,11 +100,10 @@ def train(
         images=_draw_beginning(run, run_dir, model, validation, names) if chief else None,
         begin=begin if run.model.hog_branch else None,
     )
-    Loop(task, run_dir, callbacks).run(
+    Loop(task, run_dir, callbacks, require_held).run(
         TrainingBatches(training, run.data, num_classes=len(names), seed=run.training.seed),
         EvaluationBatches(validation, run.data, num_classes=len(names)),
     )
-    return chief
 
 
 def make_repeatable(config: TrainingConfig | SaliencyTrainingConfig) -> None:

@@ -148,6 +148,41 @@ def test_probabilities_of_another_label_order_are_refused(tmp_path):
         read_predictions(str(tmp_path / 'swapped.csv'))
 
 
+def test_predictions_that_a_spreadsheet_saved_are_read_alike(tmp_path, capsys):
+    rows = predictions(random_right(0.7))
+    happy = np.where(rows['predicted'] == 'happy', 0.8, 2e-5)
+    rows = rows.assign(p_neutral=1 - happy, p_happy=happy)
+    rows['subject_id'] = rows['subject_id'].str.zfill(3)
+    rows.to_csv(tmp_path / 'plain.csv', index=False)
+    expected = read_predictions(str(tmp_path / 'plain.csv'))
+    assert capsys.readouterr().err == ''
+    saved = rows.rename(columns={'label': ' Label', 'p_happy': 'P_happy'})
+    path = tmp_path / 'saved.csv'
+    path.write_bytes(saved.to_csv(index=False, sep=';', decimal=',').encode('utf-16'))
+    pd.testing.assert_frame_equal(read_predictions(str(path)), expected)
+    told = capsys.readouterr().err
+    assert told.startswith(f'note: {path}: read as UTF-16; read with `;` between cells; column')
+
+
+@pytest.mark.parametrize(
+    ('text', 'told'),
+    [
+        ('label,predicted\nsad\n', 'line 2: each row must .* has 1 of 2 cells'),
+        ('label,predicted\nsad,sad,1\n', 'line 2: each row .* has 3 cells, more than the 2'),
+        ('label,predicted,p_sad\nsad,sad,0,9\n', 'line 2'),
+        ('label,predicted,p_sad\nsad,sad,viel\n', "`p_sad` must hold a prob.*'viel' in row 1"),
+        ('label;predicted;p_sad\nsad;sad;1.000,5\n', "`p_sad` must hold a prob.*'1.000.5'"),
+        ('label,predicted,p_sad\nsad,sad,\n', '`p_sad` must hold a prob'),
+        ('label,p_sad\nsad,1\n', 'header `label`, `p_sad`, without `predicted`'),
+    ],
+)
+def test_damaged_predictions_are_refused_with_their_line(text, told, tmp_path):
+    (tmp_path / 'a.csv').write_text(text)
+    with pytest.raises(InvalidInputError, match=told) as raised:
+        read_predictions(str(tmp_path / 'a.csv'))
+    assert 'a.csv' in str(raised.value)
+
+
 def test_a_file_that_is_no_table_of_predictions_is_named(tmp_path):
     for name, content in (('a.csv', b'label,happy\n'), ('b.csv', b'\xff\xfe\x00'), ('c.csv', b'')):
         (tmp_path / name).write_bytes(content)

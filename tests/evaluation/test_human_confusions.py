@@ -49,15 +49,42 @@ def test_answers_that_only_people_gave_count_in_the_shares(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('label,happy\nhappy,1\n', 'column `true`'),
+        ('label,happy\nhappy,1\n', 'columns `true`'),
         ('true,happy\nhappy,many\n', 'at least 0 in each cell'),
         ('true,happy\nhappy,-1\n', 'at least 0 in each cell'),
-        ('true,happy\nhappy,1\nhappy,1\n', 'one row an expression'),
+        ('true,happy\nhappy,1\nhappy,1\n', 'line 3: .*one row for each expression'),
+        ('true,happy\nhappy\n', 'line 2: .*the row has 1 of 2 cells'),
+        ('true,happy,sad\nhappy,0,0\n', 'line 2: .*not only zeros'),
+        ('true,happy,sad\nhappy,"0,5",1\n', "line 2: .*'0,5' is not a number"),
+        ('true,happy,sad\nhappy,50%,50\n', 'line 2: .*some numbers have a %'),
+        ('true,happy,happy\nhappy,1,2\n', 'happy more than once'),
+        ('true\nhappy\n', 'one column for each answer'),
+        ('true,happy\n', 'a row for each expression'),
     ],
 )
 def test_a_table_of_another_form_is_refused(text, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         read_human_confusions(write(tmp_path / 'h.csv', text))
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '\ufeffTRUE;happy;sad\r\nhappy;0,8;0,2\r\nsad;0,1;0,9\r\n',
+        'true\thappy\tsad\nhappy\t80%\t20%\nsad\t10 %\t90 %\n',
+        'sad,"true",happy\n0.2,happy,0.8\n0.9,sad,0.1\n\n',
+    ],
+)
+def test_tables_of_spreadsheets_are_read(text, tmp_path):
+    human = read_human_confusions(write(tmp_path / 'h.csv', text))
+    shares = human.div(human.sum(axis=1), axis=0).loc[['happy', 'sad'], ['happy', 'sad']]
+    np.testing.assert_allclose(shares, [[0.8, 0.2], [0.1, 0.9]])
+
+
+def test_expressions_by_another_name_are_those_of_the_classifier():
+    human = COUNTS.rename(str.upper).rename(columns={'angry': 'Anger'})
+    found = agreement(COUNTS, human)
+    assert found.pearson == pytest.approx(1) and found.classes == tuple(NAMES)
 
 
 def test_the_command_prints_the_correlation(tmp_path):

@@ -402,15 +402,18 @@ def test_a_fold_trains_and_validates_on_other_people_than_it_tests(tmp_path, mon
 
 
 # 0: it came when the run had nothing left to do.
-@pytest.mark.parametrize('status', [130, 0])
-def test_the_end_of_a_protocol_ends_its_run(status, tmp_path, monkeypatch):
-    waits = f'import signal, sys, time; signal.signal(15, lambda *_: sys.exit({status}))'
+@pytest.mark.parametrize(
+    ('status', 'number'), [(130, signal.SIGTERM), (0, signal.SIGINT), (130, signal.SIGHUP)]
+)
+def test_the_end_of_a_protocol_ends_its_run(status, number, tmp_path, monkeypatch):
+    got = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
+    waits = f'import signal, sys, time; signal.signal({got}, lambda *_: sys.exit({status}))'
     waits += '; time.sleep(60)'
     python = tmp_path / 'python'
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{waits}"\n')
     python.chmod(0o755)
     monkeypatch.setattr(runner.sys, 'executable', str(python))
-    timer = threading.Timer(2, os.kill, (os.getpid(), signal.SIGTERM))
+    timer = threading.Timer(2, os.kill, (os.getpid(), number))
     timer.start()
     with pytest.raises(KeyboardInterrupt, match='goes on from here'):
         runner._run('train')

@@ -7,7 +7,6 @@ from etils import epath
 
 from tfds_builders import archives, build
 from tfds_builders.cfee.cfee_dataset_builder import find_scheme
-from tfds_builders.expression_folders.expression_folders_dataset_builder import read_subjects
 
 
 def touch(root, *names):
@@ -63,12 +62,3 @@ def test_another_pattern_does_not_silently_reuse_prepared_data(tmp_path, capsys)
     assert build.main(arguments) == 0
     assert build.main([*arguments, r'--subject_pattern=._(?P<subject>\d)']) == 1
     assert 'another --data_dir' in capsys.readouterr().err
-
-
-def test_the_table_of_people_may_come_from_a_spreadsheet(tmp_path):
-    path = epath.Path(tmp_path / 'subjects.csv')
-    path.write_bytes('\ufeffface_id,face_age\n001,24\n002,NA\n'.encode())
-    assert read_subjects(path) == {'001': {'age': 24}, '002': {'age': -1}}
-    path.write_bytes(b'who,age\n001,24\n')
-    with pytest.raises(ValueError, match="face_id.*Received the columns .'who', 'age'"):
-        read_subjects(path)

@@ -17,7 +17,7 @@ from tfds_builders import build, expressions, faces
 from tfds_builders.cfee.cfee_dataset_builder import CODES, RELABELLED, RELEASE, find_scheme
 from tfds_builders.drawing.people import Drawing
 from tfds_builders.drawn_faces import drawn_faces_dataset_builder
-from tfds_builders.fer2013.fer2013_dataset_builder import find_form, parse_row
+from tfds_builders.fer2013.fer2013_dataset_builder import find_form
 
 RELEASE_FOLDERS = {
     1: '01-04/Images1', 5: '05-08/Images2', 9: '09-12/Images3', 21: '21-26/Images6'
@@ -409,8 +409,84 @@ def test_fer2013_in_both_forms_is_refused(tmp_path):
     (tmp_path / 'train').mkdir()
     with pytest.raises(ValueError, match='Received: fer2013.csv, train/'):
         find_form(tmp_path)
-    with pytest.raises(KeyError):
-        parse_row({'emotion': '9', 'pixels': ' '.join(['0'] * 2304), 'Usage': 'Training'})
+
+
+def write_fer2013(folder, header='emotion,pixels,Usage', form='{code},{pixels},{usage}', tail=''):
+    """A table of one picture a usage, each of one grey level."""
+    lines = [
+        form.format(code=code, pixels=' '.join([str(10 * code)] * 2304), usage=usage)
+        for code, usage in enumerate(('Training', 'PublicTest', 'PrivateTest'))
+    ]
+    path = folder / 'fer2013.csv'
+    path.write_text('\n'.join([header, *lines]) + tail, newline='')
+    return path
+
+
+@pytest.mark.parametrize(
+    ('header', 'form', 'noted'),
+    [
+        ('\ufeffemotion,pixels,Usage', '{code},{pixels},{usage}', ''),
+        ('emotion;pixels;Usage', '{code};{pixels};{usage}', 'read with `;`'),
+        ('Emotion, PIXELS ,usage', '{code}.0,"{pixels}",{usage}\r', 'column `Emotion` read as'),
+        ('id,emotion,pixels,Usage', '7,{code},{pixels}, {usage} ', 'not read: `id`'),
+        ('Usage\temotion\tpixels', '{usage}\t{code},0\t{pixels} ', 'read with a tab'),
+    ],
+)
+def test_fer2013_is_read_however_it_was_saved(header, form, noted, tmp_path):
+    write_fer2013(tmp_path, header, form)
+    builder = build_set('fer2013', tmp_path, tmp_path / 'data')
+    rows = {split: row for split, row in rows_of(builder)}
+    names = builder.info.features['label'].names
+    labels = {split: names[row['label']] for split, row in rows.items()}
+    assert labels == {'train': 'angry', 'validation': 'disgusted', 'test': 'fearful'}
+    assert tf.io.decode_image(rows['test']['image']).numpy().flat[0] == 20
+    assert noted in dict(builder.info.metadata).get('table_notes', {}).get('fer2013.csv', '')
+
+
+def test_rows_of_fer2013_that_cannot_be_read_are_listed_with_line_and_reason(tmp_path):
+    pixels = ' '.join(['0'] * 2304)
+    tail = f'\n9,{pixels},Training\n1,{pixels}\n1,{pixels[2:]},Training\n1,{pixels},Training,x\n'
+    tail += f'0.5,{pixels},Training\n1,-1{pixels[1:]},Training\n1,{pixels},Test\n\n'
+    write_fer2013(tmp_path, tail=tail)
+    builder = build_set('fer2013', tmp_path, tmp_path / 'data')
+    skipped = [
+        f'{name}: {reason.partition("FER2013: ")[2]}'
+        for name, reason in builder.info.metadata['skipped'].items()
+    ]
+    assert skipped == [
+        'fer2013.csv:5: emotion is 9, none of 0 to 6',
+        'fer2013.csv:6: nothing in Usage',
+        'fer2013.csv:7: 2303 pixels, expected 2304',
+        'fer2013.csv:8: has 4 cells, more than the 3 of the header',
+        "fer2013.csv:9: '0.5' is not a whole number",
+        'fer2013.csv:10: pixels that are no whole numbers from 0 to 255',
+        "fer2013.csv:11: Usage is 'Test', none of Training, PublicTest, PrivateTest",
+    ]
+
+
+@pytest.mark.parametrize(
+    ('header', 'form', 'told'),
+    [
+        (
+            'emotion,pixels',
+            '{code},{pixels}',
+            'header `emotion`, `pixels`, without `Usage`. Take',
+        ),
+        (
+            'emotion,pixels,Usage',
+            '{code},{pixels},Training',
+            '3 of Training, 0 of PublicTest, 0',
+        ),
+        ('emotion,pixels,Usage', '{code},{pixels},x', "3 of others .'x'."),
+    ],
+)
+def test_fer2013_without_its_usages_is_refused_before_a_picture_is_read(
+    header, form, told, tmp_path
+):
+    path = write_fer2013(tmp_path, header, form)
+    with pytest.raises(ValueError, match=told) as raised:
+        build_set('fer2013', tmp_path, tmp_path / 'data')
+    assert str(path) in str(raised.value)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Runs that are killed go on as if nothing had happened."""
 
+import json
 import os
 import random
 import re
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -16,9 +18,13 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from fer_keras.config.fields import as_flags
+from fer_keras.config.run import RunConfig
 from fer_keras.config.training import TrainingConfig
+from fer_keras.errors import ExistingFileError, InvalidInputError, UnwritableFileError
 from fer_keras.run_dir import RunDir
 from fer_keras.training.callbacks import forget_epochs_after
+from fer_keras.training.holding import hold_run
 from fer_keras.training.loop import Loop
 from fer_keras.training.saved_states import Checkpoints, TrainingState, assign, values_of
 from fer_keras.training.tasks import ClassifierTask
@@ -240,19 +246,88 @@ def test_an_unfinished_run_of_other_flags_is_not_continued(tmp_path):
     run_dir = RunDir(str(tmp_path))
     run_dir.claim('--seed=0\n')
     run_dir.claim('--seed=0\n')
+    Checkpoints(run_dir.state_dir).save(TrainingState(step=1))
     with pytest.raises(FileExistsError, match="unfinished run of other flags.*'--seed=1'"):
         run_dir.claim('--seed=1\n')
 
 
-def test_a_damaged_state_is_skipped_with_a_warning(tmp_path):
+def test_a_start_that_failed_refuses_no_mended_flags(tmp_path):
+    run_dir = RunDir(str(tmp_path))
+    run_dir.claim('--seed=0\n')
+    (tmp_path / 'history.csv').write_text('')
+    (tmp_path / 'checkpoints/states').mkdir()
+    (tmp_path / 'checkpoints/states/state-000000-00000001.unfinished-1a2b.npz').write_text('')
+    assert not run_dir.has_begun
+    run_dir.claim('--seed=1\n')
+    assert (tmp_path / 'flags.txt').read_text() == '--seed=1\n'
+
+
+def test_a_run_that_was_moved_goes_on(tmp_path):
+    for name in ('old', 'new'):
+        run = RunConfig(training=TrainingConfig(run_dir=str(tmp_path / name)))
+        run_dir = RunDir(run.training.run_dir)
+        run_dir.claim(as_flags(run))
+        Checkpoints(run_dir.state_dir).save(TrainingState(step=1))
+        if name == 'old':
+            (tmp_path / 'old').rename(tmp_path / 'new')
+
+
+def test_a_second_training_in_a_folder_is_told_who_trains_there(tmp_path):
+    run_dir = RunDir(str(tmp_path / 'run'))
+    with hold_run(run_dir, is_chief=True) as require_held:
+        told = f'{tmp_path}/run is being trained by process {os.getpid()} on .*another --run_dir'
+        with pytest.raises(ExistingFileError, match=told), hold_run(run_dir, is_chief=True):
+            pass
+        with hold_run(run_dir, is_chief=False):
+            pass
+        require_held()
+        other = json.loads(Path(run_dir.lock_file).read_text()) | {'token': 'other', 'host': 'b'}
+        Path(run_dir.lock_file).write_text(json.dumps(other))
+        with pytest.raises(ExistingFileError, match='no longer held by this process.* on b,'):
+            require_held()
+    assert Path(run_dir.lock_file).is_file()  # It is the other's.
+
+
+def test_a_run_in_a_folder_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / 'file').write_text('')
+    for folder in (tmp_path / 'file/run', '/proc/run'):
+        run_dir, told = RunDir(str(folder)), 'cannot be written to.*--run_dir'
+        with pytest.raises(UnwritableFileError, match=told), hold_run(run_dir, is_chief=True):
+            pass
+        with pytest.raises(UnwritableFileError, match=told):
+            run_dir.claim('')
+
+
+def test_a_damaged_state_is_skipped_with_a_note(tmp_path, capsys):
     checkpoints = Checkpoints(str(tmp_path))
     checkpoints.save(TrainingState(epoch=1, model=[np.arange(1000.0)]))
     newest = checkpoints.save(TrainingState(epoch=2, model=[np.arange(1000.0)]))
     with open(newest, 'r+b') as file:
         file.seek(4000)
         file.write(b'\xff' * 8)
-    with pytest.warns(UserWarning, match='damaged'):
-        assert checkpoints.latest().epoch == 1
+    assert checkpoints.latest().epoch == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f'note: {newest} (') and 'goes on from the state before' in told
+
+
+def test_a_run_whose_states_are_all_damaged_does_not_begin_anew_unsaid(tmp_path):
+    checkpoints = Checkpoints(str(tmp_path))
+    path = checkpoints.save(TrainingState(epoch=1, model=[np.arange(1000.0)]))
+    content = Path(path).read_bytes()
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        damaged = bytearray(content)
+        place = int(rng.integers(len(content) - 8)) if number % 2 else number * 4
+        damaged[place : place + 8] = rng.bytes(8)
+        Path(path).write_bytes(damaged)
+        try:  # What no check sees is read.
+            assert checkpoints.latest().model[0].shape == (1000,)
+        except InvalidInputError as error:
+            assert f'delete {tmp_path}: the same command then begins' in str(error)
+    for wrong in (b'', content[:100], b'\x80\x04pickle'):
+        Path(path).write_bytes(wrong)
+        with pytest.raises(InvalidInputError, match='none of its saved states can be read'):
+            checkpoints.latest()
 
 
 def test_only_the_last_states_are_kept(tmp_path):
@@ -286,3 +361,21 @@ def test_epochs_that_are_trained_again_leave_the_history(tmp_path):
     assert path.read_text() == 'epoch,loss\n0,0.5\n'
     forget_epochs_after(str(path), 0)
     assert path.read_text() == ''
+
+
+@pytest.mark.parametrize(
+    ('content', 'kept', 'count'),
+    [
+        (b'epoch,loss\n0,0.5\nnonsense\n1,x\n2,0.1\n', b'epoch,loss\n0,0.5\n2,0.1\n', 2),
+        (b'\x00\xff\xfe\n0,0.5\n', b'', 1),
+        (b'0,0.5\n1,0.25\n', b'', 1),
+    ],
+)
+def test_lines_of_a_damaged_history_are_left_out_and_counted(
+    content, kept, count, tmp_path, capsys
+):
+    path = tmp_path / 'history.csv'
+    path.write_bytes(content)
+    forget_epochs_after(str(path), 5)
+    assert path.read_bytes() == kept
+    assert f'{path} is damaged; {count} of its lines' in capsys.readouterr().err

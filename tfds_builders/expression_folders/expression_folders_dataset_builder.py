@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,23 +25,21 @@ from tfds_builders.expression_folders.people import (
     check_pattern,
     read_person,
 )
+from tfds_builders.expression_folders.subject_table import (
+    SUBJECTS_FILE,
+    find_subjects_file,
+    is_subjects_file,
+    read_subjects,
+)
 from tfds_builders.pictures import read_picture
 
 LAYOUT = (
     '<class>/<subject>*.jpg or .png, such as happy/017_2.jpg, or <class>/<subject>/<file>, such as '
     'happy/anna/1.jpg'
 )
-SUBJECTS_FILE = 'subjects.csv'
 # Where people were read from, as the metadata of a prepared set say.
 FOLDERS, FILES, NOBODY = 'folders', 'file names', 'nobody'
 _CLASSES = expressions.BASIC_AND_CONTEMPT
-# The first name is ours; the others are those of published lists.
-_COLUMNS = {
-    'subject_id': ('subject_id', 'subject', 'face_id', 'id'),
-    'gender': ('gender', 'face_gender', 'sex'),
-    'group': ('group', 'face_eth', 'ethnicity'),
-    'age': ('age', 'face_age'),
-}
 
 archives.register(
     'expression_folders',
@@ -131,7 +127,7 @@ class Builder(ExpressionDatasetBuilder):
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         _check_classes(folder)
-        self._people = read_subjects(folder / SUBJECTS_FILE)
+        people = read_subjects(find_subjects_file(folder))
         self._named: list[Named] = []
         archive = archives.read_folder(folder, self._parse, LAYOUT, is_aside=_is_aside)
         self.info.metadata['subject_pattern'] = self._subject_pattern or SUBJECT_PATTERN
@@ -139,7 +135,14 @@ class Builder(ExpressionDatasetBuilder):
             self._check_people(folder, archive)
         else:
             self.info.metadata['people_from'] = NOBODY
-        return archive
+        known = people.assign(photo.subject_id for photo in archive.photos if photo.subject_id)
+        if people.notes:
+            self.info.metadata['table_notes'] = {SUBJECTS_FILE: '; '.join(people.notes)}
+        photos = (
+            dataclasses.replace(one, extras={**one.extras, **known.get(one.subject_id, {})})
+            for one in archive.photos
+        )
+        return dataclasses.replace(archive, photos=tuple(photos))
 
     def _check_people(self, folder: epath.Path, archive: archives.Archive) -> None:
         """Writes down how people were read.
@@ -176,7 +179,7 @@ class Builder(ExpressionDatasetBuilder):
         return [splits.hash_slot(self.name, _content(photo.path)) for photo in photos]
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
-        if parts == (SUBJECTS_FILE,):
+        if len(parts) == 1 and is_subjects_file(parts[0]):
             raise archives.Skip('the table of people, read')
         archives.require_image(path)
         if len(parts) < 2:
@@ -192,7 +195,6 @@ class Builder(ExpressionDatasetBuilder):
             pattern = self._subject_pattern or SUBJECT_PATTERN
             raise archives.Skip(f'no person by {pattern!r}')
         self._named.append(named)
-        extras |= self._people.get(named.subject_id, {})
         return archives.Photo(path, named.file_name, label, named.subject_id, extras)
 
 
@@ -204,38 +206,6 @@ def _content(path: archives.Readable) -> bytes:
     except InvalidPictureError:
         return data
     return f'{image.shape}'.encode() + image.tobytes()
-
-
-def read_subjects(path: epath.Path) -> dict[str, dict[str, Any]]:
-    """Reads gender, group and age (whole years) of each person; empty without the file.
-
-    Raises:
-        InvalidArchiveError: The table has no column of persons.
-    """
-    if not path.exists():
-        return {}
-    rows = csv.DictReader(io.StringIO(path.read_text('utf-8').lstrip('\ufeff')))
-    own = {
-        ours: name
-        for ours, names in _COLUMNS.items()
-        for name in reversed(names)
-        if name in (rows.fieldnames or [])
-    }
-    if 'subject_id' not in own:
-        raise InvalidArchiveError(
-            f'{path} must have a column named one of {list(_COLUMNS["subject_id"])}. '
-            f'Received the columns {list(rows.fieldnames or [])}.'
-        )
-    subject_column = own.pop('subject_id')
-    return {row[subject_column].strip(): _describe(row, own) for row in rows}
-
-
-def _describe(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, Any]:
-    known: dict[str, Any] = {ours: (row[name] or '').strip() for ours, name in columns.items()}
-    if 'age' in known:
-        years = re.match(r'\d+', known['age'])
-        known['age'] = int(years[0]) if years else -1
-    return known
 
 
 def _is_aside(name: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+import collections
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cv2
@@ -17,6 +17,7 @@ from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
 from tfds_builders.expression_builder import describe_problem
 from tfds_builders.picture_files import printable
 from tfds_builders.pictures import pixel_hash, read, read_picture, read_unchanged
+from tfds_builders.table_files import Table, one_of, open_table
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
 SIZE_PX = 48
@@ -33,6 +34,11 @@ CODES = {
 }
 # Papers call PublicTest validation.
 USAGES = {'Training': 'train', 'PublicTest': 'validation', 'PrivateTest': 'test'}
+_COLUMNS = ('emotion', 'pixels', 'Usage')
+_WHERE_TO_GET = (
+    'Take fer2013.csv or icml_face_data.csv of the challenge, which have all three, or sort the '
+    'pictures into folders and build expression_folders with --no_subjects.'
+)
 _FOLDER_SPLITS = ('train', 'test')
 # The folder form has no validation part: two of twenty slots of its train part are ours.
 _VALIDATION_SLOTS = (14, 15)
@@ -41,7 +47,9 @@ _LARGEST_CHANNEL_DIFFERENCE = 8
 
 _Example = tuple[str, str, bytes, str]
 
-archives.register('fer2013', archives.Signature(lambda path: path.name in CSV_NAMES, is_whole=True))
+archives.register(
+    'fer2013', archives.Signature(lambda path: path.name.lower() in CSV_NAMES, is_whole=True)
+)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -81,7 +89,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         manual_dir = archives.manual_dir(dl_manager, self.name, LAYOUT)
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
-        table = find_form(folder)
+        file = find_form(folder)
+        table = open_table(file, one_of(*_COLUMNS), _COLUMNS, _WHERE_TO_GET) if file else None
+        if table:
+            check_usages(table)
+            if table.notes:
+                self.info.metadata['table_notes'] = {table.path.name: '; '.join(table.notes)}
         self._skipped: dict[str, str] = {}
         self._re_encoded: dict[str, str] = {}
         self._rows: list[tuple[str, str, str, str]] = []
@@ -133,16 +146,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         named = (f'{name}: {reason}' for name, reason in self._skipped.items())
         return f', such as {archives.first_lines(named)}' if self._skipped else ''
 
-    def _read_csv(self, table: epath.Path) -> Iterator[_Example]:
-        with table.open('r') as file:
-            # icml_face_data.csv has spaces before its names and another order.
-            header = [name.strip() for name in next(csv.reader(io.StringIO(file.readline())))]
-            for number, values in enumerate(csv.reader(file)):
-                file_name = f'{table.name}:{number + 2}'
-                try:
-                    yield (file_name, *parse_row(dict(zip(header, values, strict=True))))
-                except (ValueError, KeyError) as error:
-                    self._skipped[file_name] = f'not a row of FER2013: {error}'
+    def _read_csv(self, table: Table) -> Iterator[_Example]:
+        for row in table.rows():
+            file_name = f'{table.path.name}:{row.line}'
+            try:
+                if row.problem and len(row.cells) in (0, len(table.header)):
+                    raise ValueError(row.problem)
+                yield (file_name, *parse_row(row.cells, table))
+            except ValueError as error:
+                self._skipped[file_name] = f'not a row of FER2013: {error}'
 
     def _read_folders(self, folder: epath.Path) -> Iterator[_Example]:
         for path in archives.list_files(folder):
@@ -175,7 +187,7 @@ def find_form(folder: epath.Path) -> epath.Path | None:
     Raises:
         InvalidArchiveError: Both forms, several tables, or neither.
     """
-    tables = [folder / name for name in CSV_NAMES if (folder / name).exists()]
+    tables = [path for path in sorted(folder.iterdir()) if path.name.lower() in CSV_NAMES]
     folders = [name for name in _FOLDER_SPLITS if (folder / name).is_dir()]
     if len(tables) > 1 or (tables and folders):
         found = [*(table.name for table in tables), *(f'{name}/' for name in folders)]
@@ -189,19 +201,73 @@ def find_form(folder: epath.Path) -> epath.Path | None:
     return tables[0] if tables else None
 
 
-def parse_row(row: dict[str, str]) -> tuple[str, bytes, str]:
-    """Split, picture as PNG (lossless) and label of a row.
+def check_usages(table: Table) -> None:
+    """Refuses a table without rows for each split, before the first of its pictures is read.
 
     Raises:
-        ValueError: A value is out of range, or there are not 48 x 48 pixels.
-        KeyError: An unknown usage, code, or a missing column.
+        InvalidArchiveError: Names the header, and counts what there is.
     """
-    pixels = np.array(row['pixels'].split(), np.int64)
-    if pixels.size != SIZE_PX**2 or pixels.min() < 0 or pixels.max() > 255:
-        raise ValueError(f'{pixels.size} pixels, expected {SIZE_PX**2} from 0 to 255')
-    image = cv2.imencode('.png', pixels.astype(np.uint8).reshape(SIZE_PX, SIZE_PX))[1].tobytes()
-    label = CODES[int(row['emotion'])]
-    return USAGES[row['Usage'].strip()], image, label
+    splits_of_rows: collections.Counter[str] = collections.Counter()
+    others: collections.Counter[str] = collections.Counter()
+    for row in table.rows():
+        usage = row.cells.get('Usage', '')
+        try:
+            splits_of_rows[_split_of(usage)] += 1
+        except ValueError:
+            others[row.problem or repr(usage)] += 1
+    if all(splits_of_rows[split] for split in USAGES.values()):
+        return
+    counts = [f'{splits_of_rows[split]} of {usage}' for usage, split in USAGES.items()]
+    counts += [f'{count} of others ({what})' for what, count in others.most_common(3)]
+    raise InvalidArchiveError(
+        f'{table.describe()}, must have rows of each Usage: {", ".join(USAGES)}. Received: '
+        f'{", ".join(counts)}. {_WHERE_TO_GET}'
+    )
+
+
+def _split_of(usage: str) -> str:
+    """The split of a usage, whatever the case of its letters.
+
+    Raises:
+        ValueError: It is none.
+    """
+    wanted = re.sub(r'[\W_]+', '', usage).lower()
+    found = next((split for name, split in USAGES.items() if name.lower() == wanted), None)
+    if found is None:
+        raise ValueError(f'Usage is {usage!r}, none of {", ".join(USAGES)}')
+    return found
+
+
+def parse_row(row: Mapping[str, str], table: Table) -> tuple[str, bytes, str]:
+    """Split, picture as PNG (lossless) and label of a row.
+
+    Codes and grey levels may be written as `3.0`; a code may also be the name of the expression.
+
+    Raises:
+        ValueError: A cell is missing or out of range, or there are not 48 x 48 pixels.
+    """
+    missing = [name for name in _COLUMNS if not row.get(name)]
+    if missing:
+        raise ValueError(f'nothing in {", ".join(missing)}')
+    split = _split_of(row['Usage'])
+    levels = np.array(row['pixels'].split(), np.float64)
+    if levels.size != SIZE_PX**2:
+        raise ValueError(f'{levels.size} pixels, expected {SIZE_PX**2}')
+    if not ((levels >= 0) & (levels <= 255) & (levels == np.floor(levels))).all():
+        raise ValueError('pixels that are no whole numbers from 0 to 255')
+    pixels = levels.astype(np.uint8).reshape(SIZE_PX, SIZE_PX)
+    image = cv2.imencode('.png', pixels)[1].tobytes()
+    return split, image, _label_of(row['emotion'], table)
+
+
+def _label_of(emotion: str, table: Table) -> str:
+    named = expressions.find(emotion)
+    if named in expressions.BASIC:
+        return str(named)
+    label = CODES.get(table.whole_number(emotion))
+    if label is None:
+        raise ValueError(f'emotion is {emotion}, none of 0 to {max(CODES)}')
+    return label
 
 
 def to_grey_file(data: bytes) -> tuple[bytes, str]:
