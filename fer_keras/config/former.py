@@ -92,17 +92,30 @@ def differing_flags(one: str, other: str) -> list[str]:
     return sorted(_lines_of(one) ^ _lines_of(other))
 
 
-def _lines_of(text: str) -> set[str]:
+def read_flags(text: str) -> dict[str, str]:
+    """The settings that a flag file of a run says, as today's version would have written them.
+
+    A setting that is younger than the file has its default.
+
+    Args:
+        text: One `--name=value` a line.
+    """
     pairs = (line.removeprefix('--').partition('=') for line in text.splitlines() if line)
     values, _ = modernize({name: value for name, _, value in pairs})
+    config = RunConfig() if 'source' in values else SaliencyTrainingConfig()
+    return as_values(config) | values
+
+
+def _lines_of(text: str) -> set[str]:
+    values = read_flags(text)
     # A saliency model has no record of its data; its run writes to another place besides.
     is_run = 'source' in values
-    config = RunConfig() if is_run else SaliencyTrainingConfig()
-    paths = {field.name for field, known in leaves_of(type(config)) if known.is_path}
+    config = RunConfig if is_run else SaliencyTrainingConfig
+    paths = {field.name for field, known in leaves_of(config) if known.is_path}
     places = ('run_dir', 'data_dir' if is_run else 'output')
     return {
         f'--{name}={_resolve(value) if name in paths else value}'
-        for name, value in (as_values(config) | values).items()
+        for name, value in values.items()
         if name not in places
     }
 

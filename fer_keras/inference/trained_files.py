@@ -7,7 +7,7 @@ import os
 import pathlib
 
 from fer_keras.config.fields import as_values
-from fer_keras.config.former import modernize_file
+from fer_keras.config.former import read_flags
 from fer_keras.config.model import ModelConfig
 from fer_keras.data.datasets import require_canonical_order
 from fer_keras.errors import InvalidInputError, MissingFileError
@@ -52,8 +52,7 @@ class TrainedFiles:
         if not os.path.isfile(self.run_dir.flags_file):
             return {}
         with open(self.run_dir.flags_file, encoding='utf-8') as file:
-            lines = modernize_file(file.read()).splitlines()
-        values = dict(line.removeprefix('--').split('=', 1) for line in lines)
+            values = read_flags(file.read())
         return {name: values[name] for name in as_values(ModelConfig()) if name in values}
 
 
