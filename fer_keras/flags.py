@@ -15,6 +15,7 @@ from absl import flags
 
 from fer_keras.config.data import TAUGHT_BY, DataConfig
 from fer_keras.config.fields import Setting, expand_home, leaves_of, parts_of, settings_of
+from fer_keras.config.flag_files import expand_flag_files
 from fer_keras.config.former import GONE, modernize
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import InvalidInputError, MissingFileError, UserError
@@ -140,16 +141,11 @@ def _parse(configs: Sequence[type], arguments: Sequence[str]) -> tuple[flags.Fla
     if RunConfig in configs:
         for name, gone in GONE.items():
             _define(values, name, False if gone.default == 'False' else '', gone.why)
+    arguments = expand_flag_files(arguments)
     try:
         _, *rest = values(['', f'--undefok={_OF_ABSL}', *arguments], known_only=False)
     except flags.Error as error:
         raise InvalidInputError(f'{error} --help lists the flags.') from error
-    except UnicodeDecodeError as error:
-        named = [one for one in arguments if 'flagfile' in one]
-        raise InvalidInputError(
-            f'A flag file must be text in UTF-8. Received: {", ".join(named)}, of which one is '
-            f'not: {error}. Save it again, or copy it from where it was whole.'
-        ) from error
     return values, rest
 
 

@@ -3,13 +3,18 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from fer_keras.usage import commands
+
 ROOT = Path(__file__).parents[1]
 COMMANDS = sorted(
-    path.stem for path in (ROOT / 'fer_keras').glob('*.py') if '__main__' in path.read_text()
+    path.stem
+    for path in (ROOT / 'fer_keras').glob('[a-z]*.py')
+    if '\n    flags.start(' in path.read_text()
 )
 HEAVY = ('tensorflow', 'keras', 'tensorflow_datasets', 'sklearn', 'matplotlib')
 
@@ -61,7 +66,8 @@ def test_help_shows_the_commands_own_flags_in_groups_without_tensorflow(command)
     printed, errors, loaded = ended(command, '--help')
     assert errors == ''
     assert printed.startswith(f'usage: python -m fer_keras.{command} ')
-    assert '\ninput:\n' in printed or '\ndata:\n' in printed
+    has_flags = command != 'recipes'
+    assert ('\ninput:\n' in printed or '\ndata:\n' in printed) == has_flags
     assert printed.endswith('\nSTATUS 0\n')
     assert not loaded & set(HEAVY)
 
@@ -101,3 +107,26 @@ def test_a_commands_stderr_holds_nothing_of_tensorflow(tmp_path):
     assert completed.returncode == 2
     assert completed.stderr.startswith('error: cfee/basic_faces is not prepared')
     assert completed.stderr.count('\n') == 1
+
+
+def test_one_command_leads_to_all():
+    completed = run('-m', 'fer_keras', 'train-saliency', '--help')
+    assert completed.returncode == 0 and '--kind' in completed.stdout
+    completed = run('-m', 'fer_keras', 'trian')
+    assert completed.returncode == 2 and 'no command `trian`' in completed.stderr
+    assert 'train_saliency' in completed.stderr
+    assert set(commands()) == set(COMMANDS)
+
+
+@pytest.mark.slow
+def test_what_is_installed_has_the_recipes_and_the_cards_of_weights(tmp_path):
+    subprocess.run(
+        [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '-w', tmp_path, ROOT],
+        check=True,
+    )
+    with zipfile.ZipFile(next(tmp_path.glob('*.whl'))) as wheel:
+        names = set(wheel.namelist())
+    recipes = {f'fer_keras/experiments/{path.name}' for path in ROOT.glob('experiments/*.flags')}
+    assert recipes and recipes <= names
+    weights = (ROOT / 'fer_keras' / 'models' / 'weights').iterdir()
+    assert {f'fer_keras/models/weights/{path.name}' for path in weights} <= names
