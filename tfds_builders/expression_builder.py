@@ -69,6 +69,31 @@ class ExpressionDatasetBuilder(
             photo.subject_id: splits.subject_slot(self.name, photo.subject_id) for photo in photos
         }
 
+    def _deal(
+        self,
+        title: str,
+        stratum_of: Mapping[str, tuple[str, ...]],
+        complete: int,
+        who: str = 'people',
+    ) -> Mapping[str, int]:
+        """The slot of each person of a closed set, dealt by stratum; warns where some are missing.
+
+        Args:
+            title: What people call the set.
+            stratum_of: Each person's stratum, such as group and gender; all alike where empty.
+            complete: How many people the whole set has.
+            who: What the set calls them.
+        """
+        if len(stratum_of) != complete:
+            self.info.metadata['warning'] = (
+                f'{title} has {complete} {who}, this archive has {len(stratum_of)}: its people are '
+                'not split as those of the complete archive.'
+            )
+        slots = splits.deal_strata(self.name, stratum_of)
+        if any(stratum_of.values()):
+            self.info.metadata['strata'] = splits.count_strata(stratum_of, slots)
+        return slots
+
     def _slots(self, photos: Sequence[Photo]) -> list[int]:
         """The slot of each photo: that of its person."""
         of_person = self._subject_slots(photos)

@@ -5,8 +5,8 @@ Every subject has one of 20 slots. Slots 0 to 13 are train, 14 to 16 validation 
 share its slot, so no person is ever in two splits.
 
 A slot depends on the name of the set and on the subject alone (`subject_slot`), so images that are
-added or unreadable move nobody. RaFD is dealt by group and gender instead (`deal_strata`), which is
-stable for the complete archive only.
+added or unreadable move nobody. Closed sets such as RaFD are dealt by group and gender instead
+(`deal_strata`), which is stable for the complete archive only.
 """
 
 from __future__ import annotations
@@ -79,6 +79,17 @@ def deal_strata(salt: str, stratum_of: Mapping[str, tuple[str, ...]]) -> dict[st
     """
     order = sorted(stratum_of, key=lambda subject: (stratum_of[subject], _digest(salt, subject)))
     return {subject: DEALING_ORDER[i % NUM_SLOTS] for i, subject in enumerate(order)}
+
+
+def count_strata(
+    stratum_of: Mapping[str, tuple[str, ...]], slots: Mapping[str, int]
+) -> dict[str, dict[str, int]]:
+    """Subjects by stratum and split, e.g. `{'Kid male': {'train': 3, ...}}`."""
+    counts: dict[str, dict[str, int]] = {}
+    for subject, stratum in sorted(stratum_of.items(), key=lambda item: item[1]):
+        count = counts.setdefault(' '.join(stratum), dict.fromkeys(SPLITS, 0))
+        count[split_of(slots[subject])] += 1
+    return counts
 
 
 def split_hash(rows: Iterable[tuple[str, str]]) -> str:

@@ -30,6 +30,9 @@ def test_the_release_without_its_photo_numbers_is_not_taken_for_the_relabelled_c
     [
         ('cfee', '01-04/Images1/01_109_1.jpg'),
         ('rafd', 'Rafd090_01_Caucasian_female_angry_frontal.jpg'),
+        ('kdef', 'AF01/AF01ANS.JPG'),
+        ('jaffe', 'KA.AN1.39.tiff'),
+        ('ck_plus', 'cohn-kanade-images/S005/001/S005_001_00000011.png'),
         ('fer2013', 'fer2013.csv'),
         ('expression_folders', 'Happiness/1.png'),
     ],

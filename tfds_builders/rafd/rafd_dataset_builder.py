@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_builders import archives, expressions, splits
+from tfds_builders import archives, expressions
 from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
 
@@ -81,7 +81,7 @@ class Builder(ExpressionDatasetBuilder):
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         # Of the whole archive, whatever the config takes of it, so that all configs split alike.
-        self._stratum_of: dict[str, tuple[str, str]] = {}
+        self._stratum_of: dict[str, tuple[str, ...]] = {}
         return archives.read_folder(folder, self._parse, LAYOUT)
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
@@ -105,15 +105,7 @@ class Builder(ExpressionDatasetBuilder):
 
     def _subject_slots(self, photos: Sequence[archives.Photo]) -> Mapping[str, int]:
         """Dealt by group and gender, which the file names tell."""
-        stratum_of = self._stratum_of
-        if len(stratum_of) != NUM_MODELS:
-            self.info.metadata['warning'] = (
-                f'RaFD has {NUM_MODELS} models, this archive has {len(stratum_of)}: its people are '
-                'not split as those of the complete archive.'
-            )
-        slots = splits.deal_strata(self.name, stratum_of)
-        self.info.metadata['strata'] = count_strata(stratum_of, slots)
-        return slots
+        return self._deal('RaFD', self._stratum_of, NUM_MODELS, 'models')
 
     def _check_stratum(self, path: epath.Path, known: Mapping[str, str]) -> None:
         stratum = known['group'].capitalize(), known['gender'].lower()
@@ -123,14 +115,3 @@ class Builder(ExpressionDatasetBuilder):
                 'All file names of a model must tell the same group and gender. Received: '
                 f'{path.name}, but {" ".join(expected)} in others. Restore the original names.'
             )
-
-
-def count_strata(
-    stratum_of: Mapping[str, tuple[str, str]], slots: Mapping[str, int]
-) -> dict[str, dict[str, int]]:
-    """Models by group and gender and by split, e.g. `{'Kid male': {'train': 3, ...}}`."""
-    counts: dict[str, dict[str, int]] = {}
-    for subject, stratum in sorted(stratum_of.items(), key=lambda item: item[1]):
-        count = counts.setdefault(' '.join(stratum), dict.fromkeys(splits.SPLITS, 0))
-        count[splits.split_of(slots[subject])] += 1
-    return counts
