@@ -13,6 +13,7 @@ from tfds_builders.fer2013 import fer2013_dataset_builder as _fer2013
 from tfds_builders.jaffe import jaffe_dataset_builder as _jaffe
 from tfds_builders.kdef import kdef_dataset_builder as _kdef
 from tfds_builders.mit1003 import mit1003_dataset_builder as _mit1003
+from tfds_builders.raf_db import raf_db_dataset_builder as _raf_db
 from tfds_builders.rafd import rafd_dataset_builder as _rafd
 from tfds_builders.salicon import salicon_dataset_builder as _salicon
 
@@ -26,6 +27,7 @@ BUILDERS: dict[str, Any] = {
     'jaffe': _jaffe.Builder,
     'kdef': _kdef.Builder,
     'mit1003': _mit1003.Builder,
+    'raf_db': _raf_db.Builder,
     'rafd': _rafd.Builder,
     'salicon': _salicon.Builder,
 }

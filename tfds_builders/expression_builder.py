@@ -99,6 +99,11 @@ class ExpressionDatasetBuilder(
         of_person = self._subject_slots(photos)
         return [of_person[photo.subject_id] for photo in photos]
 
+    def _split_of(self, photo: Photo, slot: int) -> str:
+        """The split of a photo: that of its person, or of its name where people are split."""
+        place = splits.hash_slot(self.name, photo.file_name)
+        return splits.split_of(place if self.builder_config.splits_images else slot)
+
     def _features(self) -> tfds.features.FeaturesDict:
         crops = self.builder_config.crops_faces
         size = faces.CROP_SIZE_PX
@@ -127,9 +132,7 @@ class ExpressionDatasetBuilder(
         self._record = _Record(archive, self.builder_config, self.info.metadata)
         by_split: dict[str, list[tuple[Photo, int]]] = {split: [] for split in SPLITS}
         for photo, slot in zip(archive.photos, self._slots(archive.photos), strict=True):
-            place = splits.hash_slot(self.name, photo.file_name)
-            chosen = place if self.builder_config.splits_images else slot
-            by_split[splits.split_of(chosen)].append((photo, splits.fold_of(slot)))
+            by_split[self._split_of(photo, slot)].append((photo, splits.fold_of(slot)))
         self._progress = tqdm(total=len(archive.photos), unit='image', desc=self.info.full_name)
         # TFDS fails on a split without examples, which a small folder may have.
         return {

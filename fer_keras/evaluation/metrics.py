@@ -149,7 +149,8 @@ def _divisions(rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
         if name == 'age':
             bands = [f'{low + 1} to {high}' for low, high in itertools.pairwise(AGE_BANDS)]
             years = pd.to_numeric(values, errors='coerce')
-            values = pd.cut(years, AGE_BANDS, labels=bands).astype(object)
+            # Some sets know a range only, such as `20 to 39`.
+            values = pd.cut(years, AGE_BANDS, labels=bands).astype(object).fillna(values)
         if values.nunique() > 1:
             yield name, values
 

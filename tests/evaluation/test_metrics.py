@@ -72,6 +72,14 @@ def test_the_interval_holds_the_accuracy_and_is_wider_for_few_people():
     assert same_rate[1] - same_rate[0] > few[1] - few[0]
 
 
+def test_ages_that_are_ranges_are_slices_as_they_are():
+    found = slices(ROWS.assign(age=['20 to 39', '20 to 39', '70 or more', '']))
+    assert dict(zip(found['value'], found['images'], strict=True)) == {
+        '20 to 39': 2,
+        '70 or more': 1,
+    }
+
+
 def test_an_image_of_nobody_known_stands_for_itself():
     rows = ROWS.assign(subject_id='')
     low, high = summarize(rows, NAMES)['accuracy_interval']

@@ -33,6 +33,7 @@ def test_the_release_without_its_photo_numbers_is_not_taken_for_the_relabelled_c
         ('kdef', 'AF01/AF01ANS.JPG'),
         ('jaffe', 'KA.AN1.39.tiff'),
         ('ck_plus', 'cohn-kanade-images/S005/001/S005_001_00000011.png'),
+        ('raf_db', 'basic/Image/aligned/train_00001_aligned.jpg'),
         ('fer2013', 'fer2013.csv'),
         ('expression_folders', 'Happiness/1.png'),
     ],

@@ -1,0 +1,44 @@
+"""Sets that name nobody and have splits of their own, which stay as they are."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+from tfds_builders import splits
+from tfds_builders.archives import Photo
+from tfds_builders.expression_builder import ExpressionDatasetBuilder
+
+# Of twenty slots, those of the training images that validate, where a set has no such part.
+VALIDATION_SLOTS = (14, 15)
+
+
+class OfficialSplitBuilder(
+    ExpressionDatasetBuilder,
+    skip_registration=True,  # type: ignore[call-arg]  # TFDS is loaded lazily and untyped.
+):
+    """A set whose photos say in which of its splits they are, and not of whom they are.
+
+    Where it has no part for validation, a tenth of the training photos, by a hash of their names,
+    is. Nobody is named, so that a person may be in several splits; reports say so.
+
+    Attributes:
+        validates_with_a_tenth: Whether a tenth of the training photos validates.
+
+    >>> OfficialSplitBuilder.validates_with_a_tenth
+    True
+    """
+
+    validates_with_a_tenth = True
+
+    @abc.abstractmethod
+    def _official_split(self, photo: Photo) -> str:
+        """`train`, `validation` or `test`, as the set has it."""
+
+    def _slots(self, photos: Sequence[Photo]) -> list[int]:
+        return [splits.hash_slot(self.name, photo.file_name) for photo in photos]
+
+    def _split_of(self, photo: Photo, slot: int) -> str:
+        official = self._official_split(photo)
+        validates = self.validates_with_a_tenth and slot in VALIDATION_SLOTS
+        return 'validation' if official == 'train' and validates else official
