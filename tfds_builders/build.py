@@ -27,6 +27,7 @@ import tfds_builders
 from tfds_builders import command, expressions, splits
 from tfds_builders.archives import listing_hash
 from tfds_builders.errors import BuilderError, InvalidArchiveError, MissingArchiveError
+from tfds_builders.listing import print_sets
 from tfds_builders.prepared import (
     HERE,
     LISTING,
@@ -51,6 +52,8 @@ def _build(options: argparse.Namespace) -> int:
     # Before anything is built: a wrong name should not be told after an hour.
     configs = {name: configs_of(name, options.config) for name in options.sets}
     console = Console()
+    if options.list:
+        print_sets()
     failed = False
     for name, folder in options.sets.items():
         for config in configs[name]:
@@ -79,7 +82,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     known = ', '.join(tfds_builders.BUILDERS)
-    parser.add_argument('sets', nargs='+', metavar='SET[=FOLDER]', help=f'any of {known}')
+    parser.add_argument('--list', action='store_true', help='print what is known of each set')
+    parser.add_argument('sets', nargs='*', metavar='SET[=FOLDER]', help=f'any of {known}')
     parser.add_argument('--manual_dir', default=HERE, help='folder of the archives')
     parser.add_argument('--data_dir', default='~/tensorflow_datasets', help='folder to write to')
     parser.add_argument(
@@ -100,6 +104,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='expression_folders: people are as their names are read, however unlikely it looks',
     )
     options = parser.parse_args(arguments)
+    if not options.sets and not options.list:
+        parser.error('the following arguments are required: SET[=FOLDER]')
     named = [given.partition('=') for given in options.sets]
     unknown = sorted({name for name, _, _ in named} - set(tfds_builders.BUILDERS))
     if unknown:

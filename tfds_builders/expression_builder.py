@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
@@ -20,6 +19,7 @@ from tfds_builders.archives import Archive, Photo, first_lines
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
 from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 from tfds_builders.pictures import Reading, fit, pixel_hash, read
+from tfds_builders.png import encode_png
 
 SPLITS = splits.SPLITS
 _DETECTION_BATCH = 16  # mtcnn is several times faster on a batch than on single images.
@@ -58,6 +58,10 @@ class ExpressionDatasetBuilder(
 
     # What the set knows beside label and person: name of the feature to its TFDS type.
     EXTRA_FEATURES: Mapping[str, Any] = {}
+    # On what terms its archive is to be had, in a few words.
+    TERMS = ''
+    # Whether its files say who is shown; else a person may be in several splits.
+    NAMES_PEOPLE = True
 
     @abc.abstractmethod
     def _read_archive(self, manual_dir: epath.Path) -> Archive:
@@ -219,11 +223,6 @@ _FACE_FEATURES = {
     'detected': np.bool_,
     'confidence': np.float32,
 }
-
-
-def encode_png(image_rgb: np.ndarray) -> bytes:
-    """The PNG file of an image, uint8 `[height, width, 3]`; TFDS itself would take far longer."""
-    return cv2.imencode('.png', cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def describe_face(image: np.ndarray, face: faces.Face | None) -> dict[str, Any]:

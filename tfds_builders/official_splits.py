@@ -29,6 +29,7 @@ class OfficialSplitBuilder(
     True
     """
 
+    NAMES_PEOPLE = False
     validates_with_a_tenth = True
 
     @abc.abstractmethod

@@ -34,6 +34,7 @@ class Builder(OfficialSplitBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for CAER-S, put it into one folder: {LAYOUT}.'
+    TERMS = 'on request, research that is not commercial'
     BUILDER_CONFIGS = [
         ExpressionConfig(
             name='faces',

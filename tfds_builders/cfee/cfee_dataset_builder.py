@@ -104,6 +104,7 @@ class Builder(ExpressionDatasetBuilder):
         '1.0.0': 'First release.',
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for CFEE and put it into one folder: {LAYOUT}.'
+    TERMS = 'on request, for research'
     BUILDER_CONFIGS = [
         _config('basic_faces', 'Aligned face crops; neutral and the six basic expressions.'),
         _config(

@@ -56,6 +56,7 @@ class Builder(ExpressionDatasetBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for CK+ and put it into one folder: {LAYOUT}.'
+    TERMS = 'on request, for research'
     BUILDER_CONFIGS = [
         _config('last_three_faces', f'Aligned face crops; {_LAST}.'),
         _config('last_three_originals', f'Untouched files; {_LAST}.', crops_faces=False),

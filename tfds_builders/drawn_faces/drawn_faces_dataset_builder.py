@@ -26,6 +26,7 @@ class Builder(ExpressionDatasetBuilder):
         '1.1.0': 'With the feature pixel_hash; images and splits are those of 1.0.0.',
         '1.0.0': 'First release.',
     }
+    TERMS = 'drawn by the package'
     BUILDER_CONFIGS = [
         ExpressionConfig(
             name='faces', description='Aligned face crops.', classes=expressions.BASIC

@@ -62,6 +62,7 @@ class Builder(ExpressionDatasetBuilder):
         '1.0.0': 'First release.',
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Sort your photos into folders: {LAYOUT}.'
+    TERMS = 'your own photographs'
     BUILDER_CONFIGS = [
         ExpressionConfig(name='faces', description='Aligned face crops.', classes=_CLASSES),
         ExpressionConfig(

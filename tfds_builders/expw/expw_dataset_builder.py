@@ -12,12 +12,9 @@ from etils import epath
 
 from tfds_builders import archives, expressions, splits
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
-from tfds_builders.expression_builder import (
-    ExpressionConfig,
-    ExpressionDatasetBuilder,
-    encode_png,
-)
+from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
 from tfds_builders.pictures import read_picture
+from tfds_builders.png import encode_png
 
 LAYOUT = 'the folders data/image/origin/ with the photographs, and data/label/ with label.lst'
 LABELS = ('angry', 'disgusted', 'fearful', 'happy', 'sad', 'surprised', 'neutral')
@@ -70,6 +67,8 @@ class Builder(ExpressionDatasetBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for ExpW and put it into one folder: {LAYOUT}.'
+    TERMS = 'on request, research that is not commercial'
+    NAMES_PEOPLE = False
     BUILDER_CONFIGS = [
         ExpressionConfig(
             name='faces',

@@ -65,6 +65,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         '1.0.0': 'First release.',
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Download FER2013 from Kaggle into one folder: {LAYOUT}.'
+    TERMS = 'Kaggle; its pictures carry no licence'
+    NAMES_PEOPLE = False
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name='originals', description='The 48 x 48 px pictures.')
     ]

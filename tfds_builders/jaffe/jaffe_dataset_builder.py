@@ -42,6 +42,7 @@ class Builder(ExpressionDatasetBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f'Ask its authors for JAFFE and put it into one folder: {LAYOUT}.'
     )
+    TERMS = 'on request, research that is not commercial'
     BUILDER_CONFIGS = [
         ExpressionConfig(
             name='faces', description='Aligned face crops.', classes=expressions.BASIC

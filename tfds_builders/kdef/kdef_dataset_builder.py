@@ -58,6 +58,7 @@ class Builder(ExpressionDatasetBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for KDEF and put it into one folder: {LAYOUT}.'
+    TERMS = 'for research, with a registration'
     BUILDER_CONFIGS = [
         _config('frontal_faces', f'Aligned face crops; {_STRAIGHT}.'),
         _config('frontal_originals', f'Untouched files; {_STRAIGHT}.', crops_faces=False),

@@ -90,6 +90,7 @@ class Builder(OfficialSplitBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f'Ask its authors for RAF-DB and put it into one folder: {LAYOUT}.'
     )
+    TERMS = 'on request, research that is not commercial'
     BUILDER_CONFIGS = [
         _config(
             f'{kind}_{what}', f'{description}; {labels}.', crops_faces=crops, takes_aligned=aligned

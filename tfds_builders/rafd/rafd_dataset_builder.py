@@ -49,6 +49,7 @@ class Builder(ExpressionDatasetBuilder):
         '1.0.0': 'First release.',
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for RaFD and put it into one folder: {LAYOUT}.'
+    TERMS = 'on individual request, accredited researchers'
     BUILDER_CONFIGS = [
         _config('frontal_faces', f'Aligned face crops; {_FRONTAL}.'),
         _config('frontal_originals', f'Untouched files; {_FRONTAL}.', crops_faces=False),

@@ -35,6 +35,7 @@ class Builder(OfficialSplitBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for SFEW and put it into one folder: {LAYOUT}.'
+    TERMS = 'on request, for research'
     BUILDER_CONFIGS = [
         ExpressionConfig(
             name='aligned',
