@@ -125,7 +125,7 @@ def _read(
     texts, notes = modernize({name: _as_text(values[name].value) for name in _given})
     for note in notes:
         print(f'note: {note}', file=sys.stderr)
-    found = [_build(config, texts) for config in configs]
+    found: list[Any] = [_build(config, texts) for config in configs]
     if not continues_run:
         _say_moved(found, arguments)
     return found, rest
