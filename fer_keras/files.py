@@ -13,6 +13,8 @@ from typing import Any
 
 from fer_keras.errors import InvalidInputError, MissingFileError, UnwritableFileError
 
+# How the message ends about a file that cannot be written.
+WHAT_TO_DO = ' Make room there, or choose another path.'
 # In the name of a file that is not yet whole, before its suffix.
 UNFINISHED = '.unfinished-'
 _WEIGHTS = '.weights.h5'
@@ -49,7 +51,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[str]:
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        raise UnwritableFileError(f'{path} cannot be written: {error.strerror}.') from error
+        raise UnwritableFileError(
+            f'{path} cannot be written: {error.strerror}.{WHAT_TO_DO}'
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             os.remove(unfinished)

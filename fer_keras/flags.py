@@ -126,7 +126,29 @@ def _read(
     texts, notes = modernize({name: _as_text(values[name].value) for name in _given})
     for note in notes:
         print(f'note: {note}', file=sys.stderr)
-    return [_build(config, texts) for config in configs], rest
+    found: list[Any] = [_build(config, texts) for config in configs]
+    if not continues_run:
+        _say_moved(found, arguments)
+    return found, rest
+
+
+def _say_moved(configs: Sequence[Any], arguments: Sequence[str]) -> None:
+    """Says so where the flag file of a run that was moved begins a new one in its former place."""
+    run = next((one for one in configs if isinstance(one, RunConfig)), None)
+    for argument in arguments:
+        file = os.path.expanduser(argument.partition('=')[2])
+        folder = os.path.dirname(os.path.abspath(file))
+        own = RunDir(folder)
+        if run is None or not argument.startswith('--flagfile=') or file.endswith('.flags'):
+            continue
+        named = run.training.run_dir
+        is_of_run = os.path.basename(file) == os.path.basename(own.flags_file) and own.has_begun
+        if is_of_run and not os.path.exists(named):
+            print(
+                f'note: {file} is of a run that was moved; this begins a new one in {named}. To go '
+                f'on with the moved one, give --run_dir={folder} besides.',
+                file=sys.stderr,
+            )
 
 
 def _parse(configs: Sequence[type], arguments: Sequence[str]) -> tuple[flags.FlagValues, list[str]]:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 
 from fer_keras.config.former import differing_flags
-from fer_keras.errors import ExistingFileError, MissingFileError, UnwritableFileError
+from fer_keras.errors import (
+    ExistingFileError,
+    InvalidInputError,
+    MissingFileError,
+    UnwritableFileError,
+)
 from fer_keras.files import UNFINISHED, plain_name, write_text
 from fer_keras.provenance import names as record_names
 
@@ -98,6 +104,7 @@ class RunDir:
 
         Raises:
             MissingFileError: There is no such file.
+            InvalidInputError: It is damaged.
         """
         try:
             with open(self.labels_file, encoding='utf-8') as file:
@@ -106,6 +113,11 @@ class RunDir:
             raise MissingFileError(
                 f'{self.labels_file} is missing, which names the classes of the run. Copy the '
                 'folder of the run again, or train it: python -m fer_keras.train --run_dir=...'
+            ) from error
+        except UnicodeDecodeError as error:
+            raise InvalidInputError(
+                f'{self.labels_file} must name a class a line, in UTF-8. Received: {error}. Copy '
+                'the file again from where it was whole.'
             ) from error
 
     def report_dir(self, evaluation: str = '') -> str:
@@ -137,14 +149,14 @@ class RunDir:
         if os.path.isfile(ReportDir(self.report_dir()).metrics_file):
             raise ExistingFileError(
                 f'{self.path} already holds a run. Choose another --run_dir, or delete it: '
-                f'rm -r {self.path}'
+                f'rm -r {shlex.quote(self.path)}'
             )
         differing = self.flags_that_differ(flags)
         if differing and self.has_begun:
             raise ExistingFileError(
                 f'{self.path} holds an unfinished run of other flags: {differing[:6]}. Give '
                 'the same flags to go on with it, choose another --run_dir, or delete it: '
-                f'rm -r {self.path}'
+                f'rm -r {shlex.quote(self.path)}'
             )
 
     def flags_that_differ(self, flags: str) -> list[str]:

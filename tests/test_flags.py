@@ -126,6 +126,19 @@ def test_the_home_of_nobody_is_refused():
         TrainingConfig(run_dir='~nobody_here/x')
 
 
+def test_the_flag_file_of_a_run_that_was_moved_says_where_it_begins_anew(tmp_path, capsys):
+    run_dir = RunDir(str(tmp_path / 'new'))
+    run_dir.claim(f'--source=cfee\n--run_dir={tmp_path}/old\n')
+    read(f'--flagfile={run_dir.flags_file}')
+    Path(run_dir.history_file).write_text('epoch,loss\n0,1\n')
+    read(f'--flagfile={run_dir.flags_file}', f'--run_dir={run_dir.path}')
+    assert capsys.readouterr().err == ''
+    read(f'--flagfile={run_dir.flags_file}')
+    told = capsys.readouterr().err
+    assert f'begins a new one in {tmp_path}/old. To go on' in told
+    assert f'give --run_dir={tmp_path}/new besides' in told
+
+
 def test_a_flag_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / 'flags.txt').write_bytes(b'\xff\x00')
     with pytest.raises(InvalidInputError, match='must be text in UTF-8.*flags.txt'):

@@ -111,9 +111,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if unknown:
         raise InvalidArchiveError(f'A set must be one of {known}. Received: {", ".join(unknown)}.')
     options.sets = {
-        name: epath.Path(folder or options.manual_dir).expanduser() for name, _, folder in named
+        name: epath.Path(command.expand_home(folder or options.manual_dir))
+        for name, _, folder in named
     }
-    options.data_dir = epath.Path(options.data_dir).expanduser()
+    options.data_dir = epath.Path(command.expand_home(options.data_dir))
     return options
 
 

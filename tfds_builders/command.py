@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -23,6 +24,21 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises `InvalidArchiveError` in place of printing the usage."""
         raise InvalidArchiveError(f'{message}. Type: {self.prog} --help')
+
+
+def expand_home(path: str) -> str:
+    """A path with the home of a user in place of `~` or `~somebody` at its start.
+
+    Raises:
+        InvalidArchiveError: There is no such user, nor a file of that name.
+    """
+    found = os.path.expanduser(path)
+    if found.startswith('~') and not os.path.lexists(found):
+        raise InvalidArchiveError(
+            f'A path that begins with ~ must name the home of a user. Received: {path}, and there '
+            f'is no such user. For a folder of that name, give ./{path}.'
+        )
+    return found
 
 
 def call(main: Callable[[], int]) -> int:

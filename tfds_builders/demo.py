@@ -230,7 +230,9 @@ def _draw(arguments: Sequence[str] | None) -> int:
     parser.add_argument('--subjects', type=int, default=24, help='people in each archive')
     parser.add_argument('--seed', type=int, default=0, help='draws other people and photos')
     options = parser.parse_args(arguments)
-    write_demo_archives(options.output_dir, subjects=options.subjects, seed=options.seed)
+    write_demo_archives(
+        command.expand_home(options.output_dir), subjects=options.subjects, seed=options.seed
+    )
     return 0
 
 

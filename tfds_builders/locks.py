@@ -80,8 +80,11 @@ class FolderLock:
     []
     """
 
-    def __init__(self, path: str, own: Holder, *, is_taken_over: bool = False) -> None:
+    def __init__(
+        self, path: str, own: Holder, *, is_taken_over: bool = False, made_folder: bool = False
+    ) -> None:
         self.is_taken_over = is_taken_over
+        self._made_folder = made_folder
         self._path = path
         self._own = own
         self._is_released = threading.Event()
@@ -108,6 +111,8 @@ class FolderLock:
         with contextlib.suppress(OSError):
             if _read(self._path) == self._own:
                 os.remove(self._path)
+                if self._made_folder:  # Where nothing came of it, nothing is left.
+                    os.rmdir(os.path.dirname(self._path))
 
     def _renew(self) -> None:
         while not self._is_released.wait(RENEWED_EVERY_S):
@@ -165,18 +170,19 @@ def _describe_held(path: str, what: str) -> str | None:
 
 def _take(path: str) -> FolderLock | None:
     """Takes a lock that is free; None where somebody holds it."""
-    own = _describe_self()
+    own, folder = _describe_self(), os.path.dirname(path) or '.'
     try:
-        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        made_folder = not os.path.isdir(folder)
+        os.makedirs(folder, exist_ok=True)
         if _create(path, own):
-            return FolderLock(path, own)
+            return FolderLock(path, own, made_folder=made_folder)
         return FolderLock(path, own, is_taken_over=True) if _take_over(path, own) else None
     except OSError as error:
         is_file = isinstance(error, (FileExistsError, NotADirectoryError))
         why = 'a file is in its place' if is_file else error.strerror or error
         raise UnwritableFolderError(
-            f'{os.path.dirname(path) or "."} cannot be written to: {why}. Give a folder in which '
-            'you may write, on a disk that has room.'
+            f'{folder} cannot be written to: {why}. Give a folder in which you may write, on a '
+            'disk that has room.'
         ) from error
 
 

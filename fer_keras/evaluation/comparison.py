@@ -13,7 +13,13 @@ import pandas as pd
 from fer_keras.errors import InvalidInputError
 from fer_keras.evaluation.intervals import OF_ONE, difference_interval, few_people, sampled_unit
 from fer_keras.evaluation.measure_intervals import blocks
-from fer_keras.evaluation.predictions import IMAGE, is_right, people, require_columns
+from fer_keras.evaluation.predictions import (
+    IMAGE,
+    is_right,
+    people,
+    require_columns,
+    restore_people,
+)
 from fer_keras.evaluation.taught import describe_marks, leave_out_taught
 
 _RESAMPLES = 10_000
@@ -80,7 +86,11 @@ def compare(groups: Mapping[str, Sequence[pd.DataFrame]], *, seed: int = 0) -> l
     for name, seeds in groups.items():
         for rows in seeds:
             require_columns(rows, (*IMAGE, 'predicted'), name)
-    tables = {name: [_by_image(rows) for rows in seeds] for name, seeds in groups.items()}
+    known = next(iter(groups.values()))[0]
+    tables = {
+        name: [_by_image(restore_people(rows, known, name)) for rows in seeds]
+        for name, seeds in groups.items()
+    }
     (first, reference), *others = tables.items()
     for name, seeds in tables.items():
         for rows in seeds:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ IMAGE = ('subject_id', 'file_name', 'label')
 _DECISION = ('label', 'predicted')
 # Not from `data.splits`, which needs TensorFlow.
 _OTHERS = ('gender', 'group', 'camera', 'gaze', 'age', 'detected', 'pixel_hash', 'taught')
+# A person as a spreadsheet writes `007`.
+_LOST_ZEROS = re.compile(r'0*(\d+)(?:[.,]0+)?', re.A)
 _FIXED = (*IMAGE, 'predicted', *_OTHERS)
 
 
@@ -116,6 +120,36 @@ def require_columns(rows: pd.DataFrame, columns: Sequence[str], where: str) -> N
             f'{where} must have the columns {list(columns)}, as the predictions.csv of a run. '
             f'Received: {list(rows)}, without {missing}.'
         )
+
+
+def restore_people(rows: pd.DataFrame, reference: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Gives people the names of another table where they differ by zeros that a spreadsheet lost.
+
+    Args:
+        rows: A table of predictions.
+        reference: Another one, whose people are taken for files of the same name.
+        name: Of the first, for the note on it.
+
+    >>> rows = pd.DataFrame({'file_name': ['a.png', 'b.png'], 'subject_id': ['7', '8']})
+    >>> list(restore_people(rows, rows, 'run')['subject_id'])
+    ['7', '8']
+    """
+    if rows['file_name'].duplicated().any() or reference['file_name'].duplicated().any():
+        return rows
+    theirs = dict(zip(reference['file_name'], reference['subject_id'], strict=True))
+    expected = rows['file_name'].map(theirs)
+    differs = expected.notna() & (expected != rows['subject_id'])
+    pairs = set(zip(rows.loc[differs, 'subject_id'], expected[differs], strict=True))
+    numbers = [tuple(map(_LOST_ZEROS.fullmatch, map(str, pair))) for pair in sorted(pairs)]
+    if not pairs or not all(one and other and one[1] == other[1] for one, other in numbers):
+        return rows
+    ours, known = min(pairs)
+    print(
+        f'note: {name} names people without the zeros that others have: {ours} is taken for '
+        f'{known}, and so on.',
+        file=sys.stderr,
+    )
+    return rows.assign(subject_id=expected.where(differs, rows['subject_id']))
 
 
 def label_names_of(rows: pd.DataFrame) -> list[str]:

@@ -22,6 +22,7 @@ from fer_keras.data.splits import Source
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.evaluation.document import ReportFigure
 from fer_keras.evaluation.examples import draw_chosen_examples, remove_examples
+from fer_keras.evaluation.history import read_history
 from fer_keras.evaluation.metrics import confusion_matrix, slices, summarize, top_confusions
 from fer_keras.evaluation.predicting import predict_split, predict_split_with
 from fer_keras.evaluation.report_files import draw_figures, write_report
@@ -81,7 +82,7 @@ def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]
             'test': describe_environment([target]),
         },
     )
-    _write(report, findings, rows, _read_history(run_dir))
+    _write(report, findings, rows, read_history(run_dir.history_file))
     return metrics
 
 
@@ -179,8 +180,3 @@ def _write(
     drawn = draw_figures(untaught(rows), findings.metrics, findings.slices, history)
     names = {name: os.path.basename(report.picture(name)) for name in drawn}
     write_report(report, dataclasses.replace(findings, figures=names), rows, drawn)
-
-
-def _read_history(run_dir: RunDir) -> pd.DataFrame | None:
-    is_there = os.path.isfile(run_dir.history_file)
-    return pd.read_csv(run_dir.history_file) if is_there else None

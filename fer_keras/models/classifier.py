@@ -107,7 +107,8 @@ def load_classifier(path: str) -> keras.Model:
     except _UNREADABLE as error:
         raise InvalidInputError(
             f'{path} must be a whole classifier that `python -m fer_keras.train` wrote. Received: '
-            f'{type(error).__name__}: {str(error)[:500]}'
+            f'{type(error).__name__}: {str(error)[:500]} Copy it again from where it was whole, or '
+            'train anew in another --run_dir.'
         ) from error
 
 

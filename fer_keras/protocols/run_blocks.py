@@ -7,8 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from fer_keras import figures, files
 from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.evaluation.document import (
@@ -19,6 +17,7 @@ from fer_keras.evaluation.document import (
     Table,
     block_from_json,
 )
+from fer_keras.evaluation.history import read_history
 from fer_keras.evaluation.sections import environment_blocks
 from fer_keras.protocols.gallery import Gallery
 from fer_keras.protocols.jobs import Job
@@ -28,7 +27,8 @@ from fer_keras.run_dir import ProtocolDir, ReportDir, RunDir
 def learning_blocks(jobs: Sequence[Job], draw: Gallery) -> list[Block]:
     """The curves of every run whose history is at hand."""
     histories = [(job.variant, RunDir(job.run_dir).history_file) for job in jobs]
-    curves = [(variant, pd.read_csv(file)) for variant, file in histories if os.path.isfile(file)]
+    read = [(variant, read_history(file)) for variant, file in histories]
+    curves = [(variant, table) for variant, table in read if table is not None]
     if not curves:
         return []
     caption = 'Validation of every run on people of its own source, which chose its epoch.'

@@ -138,7 +138,7 @@ def _refuse_others(job: Job, expected: str) -> None:
     if differing and run_dir.has_begun:
         raise ExistingFileError(
             f'{job.run_dir} holds a run of other flags: {differing[:6]}. Choose another '
-            f'--output, or delete it: rm -r {job.run_dir}'
+            f'--output, or delete it: rm -r {shlex.quote(job.run_dir)}'
         )
 
 

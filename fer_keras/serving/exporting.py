@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import keras
@@ -44,7 +43,6 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
     record = found.to_bytes() if found else b''
     version = ''
     if 'saved_model' in formats:
-        _say_unloadable(run_dir, is_checked=options.check)
         card = describe_model(names, run, _read_metrics(run_dir), found)
         version = export_classifier(model, names, run_dir.saved_model_dir, card=card, record=record)
         print(version)
@@ -59,24 +57,6 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
         write_bytes(os.path.join(run_dir.portable_dir, record_names.FILE), record)
     if options.check:
         _check(model, run_dir, version, images)
-
-
-def _say_unloadable(run_dir: RunDir, *, is_checked: bool) -> None:
-    """Says that TensorFlow, which takes the path for a pattern, finds no SavedModel in it.
-
-    Raises:
-        InvalidInputError: It is to be checked there.
-    """
-    path = os.path.abspath(run_dir.saved_model_dir)
-    if not set('[\\') & set(path):
-        return
-    told = (
-        f'TensorFlow and its server load no SavedModel with [ or \\ in its path: {path}. Rename '
-        'the folder, or copy the SavedModel to another one before it is loaded.'
-    )
-    if is_checked:
-        raise InvalidInputError(f'{told} --check needs that too.')
-    print(f'note: {told}', file=sys.stderr)
 
 
 def _read_metrics(run_dir: RunDir) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zipfile
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -43,7 +44,11 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         value = (logs or {})[self._monitor]
-        if self.best is not None:
+        if self.best is not None and not zipfile.is_zipfile(self._path):
+            print(
+                f'note: {self._path} is gone or damaged; this epoch replaces it.', file=sys.stderr
+            )
+        elif self.best is not None:
             is_better = value < self.best if _mode(self._monitor) == 'min' else value > self.best
             if not is_better:
                 return
@@ -163,11 +168,11 @@ def forget_epochs_after(history_file: str, epoch: int) -> None:
     is_known = header.startswith('epoch,')
     epochs = [_epoch_of(line, header) if is_known else None for line in lines]
     # The last line may have been cut off; others only by a damaged disk, or somebody's hand.
-    damaged = epochs[: -1 if is_known else None].count(None)
+    damaged = epochs[:-1].count(None)
     if damaged or (header and not is_known):
+        what = f'{damaged} of its lines are left out' if is_known else 'it begins anew'
         print(
-            f'note: {history_file} is damaged; {damaged} of its lines are left out. The training '
-            'itself does not read it.',
+            f'note: {history_file} is damaged; {what}. The training itself does not read it.',
             file=sys.stderr,
         )
     known = zip(lines, epochs, strict=True)

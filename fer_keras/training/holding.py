@@ -27,7 +27,7 @@ def hold_run(run_dir: RunDir, *, is_chief: bool) -> Iterator[Callable[[], None]]
         yield lambda: None
         return
     with contextlib.ExitStack() as stack:
-        with _as_ours():
+        with _as_ours(' Else choose another --run_dir.'):
             lock = stack.enter_context(hold(run_dir.lock_file, 'trained'))
 
         def require_held() -> None:
@@ -38,10 +38,10 @@ def hold_run(run_dir: RunDir, *, is_chief: bool) -> Iterator[Callable[[], None]]
 
 
 @contextlib.contextmanager
-def _as_ours() -> Iterator[None]:
+def _as_ours(advice: str = '') -> Iterator[None]:
     try:
         yield
     except HeldLockError as error:
-        raise ExistingFileError(f'{error} Or choose another --run_dir.') from error
+        raise ExistingFileError(f'{error}{advice}') from error
     except UnwritableFolderError as error:
         raise UnwritableFileError(f'{error} --run_dir names it.') from error

@@ -13,6 +13,7 @@ import tensorflow as tf
 from fer_keras.data.batches import EvaluationBatches
 from fer_keras.data.epochs import EpochBatches
 from fer_keras.errors import InvalidInputError, LostWorkerError, UnwritableFileError
+from fer_keras.files import WHAT_TO_DO
 from fer_keras.run_dir import RunDir
 from fer_keras.training.callback_memory import RememberedCallback
 from fer_keras.training.callbacks import StageCallbacks, forget_epochs_after, make_callbacks
@@ -256,7 +257,7 @@ def _advice(state_dir: str) -> Iterator[None]:
         is_full = any(isinstance(e, OSError) and e.errno in _DISK_IS_FULL for e in causes)
         if not is_full and not isinstance(error, UnwritableFileError):
             raise
-        what = f'{error}'.rstrip('.') + '.'
+        what = f'{error}'.removesuffix(WHAT_TO_DO).rstrip('.') + '.'
         remedy = f'The disk is full: {what} Make room' if is_full else f'{what} Mend that'
         raise UnwritableFileError(
             f'{remedy} and give the same command again: the run goes on from its last whole state '

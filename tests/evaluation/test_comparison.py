@@ -127,6 +127,18 @@ def test_other_images_are_refused_by_name():
         compare({'a': [rows], 'b': [relabelled]})
 
 
+def test_people_whose_zeros_a_spreadsheet_lost_are_the_same(capsys):
+    rows = predictions(random_right(0.7))
+    rows['file_name'] = [f'{number}.png' for number in range(len(rows))]
+    people = rows['subject_id'].rank(method='dense').astype(int).astype(str)
+    full, lost = rows.assign(subject_id=people.str.zfill(3)), rows.assign(subject_id=people + '.0')
+    found = only({'a': [full], 'b': [lost]})
+    assert found.difference == 0 and found.people_behind == people.nunique()
+    assert 'note: b names people without the zeros' in capsys.readouterr().err
+    with pytest.raises(ValueError, match='images only in a'):
+        compare({'a': [full], 'b': [lost.assign(subject_id=people.replace('1', 'x'))]})
+
+
 def test_one_classifier_is_refused():
     with pytest.raises(ValueError, match='at least two'):
         compare({'a': [predictions(random_right(0.7))]})

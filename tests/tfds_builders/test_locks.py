@@ -157,6 +157,17 @@ def test_of_many_that_take_over_a_lock_one_holds_it(tmp_path):
     assert (len(held), len(refused)) == (1, 7)
 
 
+def test_where_nothing_was_made_nothing_is_left(tmp_path):
+    with pytest.raises(KeyError), hold(tmp_path / 'new/lock.json', 'built'):
+        raise KeyError
+    (tmp_path / 'old').mkdir()
+    for name in ('old', 'new'):
+        with hold(tmp_path / name / 'lock.json', 'built'):
+            if name == 'new':
+                (tmp_path / 'new/file').write_text('')
+    assert sorted(os.listdir(tmp_path)) == ['new', 'old']
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     told = 'cannot be written to: a file is in its place. Give'

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tfds_builders import build, locks, prepared
+from tfds_builders import build, demo, locks, prepared
 from tfds_builders.errors import describe_machine_error
 
 CONFIG = 'expression_folders/originals'
@@ -135,3 +135,10 @@ def test_a_tilde_is_the_home_in_every_path_of_a_build(photos, monkeypatch, capsy
         'rafd': f'{home}/b',
     }
     assert str(options.data_dir) == f'{home}/c'
+    written = []
+    monkeypatch.setattr(demo, 'write_demo_archives', lambda folder, **_: written.append(folder))
+    assert demo.main(['--output_dir=~/d']) == 0 and written == [f'{home}/d']
+    assert build.main(['rafd', '--data_dir=~nobody_here/x']) == 2
+    assert (
+        'there is no such user. For a folder of that name, give ./~nob' in capsys.readouterr().err
+    )

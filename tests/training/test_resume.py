@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,8 +23,9 @@ from fer_keras.config.fields import as_flags
 from fer_keras.config.run import RunConfig
 from fer_keras.config.training import TrainingConfig
 from fer_keras.errors import ExistingFileError, InvalidInputError, UnwritableFileError
+from fer_keras.files import read_json
 from fer_keras.run_dir import RunDir
-from fer_keras.training.callbacks import forget_epochs_after
+from fer_keras.training.callbacks import BestCheckpoint, forget_epochs_after
 from fer_keras.training.holding import hold_run
 from fer_keras.training.loop import Loop
 from fer_keras.training.saved_states import Checkpoints, TrainingState, assign, values_of
@@ -354,6 +356,35 @@ def test_a_state_of_another_model_is_refused():
         assign(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]).variables, [], 'model')
 
 
+@pytest.mark.parametrize('damage', [b'', b'PK', None])
+def test_a_best_model_that_is_damaged_or_gone_is_written_again(damage, tmp_path, capsys):
+    path = tmp_path / 'best.keras'
+    checkpoint = BestCheckpoint(str(path), 'val_loss')
+    checkpoint.set_model(keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]))
+    checkpoint.on_epoch_end(0, {'val_loss': 0.5})
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage)
+    checkpoint.on_epoch_end(1, {'val_loss': 0.7})
+    assert zipfile.is_zipfile(path) and checkpoint.best == 0.7
+    assert f'{path} is gone or damaged' in capsys.readouterr().err
+
+
+def test_a_run_whose_files_are_damaged_says_which(tmp_path):
+    run_dir = RunDir(str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r'labels.txt is missing'):
+        run_dir.read_labels()
+    (tmp_path / 'labels.txt').write_bytes(b'\xff')
+    with pytest.raises(InvalidInputError, match=r'labels.txt must name a class a line'):
+        run_dir.read_labels()
+    with pytest.raises(FileNotFoundError, match=r'environment.json is missing'):
+        read_json(run_dir.environment_file)
+    for content in (b'', b'{"a": ', b'\xff'):
+        (tmp_path / 'environment.json').write_bytes(content)
+        with pytest.raises(InvalidInputError, match=r'environment.json is damaged'):
+            read_json(run_dir.environment_file)
+
+
 def test_epochs_that_are_trained_again_leave_the_history(tmp_path):
     path = tmp_path / 'history.csv'
     path.write_text('epoch,loss\n0,0.5\n1,0.25\n2')
@@ -364,18 +395,20 @@ def test_epochs_that_are_trained_again_leave_the_history(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('content', 'kept', 'count'),
+    ('content', 'kept', 'what'),
     [
-        (b'epoch,loss\n0,0.5\nnonsense\n1,x\n2,0.1\n', b'epoch,loss\n0,0.5\n2,0.1\n', 2),
-        (b'\x00\xff\xfe\n0,0.5\n', b'', 1),
-        (b'0,0.5\n1,0.25\n', b'', 1),
+        (
+            b'epoch,loss\n0,0.5\nnonsense\n1,x\n2,0.1\n',
+            b'epoch,loss\n0,0.5\n2,0.1\n',
+            '2 of its lines are',
+        ),
+        (b'\x00\xff\xfe\n0,0.5\n', b'', 'it begins anew'),
+        (b'0,0.5\n1,0.25\n', b'', 'it begins anew'),
     ],
 )
-def test_lines_of_a_damaged_history_are_left_out_and_counted(
-    content, kept, count, tmp_path, capsys
-):
+def test_lines_of_a_damaged_history_are_left_out_and_said(content, kept, what, tmp_path, capsys):
     path = tmp_path / 'history.csv'
     path.write_bytes(content)
     forget_epochs_after(str(path), 5)
     assert path.read_bytes() == kept
-    assert f'{path} is damaged; {count} of its lines' in capsys.readouterr().err
+    assert f'{path} is damaged; {what}' in capsys.readouterr().err
