@@ -234,3 +234,32 @@ def test_types_of_the_orientation_are_read_as_the_builders_read_them(kind, is_tu
     turned = decode_graph(data).numpy()
     np.testing.assert_array_equal(turned, read(data).image)
     assert (turned.shape == (30, 20, 3)) == is_turned
+
+
+def test_a_png_whose_end_has_another_checksum_is_not_stored_as_it_is():
+    data = encode(PICTURE, 'PNG')[:-1] + b'x'
+    reading = read(data)
+    np.testing.assert_array_equal(reading.image, PICTURE)
+    assert not reading.is_for_graph
+
+
+def test_a_jpeg_with_a_scan_too_many_is_not_stored_as_it_is():
+    data = encode(PICTURE, 'JPEG')
+    scan = data[data.index(b'\xff\xda') : -2]
+    reading = read(data[:-2] + scan + data[-2:])
+    np.testing.assert_array_equal(reading.image, read(data).image)
+    assert read(data).is_for_graph and not reading.is_for_graph
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decode_graph(data[:-2] + scan + data[-2:])
+
+
+def test_an_animation_whose_control_is_damaged_is_read_as_the_graph_reads_it():
+    frames = {'save_all': True, 'append_images': [Image.fromarray(255 - PICTURE)]}
+    data = bytearray(encode(PICTURE, 'PNG', **frames))
+    place = data.index(b'fcTL')
+    data[place + 4 : place + 8] = b'\xff' * 4
+    for damaged in (encode(PICTURE, 'PNG', **frames), bytes(data)):
+        reading = read(damaged)
+        assert reading.notes == ('the first of several frames',) and reading.is_for_graph
+        np.testing.assert_array_equal(reading.image, PICTURE)
+        np.testing.assert_array_equal(decode_graph(damaged).numpy(), PICTURE)

@@ -76,16 +76,17 @@ def run(kind: str, first: int, count: int, folder: pathlib.Path) -> Outcome:
     return outcome
 
 
-def _run_worker(
-    kind: str, first: int, last: int, folder: pathlib.Path, outcome: Outcome
-) -> int:
+def _run_worker(kind: str, first: int, last: int, folder: pathlib.Path, outcome: Outcome) -> int:
     """Reads until all are read or the process ends; returns the number to go on with."""
     command = [sys.executable, '-m', 'tests.fuzz.worker', kind, str(first), str(last), str(folder)]
     log = folder / 'worker.log'
     number, path = first, ''
-    with open(log, 'wb') as errors, subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=_ROOT
-    ) as worker:
+    with (
+        open(log, 'wb') as errors,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=_ROOT
+        ) as worker,
+    ):
         for line in _lines(worker):
             word, _, rest = line.partition(' ')
             which, _, rest = rest.strip().partition(' ')

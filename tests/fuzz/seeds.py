@@ -162,22 +162,31 @@ def tables() -> dict[str, bytes]:
     few = BASIC[:4]
     human = [(name, *(8 if name == other else 1 for other in few)) for name in few]
     predicted = [
-        (f'p{i}_{name}.png', f'p{i}', name, few[i % 4], *(0.7 if j == i % 4 else 0.1 for j in range(4)))
+        (
+            f'p{i}_{name}.png',
+            f'p{i}',
+            name,
+            few[i % 4],
+            *(0.7 if j == i % 4 else 0.1 for j in range(4)),
+        )
         for i, name in enumerate((*few, *few))
     ]
     columns = [f'p_{name}' for name in few]
     return {
-        'fer2013.csv': _csv(('emotion', 'pixels', 'Usage'), *zip((0, 3, 6), pixels, usages)),
+        'fer2013.csv': _csv(
+            ('emotion', 'pixels', 'Usage'), *zip((0, 3, 6), pixels, usages, strict=True)
+        ),
         'icml_face_data.csv': _csv(
-            ('emotion', ' Usage', ' pixels'), *zip((0, 3, 6), usages, pixels)
+            ('emotion', ' Usage', ' pixels'), *zip((0, 3, 6), usages, pixels, strict=True)
         ),
         'subjects.csv': _csv(
             ('subject_id', 'gender', 'group', 'age'),
-            ('01', 'f', 'A', 23), ('02', 'm', 'B', 31), ('anna', 'f', '', ''),
+            ('01', 'f', 'A', 23),
+            ('02', 'm', 'B', 31),
+            ('anna', 'f', '', ''),
         ),  # fmt: skip
         'human.csv': _csv(('true', *few), *human),
         'predictions.csv': _csv(
             ('file_name', 'subject_id', 'label', 'predicted', *columns), *predicted
         ),
     }
-

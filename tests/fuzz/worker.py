@@ -17,8 +17,8 @@ import traceback
 # FFmpeg, libtiff and OpenCV print what they think of damaged files.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
-from tests.fuzz.mutations import Input, make_input  # noqa: E402
-from tests.fuzz.readers import READ, check  # noqa: E402
+from tests.fuzz.mutations import Input, make_input
+from tests.fuzz.readers import READ, check
 
 MOST_SECONDS = 2.0
 MOST_MEMORY_BYTES = 10**9
