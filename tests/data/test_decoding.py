@@ -9,7 +9,6 @@ from PIL import Image, ImageOps
 
 from fer_keras.data.decoding import decode, decode_upright, find_problem
 from tests.fakes import png_bytes, random_images
-from tfds_builders.errors import InvalidPictureError
 from tfds_builders.pictures import LARGEST_CMYK_DIFFERENCE, read, read_picture
 
 SCALAR = [tf.TensorSpec([], tf.string)]
@@ -193,35 +192,6 @@ def test_training_sees_the_upright_picture():
     stored = np.rot90(upright)  # Counter-clockwise, so that a clockwise turn is needed: 6.
     data = encode(np.ascontiguousarray(stored), 'PNG', exif=exif_block(6))
     np.testing.assert_array_equal(decode(data, 32), decode(png_bytes(upright), 32))
-
-
-def mutate(data, rng):
-    data = bytearray(data)
-    for _ in range(rng.integers(1, 6)):
-        data[rng.integers(len(data))] = rng.integers(256)
-    return bytes(data[: rng.integers(1, len(data))] if rng.integers(3) == 0 else data)
-
-
-def test_what_a_builder_stores_untouched_is_read_alike_by_the_graph_however_damaged():
-    rng = np.random.default_rng(0)
-    exif = exif_block(6)
-    whole = [
-        encode(PICTURE, kind, **options)
-        for kind in ('JPEG', 'PNG', 'WEBP')
-        for options in ({}, {'exif': exif})
-    ]
-    whole += [encode(PICTURE, 'JPEG', progressive=True), encode(PICTURE[..., 0], 'JPEG')]
-    stored = 0
-    for number in range(400):
-        data = mutate(whole[number % len(whole)], rng)
-        try:
-            reading = read(data)
-        except InvalidPictureError:
-            continue
-        if reading.is_for_graph:
-            stored += 1
-            np.testing.assert_array_equal(decode_graph(data).numpy(), reading.image)
-    assert stored > 50
 
 
 @pytest.mark.parametrize('kind, is_turned', [(1, True), (3, True), (4, True), (2, False)])

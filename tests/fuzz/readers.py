@@ -13,11 +13,11 @@ import tensorflow as tf
 from etils import epath
 
 from fer_keras.data.decoding import decode_upright
-from fer_keras.errors import InvalidInputError, UserError
+from fer_keras.errors import UserError
 from fer_keras.evaluation.human_confusions import read_human_confusions
 from fer_keras.evaluation.predictions import read_predictions
 from fer_keras.inference import photos
-from fer_keras.inference.given_photos import as_picture
+from fer_keras.inference.given_photos import as_pictures
 from fer_keras.inference.predictor import find_faces
 from tfds_builders import picture_formats, pictures, splits
 from tfds_builders.archives import Skip
@@ -130,12 +130,8 @@ def _ask_other_readers(data: bytes, *, is_read: bool) -> None:
             read(data)
         except (InvalidPictureError, Skip):
             continue
-    try:
-        as_picture(data)
-        was_read = True
-    except InvalidInputError:
-        was_read = False
-    _require(was_read == is_read, 'Python and the command do not agree')
+    (picture,) = as_pictures(data)
+    _require((picture.image is not None) == is_read, 'Python and the command do not agree')
 
 
 def _search_faces(image: np.ndarray) -> None:
