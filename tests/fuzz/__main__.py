@@ -10,7 +10,7 @@ import argparse
 import pathlib
 import sys
 
-from tests.fuzz.runs import Outcome, run
+from tests.fuzz.runs import run
 
 _COUNTS = {'pictures': 4000, 'videos': 1000, 'tables': 2000}
 
@@ -18,32 +18,20 @@ _COUNTS = {'pictures': 4000, 'videos': 1000, 'tables': 2000}
 def main() -> int:
     """Returns 1 where an input shows a fault."""
     parser = argparse.ArgumentParser(prog='python -m tests.fuzz', description=__doc__)
-    for kind, count in _COUNTS.items():
-        parser.add_argument(f'--{kind}', type=int, default=count, help=f'how many {kind}')
+    parser.add_argument('--only', choices=_COUNTS, help='this kind alone')
+    parser.add_argument('--count', type=int, help=f'how many of each; by default {_COUNTS}')
     parser.add_argument('--first', type=int, default=0, help='number of the first input')
     parser.add_argument('--failures', type=pathlib.Path, default=pathlib.Path('fuzz_failures'))
     given = parser.parse_args()
     faults = 0
-    for kind in _COUNTS:
-        if count := getattr(given, kind):
-            outcome = run(kind, given.first, count, given.failures / kind)
-            _print(kind, count, outcome)
-            faults += len(outcome.faults)
+    for kind in [given.only] if given.only else _COUNTS:
+        count = _COUNTS[kind] if given.count is None else given.count
+        ranges = {kind: range(given.first, given.first + count)}
+        outcome = run(ranges, given.failures / kind)[kind]
+        print(f'{count} {kind}: {outcome}.', *outcome.faults, sep='\n\n', flush=True)
+        faults += len(outcome.faults)
     print(f'{faults} faults.' if faults else 'Each input was read, or refused with a reason.')
     return min(1, faults)
-
-
-def _print(kind: str, count: int, outcome: Outcome) -> None:
-    seconds, number = outcome.slowest
-    print(
-        f'{count} {kind}: {outcome.read} read, {outcome.refused} refused for '
-        f'{len(outcome.answers) - 1} reasons, {len(outcome.faults)} faults; '
-        f'at most {seconds:.2f} s (number {number}) and {outcome.memory / 1e6:.0f} MB.'
-    )
-    for fault in outcome.faults:
-        others = ' '.join(f'--{other}=0' for other in _COUNTS if other != kind)
-        print(f'\n{fault.path}\n{fault.what.strip()}')
-        print(f'again: python -m tests.fuzz --first={fault.number} --{kind}=1 {others}')
 
 
 if __name__ == '__main__':

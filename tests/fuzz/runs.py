@@ -12,10 +12,12 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 # Without a sign of life; what computes that long is found by its processor time before.
 _SILENT_SECONDS = 60
+_WORKER = ['-m', 'tests.fuzz.worker']
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -34,6 +36,10 @@ class Fault:
     number: int
     path: str
     what: str
+
+    def __str__(self) -> str:
+        repeat = f'python -m tests.fuzz --first={self.number} --only={self.kind} --count=1'
+        return f'{self.path}\n{self.what.strip()}\nagain: {repeat}'
 
 
 @dataclasses.dataclass
@@ -62,25 +68,39 @@ class Outcome:
         """How many were refused with a reason."""
         return self.answers.total() - self.read
 
+    def __str__(self) -> str:
+        seconds, number = self.slowest
+        return (
+            f'{self.read} read, {self.refused} refused for {len(set(self.answers) - {"read"})} '
+            f'reasons, {len(self.faults)} faults; at most {seconds:.2f} s (number {number}) and '
+            f'{self.memory / 1e6:.0f} MB'
+        )
 
-def run(kind: str, first: int, count: int, folder: pathlib.Path) -> Outcome:
-    """Reads the inputs `first` to `first + count - 1`; a crash is noted and the rest is read.
+
+def run(ranges: Mapping[str, range], folder: pathlib.Path) -> dict[str, Outcome]:
+    """Reads the inputs of these numbers of each kind; a crash is noted and the rest is read.
 
     Files that show a fault stay in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    outcome = Outcome()
-    number, last = first, first + count
-    while number < last:
-        number = _run_worker(kind, number, last, folder, outcome)
-    return outcome
+    outcomes = {kind: Outcome() for kind in ranges}
+    left = {kind: numbers for kind, numbers in ranges.items() if numbers}
+    while left:
+        kind, number = _run_worker(left, folder, outcomes)
+        done = list(left)[: list(left).index(kind)]
+        left[kind] = range(number + 1, left[kind].stop)
+        left = {key: numbers for key, numbers in left.items() if numbers and key not in done}
+    return outcomes
 
 
-def _run_worker(kind: str, first: int, last: int, folder: pathlib.Path, outcome: Outcome) -> int:
-    """Reads until all are read or the process ends; returns the number to go on with."""
-    command = [sys.executable, '-m', 'tests.fuzz.worker', kind, str(first), str(last), str(folder)]
+def _run_worker(
+    ranges: Mapping[str, range], folder: pathlib.Path, outcomes: Mapping[str, Outcome]
+) -> tuple[str, int]:
+    """Reads until all are read or the process ends; returns kind and number of the last input."""
+    words = [f'{kind}:{numbers.start}:{numbers.stop}' for kind, numbers in ranges.items()]
+    command = [sys.executable, *_WORKER, str(folder), *words]
     log = folder / 'worker.log'
-    number, path = first, ''
+    kind, number, path = '', -1, ''
     with (
         open(log, 'wb') as errors,
         subprocess.Popen(
@@ -88,24 +108,23 @@ def _run_worker(kind: str, first: int, last: int, folder: pathlib.Path, outcome:
         ) as worker,
     ):
         for line in _lines(worker):
-            word, _, rest = line.partition(' ')
-            which, _, rest = rest.strip().partition(' ')
+            word, kind, which, rest = line.rstrip('\n').split(' ', 3)
+            number = int(which)
             if word == 'start':
-                number, path = int(which), rest
-            elif word == 'end':
-                _note(kind, int(which), path, json.loads(rest), outcome)
-                number, path = int(which) + 1, ''
+                path = rest
+            else:
+                _note(Fault(kind, number, path, ''), json.loads(rest), outcomes[kind])
+                path = ''
+    said = log.read_text(errors='replace')[-3000:]
     if path:
-        said = log.read_text(errors='replace')[-3000:]
         how = f'the process ended by {_describe_exit(worker.returncode)}\n{said}'
-        outcome.faults.append(Fault(kind, number, path, how))
-        return number + 1
-    if worker.returncode:
-        raise RuntimeError(f'The worker does not start: {log.read_text(errors="replace")[-3000:]}')
-    return number
+        outcomes[kind].faults.append(Fault(kind, number, path, how))
+    elif worker.returncode or not kind:
+        raise RuntimeError(f'The worker ended by {_describe_exit(worker.returncode)}: {said}')
+    return kind, number
 
 
-def _lines(worker: subprocess.Popen[str]) -> Any:
+def _lines(worker: subprocess.Popen[str]) -> Iterator[str]:
     """What a worker prints; one that is silent for too long is ended, and says where it was."""
     lines: queue.Queue[str | None] = queue.Queue()
 
@@ -127,13 +146,13 @@ def _lines(worker: subprocess.Popen[str]) -> Any:
         yield line
 
 
-def _note(kind: str, number: int, path: str, found: dict[str, Any], outcome: Outcome) -> None:
-    outcome.slowest = max(outcome.slowest, (found['seconds'], number))
+def _note(of: Fault, found: dict[str, Any], outcome: Outcome) -> None:
+    outcome.slowest = max(outcome.slowest, (found['seconds'], of.number))
     outcome.memory = max(outcome.memory, found['memory'])
     if 'fault' in found:
-        outcome.faults.append(Fault(kind, number, path, found['fault']))
+        outcome.faults.append(dataclasses.replace(of, what=found['fault']))
     else:
-        outcome.answers[found['answer'].replace(path, 'FILE')] += 1
+        outcome.answers[found['answer'].replace(of.path, 'FILE')] += 1
 
 
 def _describe_exit(code: int) -> str:

@@ -1,6 +1,7 @@
-"""Reads many inputs in one process, which may crash: `python -m tests.fuzz.worker KIND A B FOLDER`.
+"""Reads many inputs in one process, which may crash.
 
-It prints `start NUMBER` before, and `end NUMBER JSON` after each, which `tests.fuzz.runs` reads.
+`python -m tests.fuzz.worker FOLDER pictures:0:300 tables:0:80` reads these inputs, and prints
+`start KIND NUMBER PATH` before and `end KIND NUMBER JSON` after each, for `tests.fuzz.runs`.
 """
 
 from __future__ import annotations
@@ -24,26 +25,29 @@ MOST_SECONDS = 2.0
 MOST_MEMORY_BYTES = 10**9
 
 
-def main(kind: str, first: int, last: int, folder: pathlib.Path) -> None:
-    """Reads the inputs `first` to `last` - 1; a file that shows a fault stays in the folder."""
+def main(folder: pathlib.Path, *ranges: str) -> None:
+    """Reads each range of inputs; a file that shows a fault stays in the folder."""
     faulthandler.enable()
     _warm_up(folder)
     start = _peak_bytes()
-    for number in range(first, last):
-        made = make_input(kind, number)
-        path = folder / f'{made.name.partition(".")[0]}-{number}.{made.name.rpartition(".")[2]}'
-        path.write_bytes(made.data)
-        print('start', number, path, flush=True)
-        outcome = _read(kind, path, made)
-        outcome['memory'] = memory = _peak_bytes() - start
-        if memory > MOST_MEMORY_BYTES and 'fault' not in outcome:
-            outcome['fault'] = f'took {memory / 1e9:.1f} GB'
-        print('end', number, json.dumps(outcome), flush=True)
-        if 'fault' not in outcome:
-            path.unlink()
-        if memory > MOST_MEMORY_BYTES:
-            # The peak of this process says nothing of the next inputs.
-            sys.exit(0)
+    for one in ranges:
+        kind, first, last = one.split(':')
+        for number in range(int(first), int(last)):
+            made = make_input(kind, number)
+            stem, _, suffix = made.name.rpartition('.')
+            path = folder / f'{stem}-{number}.{suffix}'
+            path.write_bytes(made.data)
+            print('start', kind, number, path, flush=True)
+            outcome = _read(kind, path, made)
+            outcome['memory'] = memory = _peak_bytes() - start
+            if memory > MOST_MEMORY_BYTES and 'fault' not in outcome:
+                outcome['fault'] = f'took {memory / 1e9:.1f} GB'
+            print('end', kind, number, json.dumps(outcome), flush=True)
+            if 'fault' not in outcome:
+                path.unlink()
+            if memory > MOST_MEMORY_BYTES:
+                # The peak of this process says nothing of the next inputs.
+                return
 
 
 def _read(kind: str, path: pathlib.Path, made: Input) -> dict[str, object]:
@@ -79,4 +83,4 @@ def _peak_bytes() -> int:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), pathlib.Path(sys.argv[4]))
+    main(pathlib.Path(sys.argv[1]), *sys.argv[2:])
