@@ -1,29 +1,20 @@
 """Five hundred damaged files for all readers; `make fuzz` reads thousands."""
 
-import pathlib
-
 import pytest
 
-import tfds_builders
 from tests.fuzz import mutations, runs
 
 COUNTS = {'pictures': 360, 'videos': 60, 'tables': 80}
-# Until the readers of tables say of every table what is wrong with it.
-HAS_TABLES = pathlib.Path(tfds_builders.__file__).with_name('table_files.py').exists()
 
 
 @pytest.fixture(scope='module')
 def outcomes(tmp_path_factory):
     ranges = {kind: range(count) for kind, count in COUNTS.items()}
-    if not HAS_TABLES:
-        del ranges['tables']
     return runs.run(ranges, tmp_path_factory.mktemp('fuzz'))
 
 
 @pytest.mark.parametrize('kind', COUNTS)
 def test_every_file_is_read_or_refused_with_a_reason_alike_by_all_readers(kind, outcomes):
-    if kind not in outcomes:
-        pytest.skip('the readers of tables are not there')
     outcome = outcomes[kind]
     assert not outcome.faults, '\n'.join(map(str, outcome.faults))
     assert outcome.read + outcome.refused == COUNTS[kind]
