@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo_output
 
-.PHONY: help demo test test-all lint clean
+.PHONY: help demo test test-all fuzz lint clean
 
 help:
 	@echo 'make demo   draw two small archives, build them, train on them, test on unseen people'
 	@echo 'make test   run the tests'
 	@echo 'make test-all   run the long ones too'
+	@echo 'make fuzz   give thousands of damaged files to all readers: some minutes'
 	@echo 'make lint   check format, style and types'
 	@echo 'make clean  delete .venv and what the demo wrote'
 
@@ -30,6 +31,9 @@ test: .venv/ready
 
 test-all: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
+
+fuzz: .venv/ready
+	$(BIN)/python -m tests.fuzz
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""Pictures of floats, of signed numbers and of 32 bits, brought to eight bits."""
+"""Pictures of more than eight bits, of floats and of signed numbers, brought to eight bits."""
 
 from __future__ import annotations
 
@@ -57,3 +57,14 @@ def _find_scale(kind: np.dtype[np.generic], low: float, high: float) -> tuple[fl
     if high <= 65535:
         return 0, 1 / 256, 'was divided by 256'
     return 0, 255 / high, 'was divided so that the brightest is 255'
+
+
+def note_empty_bits(image: np.ndarray) -> list[str]:
+    """What is to be said of 16 bits of which a camera filled the lower ones only, if it did.
+
+    >>> note_empty_bits(np.full((1, 1, 3), 15, np.uint8))
+    ['dark: the upper 4 of its 16 bits are empty']
+    """
+    most = int(image.max())
+    empty = 8 - most.bit_length()
+    return [f'dark: the upper {empty} of its 16 bits are empty'] if 2 <= empty < 8 else []

@@ -148,7 +148,8 @@ def named(file: PictureFile) -> Iterator[None]:
         ) from error
     except Exception as error:  # Pillow raises a dozen kinds for damaged files, of no common base.
         reason = _REASONS.get(type(error), type(error).__name__)
-        reason = str(error) if type(error) is ValueError else reason
+        # Those of libheif end with a new line.
+        reason = ' '.join(str(error).split()) if type(error) is ValueError else reason
         raise InvalidPictureError(_damaged(file.name, f'{file.kind}: {reason}')) from error
 
 

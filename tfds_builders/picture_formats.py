@@ -9,6 +9,7 @@ import dataclasses
 import re
 import struct
 
+from tfds_builders import png_chunks
 from tfds_builders.exif import read_tags
 
 # Above it a picture is read at half its size: decoding then holds at most 800 MB for a moment.
@@ -177,14 +178,18 @@ def _png(data: bytes) -> Header:
     width, height, depth, colours = struct.unpack_from('>IIBB', data, 16)
     bits = width * depth * _CHANNELS_OF_PNG.get(colours, 1)
     least = height * (1 + bits // 8) // _MOST_DEFLATED
-    position, chunk, is_animated = 8, b'', False
-    while chunk != b'IEND' and position + 12 <= len(data):
-        chunk = data[position + 4 : position + 8]
-        is_animated |= chunk == b'acTL'
-        # OpenCV makes room for as many bytes as a chunk says to have.
-        position += 12 + struct.unpack_from('>I', data, position)[0]
-    is_cut = chunk != b'IEND' or position > len(data)
-    return Header(width, height, is_animated, least_bytes=least, depth=depth, is_cut=is_cut)
+    chunks = list(png_chunks.walk(data))
+    last = chunks[-1]
+    return Header(
+        width,
+        height,
+        any(chunk.name == b'acTL' for chunk in chunks),
+        least_bytes=least,
+        # OpenCV does not look at the checksum of the end.
+        is_regular=data[last.start : last.end] == png_chunks.END,
+        depth=depth,
+        is_cut=last.name != b'IEND' or last.end > len(data),
+    )
 
 
 def _webp(data: bytes) -> Header:
@@ -214,6 +219,11 @@ def is_deep_tiff(data: bytes) -> bool:
     """Whether its samples are no whole numbers from 0, or have over 16 bits."""
     tags = read_tags(data)
     return max(tags.get(258, [1])) > 16 or any(kind in (2, 3) for kind in tags.get(339, [1]))
+
+
+def is_fax(data: bytes) -> bool:
+    """Whether a TIFF file is packed as faxes are (TIFF 6.0, sections 10 and 11)."""
+    return read_tags(data).get(259, [1])[0] in (2, 3, 4)
 
 
 def _jpeg(data: bytes) -> Header | None:
@@ -249,23 +259,29 @@ def _jpeg(data: bytes) -> Header | None:
         position += length
     if size is None:
         return None
-    scanned = data[position + 2]
-    if is_progressive or scanned < components:
+    has_more_scans = is_progressive or data[position + 2] < components
+    if has_more_scans:
         kept = blocks * 64 * 2
     bits = blocks * (1 if is_progressive else 2)
     # Without Adobe's mark some decoders take the four inks for the reverse.
-    is_regular = _has_scans_only(data, position) and (components != 4 or b'Adobe\0' in data)
+    is_regular = _has_scans_only(data, position, has_more_scans)
+    is_regular &= components != 4 or b'Adobe\0' in data
     return Header(*size, kept_bytes=kept, least_bytes=bits // 8, is_regular=is_regular)
 
 
-def _has_scans_only(data: bytes, position: int) -> bool:
-    """Whether after the first scan come other scans, what these need, and the marker of the end."""
+def _has_scans_only(data: bytes, position: int, has_more_scans: bool) -> bool:
+    """Whether after the first scan come other scans, what these need, and the marker of the end.
+
+    Where the first scan has all components and all their bits there must be no other.
+    """
     while found := _MARKER.search(data, position):
         marker, position = found[1][0], found.end()
         if marker == 0xD9:
             return True
         # Tables, intervals, scans, numbers of lines, comments, and blocks of applications.
         if marker not in (0xC4, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)):
+            return False
+        if marker == 0xDA and not has_more_scans:
             return False
         position += int.from_bytes(data[position : position + 2], 'big')
     return False

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfds_builders import cut_jpeg, exif, picture_files, picture_formats
-from tfds_builders.deep_pictures import to_8_bits
+from tfds_builders import cut_jpeg, exif, picture_files, picture_formats, png_chunks
+from tfds_builders.deep_pictures import note_empty_bits, to_8_bits
 from tfds_builders.errors import InvalidPictureError, TooLargePictureError
 from tfds_builders.picture_files import PictureFile, Source, named, too_large
 from tfds_builders.picture_formats import FORMATS, Header
@@ -81,8 +81,11 @@ def read(source: Source) -> Reading:
     """
     file = picture_files.load(source)
     with named(file):
-        if FORMATS[file.kind].in_graph and file.header and not file.header.is_animated:
-            return _by_opencv(file.data, file.kind, file.header)
+        header = file.header
+        if header and FORMATS[file.kind].in_graph and not header.is_animated:
+            return _by_opencv(file.data, file.kind, header)
+        if header and file.kind == 'PNG':
+            return _animated_png(file.data, header)
         if file.kind == 'TIFF' and picture_formats.is_deep_tiff(file.data):
             return _deep(file.data)
         return _by_pillow(file)
@@ -199,10 +202,16 @@ def _by_opencv(data: bytes, kind: str, header: Header) -> Reading:
     height, width = image.shape[:2]
     notes = [f'read at half its size, {width}x{height}, which boxes are measured in'] * is_large
     notes += ['its last bytes are missing, but no pixel'] * (not is_whole)
-    notes += _note_empty_bits(image) if header.depth == 16 else []
+    notes += note_empty_bits(image) if header.depth == 16 else []
     is_small = header.pixels <= picture_formats.LARGEST_PIXELS_IN_GRAPH and not is_large
     is_for_graph = is_small and is_whole and header.is_regular
     return Reading(image, kind, tuple(notes), is_for_graph=is_for_graph)
+
+
+def _animated_png(data: bytes, header: Header) -> Reading:
+    """The picture that is shown where animations are not, which the graph reads, too."""
+    reading = _by_opencv(png_chunks.without_animation(data), 'PNG', header)
+    return dataclasses.replace(reading, notes=('the first of several frames', *reading.notes))
 
 
 def _decode_without_end(data: bytes, kind: str, how: int) -> np.ndarray:
@@ -232,21 +241,20 @@ def _by_pillow(file: PictureFile) -> Reading:
         parts = 'pages' if kind == 'TIFF' else 'frames'
         is_one = not getattr(picture, 'is_animated', False)
         notes = [] if is_one else [f'the first of several {parts}']
-        if kind in ('PNG', 'WEBP'):
+        if kind == 'WEBP':
             image = exif.turn(_to_rgb(picture), exif.find_orientation(kind, file.data))
+        elif kind == 'TIFF' and picture_formats.is_fax(file.data):
+            image = _fax(file.data)
         else:
             image = _to_rgb(_upright(picture))
-        notes += _note_empty_bits(image) if picture.mode.startswith('I;16') else []
-        # Of an animated PNG the graph reads the first frame, too.
-        in_graph = kind == 'PNG' and image.size // 3 <= picture_formats.LARGEST_PIXELS_IN_GRAPH
-        return Reading(image, kind, tuple(notes), is_for_graph=in_graph)
+        notes += note_empty_bits(image) if picture.mode.startswith('I;16') else []
+        return Reading(image, kind, tuple(notes))
 
 
-def _note_empty_bits(image: np.ndarray) -> list[str]:
-    """What is to be said of 16 bits of which a camera filled the lower ones only, if it did."""
-    most = int(image.max())
-    empty = 8 - most.bit_length()
-    return [f'dark: the upper {empty} of its 16 bits are empty'] if 2 <= empty < 8 else []
+def _fax(data: bytes) -> np.ndarray:
+    # Pillow leaves lines that cannot be decoded as the memory was: other pixels each time.
+    image = cv2.cvtColor(_decode(data, _AS_RGB_ANYWAY), cv2.COLOR_BGR2RGB)
+    return exif.turn(image, exif.find_orientation('TIFF', data))
 
 
 def _open(file: PictureFile) -> Image.Image:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from fer_keras.figures import overlay
@@ -49,7 +52,7 @@ def explain(grad_cam: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.n
         uint8 `[batch, face_size, 4 * face_size, 3]`, RGB, and the probabilities, float32
         `[batch, num_classes]`.
     """
-    found = grad_cam.predict(images, verbose=0)
+    found = {name: values.numpy() for name, values in _trace(grad_cam)(images).items()}
     strips = []
     for position, decided in enumerate(found['probabilities'].argmax(axis=1)):
         face = found['face'][position, :, :, :3]
@@ -60,3 +63,15 @@ def explain(grad_cam: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.n
         pictures = [face.astype(np.uint8), overlay(face, saliency_map), attended]
         strips.append(np.concatenate([*pictures, overlay(face, cam)], axis=1))
     return np.stack(strips), found['probabilities']
+
+
+@functools.lru_cache(maxsize=1)
+def _trace(grad_cam: keras.Model) -> tf.types.experimental.GenericFunction:
+    """The model, traced once for any number of images; `predict` traces for one and for many."""
+    signature = [tf.TensorSpec((None, *grad_cam.input_shape[1:]), tf.float32)]
+
+    @tf.function(input_signature=signature)
+    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return grad_cam(images, training=False)
+
+    return answer

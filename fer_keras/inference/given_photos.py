@@ -25,42 +25,49 @@ _ALLOWED = (
 def as_pictures(given: ImageInput | Iterable[ImageInput]) -> Iterator[Picture]:
     """One picture after the other, of one photo or of any iterable of photos.
 
-    Warns where a photo was not read as a viewer shows it: as a `UserWarning`.
+    What cannot be read, or of many is missing, is a `Picture` with its problem, and the next
+    follows. Warns where a photo was not read as a viewer shows it: as a `UserWarning`.
 
     >>> [picture.image.shape for picture in as_pictures(np.zeros((2, 4, 5, 3), np.uint8))]
     [(4, 5, 3), (4, 5, 3)]
+    >>> [picture.problem for picture in as_pictures([b''])]
+    ['the picture is empty (0 bytes), and no picture: copy it again.']
 
     Raises:
-        InvalidInputError: One is none of these, or cannot be read.
-        MissingFileError: There is no such file.
+        InvalidInputError: One is no photo of an allowed type.
+        MissingFileError: It is one path, and there is no such file.
     """
     given = _as_array(given)
     if _is_one(given):
-        yield as_picture(given)
+        try:
+            yield _as_picture(given)
+        except MissingPictureError as error:
+            raise MissingFileError(str(error)) from error
         return
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
         raise InvalidInputError(
             f'Photos must be one, or an iterable, of: {_ALLOWED}. Received: {_describe(given)}.'
         )
     for one in given:
-        yield as_picture(one)
+        try:
+            yield _as_picture(one)
+        except MissingPictureError as error:
+            yield Picture(_source_of(one), None, None, str(error))
 
 
-def as_picture(given: Any) -> Picture:
-    """The picture of one photo.
+def _as_picture(given: Any) -> Picture:
+    """The picture of one photo, or why it cannot be read.
 
     Raises:
         InvalidInputError: As for `as_pictures`.
-        MissingFileError: As for `as_pictures`.
+        MissingPictureError: There is no such file.
     """
     given = _as_array(given)
     source = _source_of(given)
     try:
         image, notes = _read(given)
-    except MissingPictureError as error:
-        raise MissingFileError(str(error)) from error
     except InvalidPictureError as error:
-        raise InvalidInputError(str(error)) from error
+        return Picture(source, None, None, str(error))
     for note in notes:
         warnings.warn(f'{source or "the picture"}: {note}', stacklevel=2)
     return Picture(source, None, image, note='; '.join(notes))

@@ -6,7 +6,8 @@ import base64
 import json
 import pathlib
 import threading
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import cv2
@@ -20,12 +21,17 @@ from fer_keras.inference.drawing import draw_faces
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.inference.predictor import Predictor, find_faces
 from fer_keras.models.classifier import has_saliency
+from tfds_builders.faces import CROP_SIZE_PX
 from tfds_builders.pictures import read, shrink
 
 _HTML = pathlib.Path(__file__).with_name('page.html')
 _SHOWN_SIDE_PX = 960
 # The largest faces of a crowd; each costs a Grad-CAM and five pictures.
 _MOST_EXPLAINED = 12
+_FAULT = (
+    'There is no answer for this file, because of a fault of the program. The terminal that it was '
+    'started in says more.'
+)
 # Nothing is loaded from elsewhere, whatever a file is called.
 _POLICY = "default-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:"
 
@@ -37,8 +43,8 @@ class DemoPage:
     - `POST /answer`, the body a picture file: JSON of `photo`, the picture with boxes, and `faces`,
       the largest first, each with `label`, `score`, `probabilities` by name, `box` in pixels and
       `pictures`, pairs of a caption and a picture; `note`, what was left out of the file, or
-      nothing. A problem is JSON of `error`, with status 400,
-      or 413 where the file is too large.
+      nothing. A problem is JSON of `error`, a sentence, with status 400, 413 where the file is too
+      large, or 500 where the program is at fault, which then prints where.
 
     >>> from werkzeug.test import Client
     >>> nobody = Predictor(lambda images: np.zeros((0, 1)), ['neutral'])
@@ -58,6 +64,33 @@ class DemoPage:
         self._grad_cam = build_grad_cam(predictor.model) if predictor.model else None
         # One at a time: the memory of a large photo is bounded, that of many is not.
         self._lock = threading.Lock()
+        self._is_closed = False
+
+    def warm_up(self) -> None:
+        """Traces all that an answer needs, so that the first takes no longer than the next.
+
+        A file that comes meanwhile waits, and traces nothing a second time.
+        """
+        crop = np.zeros((CROP_SIZE_PX, CROP_SIZE_PX, 3), np.uint8)
+        steps: list[Callable[[], object]] = [
+            lambda: find_faces([crop], small_faces=False),
+            # Without a face, small ones are looked for, too.
+            lambda: find_faces([crop]),
+            lambda: self._predictor.predict_crops(crop),
+            lambda: self._explain([crop]),
+        ]
+        with self._lock:
+            for step in steps:
+                if not self._is_closed:
+                    step()
+
+    def close(self) -> None:
+        """Waits for the answer, or step of the warm-up, that is being made, and begins no other.
+
+        A thread inside TensorFlow when Python ends would abort the process.
+        """
+        self._is_closed = True
+        self._lock.acquire()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
@@ -66,6 +99,9 @@ class DemoPage:
             response = self._respond(request)
         except HTTPException as error:
             response = _as_json({'error': error.description}, error.code or 500)
+        except Exception:
+            traceback.print_exc()
+            response = _as_json({'error': _FAULT}, 500)
         response.headers['Content-Security-Policy'] = _POLICY
         return response(environ, start_response)
 

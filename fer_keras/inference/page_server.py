@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+import threading
 
 from fer_keras.config.inference import DemoAppConfig
 from fer_keras.errors import InvalidInputError
@@ -25,14 +26,17 @@ def serve_page(config: DemoAppConfig) -> None:
         raise InvalidInputError('The page needs: pip install "fer_keras[app]"') from error
     page = DemoPage(load(config.model), largest_upload=config.largest_upload_mb * 2**20)
     server = make_server(config.host, config.port, page, threaded=True)
+    # While the page is loading; a daemon, of which Ctrl-C need not wait for all steps.
+    threading.Thread(target=page.warm_up, daemon=True).start()
     # Port 0 has become a free one.
     print(f'Open http://{config.host}:{server.port} in a browser; Ctrl-C ends it.', flush=True)
     if not _is_loopback(config.host):
         print('Everyone who can reach this machine can use the page.', file=sys.stderr)
     try:
+        # It returns after Ctrl-C.
         server.serve_forever()
-    except KeyboardInterrupt:
-        server.server_close()
+    finally:
+        page.close()
 
 
 def _is_loopback(host: str) -> bool:

@@ -91,11 +91,12 @@ class Predictor:
                 paths, bytes of files, open binary files, and PIL images.
 
         Returns:
-            A row a crop, with the columns of `fer_keras.inference.answers`.
+            A row a crop, with the columns of `fer_keras.inference.answers`. One that cannot be read
+            has a row whose `status` says why.
 
         Raises:
-            InvalidInputError: One is none of these, or cannot be read.
-            MissingFileError: There is no such file.
+            InvalidInputError: One is none of these.
+            MissingFileError: It is one path, and there is no such file; of many this is a row.
         """
         return self._predict(crops, are_crops=True)
 
@@ -112,7 +113,8 @@ class Predictor:
 
         Returns:
             A row a face, the largest of a photo first, with the columns of
-            `fer_keras.inference.answers`. A photo without a face has one row, with `face` -1.
+            `fer_keras.inference.answers`. A photo without a face, or one that cannot be read, has
+            one row, with `face` -1, and its `status` says which.
 
         Raises:
             InvalidInputError: As for `predict_crops`.

@@ -97,9 +97,6 @@ def _shown(picture):
         ([None], 'Received: NoneType'),
         ([[PHOTO]], 'A photo must be one of.*Received: list'),
         (io.StringIO('text'), 'open.path, "rb".'),
-        (b'', 'is empty'),
-        (b'%PDF-1.7', 'is a PDF document'),
-        ('.', 'is a folder'),
         (PHOTO / 255, 'float64.*multiply|float64.*255'),
         (PHOTO[..., 0], 'Received: uint8 .12, 12.. A grey one'),
         (np.zeros((0, 4, 3), np.uint8), 'at least one pixel'),
@@ -111,9 +108,30 @@ def test_anything_else_is_refused_and_told_what_is_allowed(given, message):
         list(as_pictures(given))
 
 
-def test_a_file_that_is_missing_is_named():
+@pytest.mark.parametrize(
+    'given, problem',
+    [
+        (b'', 'is empty'),
+        (b'%PDF-1.7', 'is a PDF document'),
+        ('.', 'is a folder'),
+        (io.BytesIO(png_bytes(PHOTO)[:60]), 'its end is missing'),
+        (Image.open(io.BytesIO(png_bytes(PHOTO)[:200])), 'its end is missing'),
+    ],
+)
+@pytest.mark.parametrize('wrapper', ['one', 'list'])
+def test_a_photo_that_cannot_be_read_is_a_problem_alone_and_among_others(given, problem, wrapper):
+    (picture,) = as_pictures(WRAPPERS[wrapper](given))
+    assert picture.image is None and problem in picture.problem
+    pictures = list(as_pictures([PHOTO, given, PHOTO]))
+    assert [picture.image is None for picture in pictures] == [False, True, False]
+
+
+def test_a_file_that_is_missing_is_named_and_does_not_lose_the_others(path):
     with pytest.raises(MissingFileError, match=r'^a.jpg does not exist'):
         list(as_pictures('a.jpg'))
+    found, missing = as_pictures([path, pathlib.Path('a.jpg')])
+    assert found.image is not None and missing.image is None
+    assert missing.source == 'a.jpg' and missing.problem == 'a.jpg does not exist.'
 
 
 def test_what_was_left_out_of_a_photo_is_warned_of(tmp_path):

@@ -6,10 +6,13 @@ import dataclasses
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,8 +20,14 @@ from playwright.sync_api import sync_playwright
 from werkzeug.test import Client
 
 import fer_keras
+from fer_keras.faces import detector
+from fer_keras.inference import explanations
+from fer_keras.inference import page as page_module
+from fer_keras.inference import predictor as predictor_module
 from fer_keras.inference.page import DemoPage
 from tests.fakes import BASIC, png_bytes, portraits, tiniest_model, write_untrained_run
+from tests.fuzz.mutations import make_input
+from tests.fuzz.seeds import videos
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 CHROMIUM_FLAGS = [
@@ -93,18 +102,131 @@ def test_without_a_keras_model_there_are_no_explanations(predictor, two_people):
     assert [len(face['pictures']) for face in page.answer(two_people)['faces']] == [1, 1]
 
 
-@pytest.mark.parametrize(
-    'body, status, message',
-    [
-        (b'no picture', 400, 'damaged or no picture'),
-        (b'', 400, 'is empty'),
-        (b'%PDF-1.7', 400, 'is a PDF document'),
-        (b'x' * (2**20 + 1), 413, 'exceeds the capacity'),
-    ],
-)
-def test_what_is_no_picture_or_too_large_is_refused(body, status, message, client):
+NO_PICTURES = {
+    'text': (b'no picture', 'damaged or no picture'),
+    'empty': (b'', 'is empty (0 bytes)'),
+    'zeros': (bytes(1000), 'damaged or no picture'),
+    'PDF': (b'%PDF-1.7', 'is a PDF document'),
+    'SVG': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'is a drawing of lines'),
+    'web page': (b'<!DOCTYPE html><html>', 'is a web page'),
+    'zip': (b'PK\x03\x04', 'is a zip file or an office document'),
+    'HEIC': (b'\0\0\0\x18ftypheic' + bytes(12), 'HEIF: '),
+    'cut off': (png_bytes(np.zeros((90, 90, 3), np.uint8))[:-20], 'its end is missing'),
+    'too many pixels': (
+        b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR' + b'\0\xff\xff\xff' * 2 + bytes(40),
+        'bytes cannot hold 16777215x16777215 pixels',
+    ),
+    **{name: (data, 'is a video') for name, data in videos().items()},
+}
+
+
+@pytest.mark.parametrize('body, message', NO_PICTURES.values(), ids=list(NO_PICTURES))
+def test_what_is_no_picture_gets_a_sentence(body, message, client):
     response = client.post('/answer', data=body)
-    assert response.status_code == status and message in response.json['error']
+    assert response.status_code == 400 and message in response.json['error']
+    assert response.json['error'].startswith('the picture ') and '\n' not in response.json['error']
+
+
+def test_damaged_pictures_get_an_answer_or_a_sentence(predictor):
+    page = DemoPage(predictor, largest_upload=2**20)
+    # What is answered is tested above.
+    page.answer = lambda photo: {}
+    statuses = []
+    for number in range(50, 150):
+        response = Client(page).post('/answer', data=make_input('pictures', number).data)
+        statuses.append(response.status_code)
+        assert set(response.json) == ({'note'} if statuses[-1] == 200 else {'error'})
+    assert set(statuses) == {200, 400}
+
+
+def test_what_is_too_large_is_refused(client):
+    response = client.post('/answer', data=b'x' * (2**20 + 1))
+    assert response.status_code == 413 and 'exceeds the capacity' in response.json['error']
+
+
+def test_a_fault_of_the_program_is_a_sentence_in_the_page_and_a_traceback_in_the_terminal(
+    predictor, capsys
+):
+    page = DemoPage(predictor, largest_upload=2**20)
+
+    def fail(photo):
+        raise KeyError('secret')
+
+    page.answer = fail
+    response = Client(page).post('/answer', data=png_bytes(np.zeros((9, 9, 3), np.uint8)))
+    assert response.status_code == 500 and 'a fault of the program' in response.json['error']
+    assert (
+        'secret' not in response.json['error'] and "KeyError: 'secret'" in capsys.readouterr().err
+    )
+
+
+class Traces:
+    """How often layers and the face detector are run by Python: never, once all is traced."""
+
+    def __init__(self, monkeypatch):
+        self.count = 0
+        for owner, name in ((keras.layers.Layer, '__call__'), (detector.FaceDetector, 'detect')):
+            monkeypatch.setattr(owner, name, self._counted(getattr(owner, name)))
+
+    def _counted(self, function):
+        def call(*args, **kwargs):
+            self.count += 1
+            return function(*args, **kwargs)
+
+        return call
+
+
+@pytest.fixture
+def fresh_page(run_dir):
+    """Nothing of it is traced."""
+    detector._detect.cache_clear()
+    return DemoPage(fer_keras.load(run_dir.path), largest_upload=2**20)
+
+
+def test_after_the_warm_up_an_upload_traces_nothing(fresh_page, two_people, monkeypatch):
+    traces = Traces(monkeypatch)
+    fresh_page.warm_up()
+    assert traces.count > 10
+    traces.count = 0
+    for photo, count in ((two_people, 2), (two_people[:, :340], 1), (two_people * 0, 0)):
+        response = Client(fresh_page).post('/answer', data=png_bytes(photo))
+        assert response.status_code == 200 and len(response.json['faces']) == count
+    assert traces.count == 0
+
+
+def test_an_upload_during_the_warm_up_waits_and_traces_nothing_again(
+    fresh_page, two_people, monkeypatch
+):
+    has_begun = threading.Event()
+
+    def find_faces(images, **options):
+        has_begun.set()
+        return predictor_module.find_faces(images, **options)
+
+    monkeypatch.setattr(page_module, 'find_faces', find_faces)
+    warming = threading.Thread(target=fresh_page.warm_up)
+    warming.start()
+    has_begun.wait()
+    response = Client(fresh_page).post('/answer', data=png_bytes(two_people))
+    assert not warming.is_alive() and len(response.json['faces']) == 2
+    # One for each size of the canvas, and one for any number of faces.
+    assert detector._detect().experimental_get_tracing_count() == 2
+    trace = explanations._trace(fresh_page._grad_cam)
+    assert trace.experimental_get_tracing_count() == 1
+
+
+def test_closing_ends_the_warm_up_after_its_step(predictor, monkeypatch):
+    page = DemoPage(predictor, largest_upload=2**20)
+    steps = []
+
+    def find_faces(images, **options):
+        steps.append(options)
+        page._is_closed = True
+
+    monkeypatch.setattr(page_module, 'find_faces', find_faces)
+    page.warm_up()
+    page.close()
+    assert len(steps) == 1 and not page._lock.acquire(blocking=False)
 
 
 def test_other_addresses_and_methods_are_refused(client):
@@ -123,7 +245,9 @@ def served_page(run_dir):
         try:
             yield process.stdout.readline().split()[1]
         finally:
-            process.terminate()
+            # As a user ends it.
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(not CHROMIUM, reason='needs chromium: apt-get install chromium')

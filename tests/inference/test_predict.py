@@ -1,6 +1,5 @@
 """From photos to a table: in Python, and as a user types it."""
 
-import io
 import json
 import os
 import pathlib
@@ -27,7 +26,8 @@ from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.serving.checks import ask_c_api
 from fer_keras.serving.signatures import export_classifier
-from tests.fakes import BASIC, portraits, random_images, write_untrained_run
+from tests.fakes import BASIC, png_bytes, portraits, random_images, write_untrained_run
+from tests.fuzz.mutations import make_input
 from tests.inference.test_photos import Camera
 from tests.test_end_to_end import run
 from tfds_builders import faces
@@ -223,6 +223,18 @@ def test_one_photo_is_given_as_many_are(predictor, photo_dir):
         pd.testing.assert_frame_equal(table.drop(columns='file'), expected.drop(columns='file'))
 
 
+def test_a_broken_photo_has_its_row_in_python_too(predictor, photo_dir):
+    table = predictor.predict(
+        [photo_dir / 'broken.jpg', photo_dir / 'no.jpg', png_bytes(np.zeros((90, 90, 3), np.uint8))]
+    )
+    assert table['photo'].tolist() == [0, 1, 2] and table['face'].tolist() == [-1, -1, -1]
+    starts = ['unreadable: ', 'unreadable: ', 'no face']
+    assert all(map(str.startswith, table['status'], starts))
+    assert predictor.predict_crops(b'text')['status'][0].startswith('unreadable: the picture is')
+    with pytest.raises(FileNotFoundError, match='no.jpg does not exist'):
+        predictor.predict(photo_dir / 'no.jpg')
+
+
 def test_photos_are_numbered_through_all_batches(predictor):
     table = predictor.predict_crops(random_images(37, 16))
     assert table['photo'].tolist() == list(range(37)) and set(table['face']) == {0}
@@ -329,23 +341,15 @@ def test_rows_keep_the_order_of_the_files_across_batches(command, photo_dir):
 
 
 def test_every_mutated_file_is_accounted_for(command, tmp_path):
-    rng = np.random.default_rng(0)
-    image = Image.fromarray(random_images(1, 24)[0])
     folder = tmp_path / 'mutated'
     folder.mkdir()
-    for kind in ('PNG', 'JPEG'):
-        buffer = io.BytesIO()
-        image.save(buffer, kind)
-        whole = buffer.getvalue()
-        for number in range(500):
-            data = bytearray(whole[: rng.integers(1, len(whole))] if number % 2 else whole)
-            for _ in range(rng.integers(1, 9)):
-                data[rng.integers(len(data))] = rng.integers(256)
-            (folder / f'{number}.{kind.lower()}').write_bytes(data)
+    for number in range(200):
+        made = make_input('pictures', number)
+        (folder / f'{number}-{made.name}').write_bytes(made.data)
     status, table = command(folder, crops=True, batch_size=64)
-    assert status == 1 and len(table) == 1000 and table['file'].nunique() == 1000
+    assert status == 1 and table['file'].nunique() == 200
     is_read = table['status'] == 'ok'
-    assert is_read.sum() > 100 and (~is_read).sum() > 100
+    assert is_read.sum() > 40 and (~is_read).sum() > 40
     assert table.loc[~is_read, 'status'].str.startswith('unreadable: ').all()
     np.testing.assert_allclose(table.loc[is_read, COLUMNS].sum(axis=1), 1, atol=1e-5)
 

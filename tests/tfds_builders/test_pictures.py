@@ -290,3 +290,30 @@ def test_sixteen_bits_of_which_the_upper_are_empty_are_said_to_be_dark(suffix):
     np.testing.assert_array_equal(reading.image[..., 0], values >> 8)
     assert reading.notes == ('dark: the upper 4 of its 16 bits are empty',)
     assert not pictures.read(cv2.imencode(suffix, values * 16)[1].tobytes()).notes
+
+
+def test_a_damaged_fax_has_the_same_pixels_each_time():
+    file = io.BytesIO()
+    grey = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60), np.uint8))
+    grey.convert('1').save(file, 'TIFF', compression='group4')
+    whole = file.getvalue()
+    np.testing.assert_array_equal(
+        pictures.read_picture(whole), np.asarray(grey.convert('1').convert('RGB'))
+    )
+    data = bytearray(whole)
+    data[60:120] = bytes(60)
+    images = []
+    for stain in range(5):
+        for size in range(50, 4000, 50):
+            np.full(size, 50 * stain, np.uint8)
+        images.append(pictures.read_picture(bytes(data)))
+    assert all(np.array_equal(image, images[0]) for image in images)
+
+
+def test_a_reason_of_a_library_is_one_line(monkeypatch):
+    def fail(data, how):
+        raise ValueError('Invalid input: end of file\n')
+
+    monkeypatch.setattr(pictures, '_decode', fail)
+    with pytest.raises(ValueError, match=r'\(PNG: Invalid input: end of file\)$'):
+        pictures.read_unchanged(png_bytes(np.zeros((2, 2, 3), np.uint8)))
