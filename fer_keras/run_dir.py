@@ -13,7 +13,7 @@ from fer_keras.errors import (
     MissingFileError,
     UnwritableFileError,
 )
-from fer_keras.files import UNFINISHED, plain_name, write_text
+from fer_keras.files import UNFINISHED, write_text
 from fer_keras.provenance import names as record_names
 
 
@@ -251,48 +251,6 @@ class ReportDir:
     def picture(self, name: str) -> str:
         """A figure of the report, such as `confusion_matrix`."""
         return os.path.join(self.path, f'{name}.png')
-
-
-@dataclasses.dataclass(frozen=True)
-class ProtocolDir:
-    """The folder of one protocol: its runs, its tables and its report.
-
-    >>> ProtocolDir('runs/ablation').summary_file
-    'runs/ablation/summary.csv'
-    >>> ProtocolDir('runs/ablation').report.html_file
-    'runs/ablation/report.html'
-    """
-
-    path: str
-
-    @property
-    def runs_dir(self) -> str:
-        """The folders of the runs."""
-        return os.path.join(self.path, 'runs')
-
-    @property
-    def pictures_dir(self) -> str:
-        """The figures of the report."""
-        return os.path.join(self.path, 'pictures')
-
-    @property
-    def summary_file(self) -> str:
-        """A row for each experiment, variant, source and target."""
-        return os.path.join(self.path, 'summary.csv')
-
-    @property
-    def comparisons_file(self) -> str:
-        """Each variant against the first."""
-        return os.path.join(self.path, 'comparisons.csv')
-
-    @property
-    def report(self) -> ReportDir:
-        """The report on all the runs, which lies beside the tables."""
-        return ReportDir(self.path)
-
-    def picture(self, name: str) -> str:
-        """A figure of the report; `name` may have any letters."""
-        return os.path.join(self.pictures_dir, f'{plain_name(name)}.png')
 
 
 def evaluation_name(target: str, split: str) -> str:

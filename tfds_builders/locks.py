@@ -256,7 +256,7 @@ def _read(path: str) -> Holder | None:
 
 
 def _describe_self() -> Holder:
-    now = datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d %H:%M:%S')
+    now = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d %H:%M:%S')
     process = os.getpid()
     return Holder(socket.gethostname(), process, now, _machine(process), secrets.token_hex(8))
 

@@ -20,6 +20,7 @@ from fer_keras.protocols.number_blocks import (
     shown_units,
     summary_blocks,
 )
+from fer_keras.protocols.protocol_dir import ProtocolDir
 from fer_keras.protocols.run_blocks import (
     blocks_of_first_runs,
     configuration_blocks,
@@ -27,7 +28,6 @@ from fer_keras.protocols.run_blocks import (
     version_blocks,
 )
 from fer_keras.protocols.summary import read_tables
-from fer_keras.run_dir import ProtocolDir
 
 
 def describe_protocol(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fer_keras.evaluation.document import ReportFigure
 from fer_keras.figures import save_figure
-from fer_keras.run_dir import ProtocolDir
+from fer_keras.protocols.protocol_dir import ProtocolDir
 
 
 class Gallery:

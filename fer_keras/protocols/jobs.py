@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from fer_keras.config.data import set_of
 from fer_keras.config.protocol import ProtocolConfig
-from fer_keras.run_dir import ProtocolDir, evaluation_name
+from fer_keras.protocols.protocol_dir import ProtocolDir
+from fer_keras.run_dir import evaluation_name
 
 
 @dataclasses.dataclass(frozen=True)

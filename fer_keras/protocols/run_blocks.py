@@ -21,7 +21,8 @@ from fer_keras.evaluation.history import read_history
 from fer_keras.evaluation.sections import environment_blocks
 from fer_keras.protocols.gallery import Gallery
 from fer_keras.protocols.jobs import Job
-from fer_keras.run_dir import ProtocolDir, ReportDir, RunDir
+from fer_keras.protocols.protocol_dir import ProtocolDir
+from fer_keras.run_dir import ReportDir, RunDir
 
 
 def learning_blocks(jobs: Sequence[Job], draw: Gallery) -> list[Block]:

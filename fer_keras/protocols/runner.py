@@ -30,8 +30,9 @@ from fer_keras.models.external_saliency import TRUSTED, find_saved_model
 from fer_keras.protocols.document import describe_protocol
 from fer_keras.protocols.jobs import Job, list_jobs, report_name
 from fer_keras.protocols.number_blocks import number_warnings, shown_units
+from fer_keras.protocols.protocol_dir import ProtocolDir
 from fer_keras.protocols.summary import summarize_protocol
-from fer_keras.run_dir import ProtocolDir, ReportDir, RunDir
+from fer_keras.run_dir import ReportDir, RunDir
 from fer_keras.tables import print_table
 
 # What a shell says of a process that Ctrl-C ended, and so do the commands.
@@ -144,9 +145,9 @@ def _refuse_others(job: Job, expected: str) -> None:
 
 def _run(module: str, *arguments: str) -> None:
     command = [sys.executable, '-m', f'fer_keras.{module}', *arguments]
-    # In a group of its own: Ctrl-C reaches it from here alone, once. A second one means that it
+    # In a session of its own: Ctrl-C reaches it from here alone, once. A second one means that it
     # should end at once, without saving.
-    with _PassedOn() as passed_on, subprocess.Popen(command, process_group=0) as process:
+    with _PassedOn() as passed_on, subprocess.Popen(command, start_new_session=True) as process:
         passed_on.to(process)
         status = process.wait()
     # Also where the process was about to end anyway, and did: nobody wants the next one then.

@@ -23,10 +23,11 @@ from fer_keras.flags import INTERRUPTED, parse_run
 from fer_keras.models.external_saliency import TRUSTED
 from fer_keras.protocols import runner
 from fer_keras.protocols.jobs import list_jobs, report_name
+from fer_keras.protocols.protocol_dir import ProtocolDir
 from fer_keras.protocols.run_blocks import blocks_of_first_runs
 from fer_keras.protocols.runner import run_job
 from fer_keras.protocols.summary import cross_matrix, read_tables, summarize
-from fer_keras.run_dir import ProtocolDir, RunDir
+from fer_keras.run_dir import RunDir
 from fer_keras.training import session
 from tests.fakes import BASIC, tiniest_model, write_dataset
 from tests.test_end_to_end import TRAIN, run
