@@ -82,6 +82,8 @@ class Signature:
     is_general: bool = False
 
 
+# Archives of archives: nothing in them is read.
+_PACKED = ('.zip', '.rar', '.7z', '.tar', '.gz', '.tgz', '.bz2', '.xz')
 _signatures: dict[str, Signature] = {}
 
 
@@ -119,6 +121,7 @@ def read_folder(
     parse: Callable[[epath.Path, tuple[str, ...]], Photo | None],
     layout: str,
     is_aside: Callable[[str], bool] = lambda name: False,
+    own: str = '',
 ) -> Archive:
     """Reads the names of all files under a folder, in their sorted order.
 
@@ -128,6 +131,7 @@ def read_folder(
             photo that the chosen config leaves out; raises `Skip` for a file that is no photo.
         layout: What the folder should hold, for the message.
         is_aside: Whether a folder is set aside, by its name; hidden ones are.
+        own: The set that is read, for the message.
 
     Raises:
         InvalidArchiveError: Not one file is a photo of the set.
@@ -150,7 +154,7 @@ def read_folder(
         else:
             photos.append(photo)
     if not photos:
-        raise InvalidArchiveError(_nothing_found(folder, layout, skipped, others))
+        raise InvalidArchiveError(_nothing_found(folder, layout, skipped, others, own))
     return Archive(tuple(photos), skipped, others)
 
 
@@ -219,18 +223,30 @@ def first_lines(names: Iterable[str], limit: int = 3) -> str:
     return ', '.join(listed[:limit]) + more
 
 
-def _nothing_found(folder: epath.Path, layout: str, skipped: Mapping[str, str], others: int) -> str:
+def _nothing_found(
+    folder: epath.Path, layout: str, skipped: Mapping[str, str], others: int, own: str
+) -> str:
     left_out = f'; {others} photos are outside the chosen config' if others else ''
     return (
         f'{folder} must hold {layout}. Found no such photo but {len(skipped)} other files'
         f'{f", such as {first_lines(skipped)}" if skipped else ""}{left_out}. '
-        f'{guess_set(folder)}'
+        f'{guess_set(folder, own)}'
     )
 
 
-def guess_set(folder: epath.Path) -> str:
-    """Which set a folder seems to hold and how to build that, as a sentence."""
+def guess_set(folder: epath.Path, own: str = '') -> str:
+    """What is wrong with a folder that does not hold what it should, and what to do, as a sentence.
+
+    Args:
+        folder: The folder.
+        own: The set that it should hold, which is then no advice.
+    """
     files = list_files(folder)
+    packed = [path.name for path in files if path.suffix.lower() in _PACKED]
+    if packed:
+        return (
+            f'Still packed: {first_lines(packed)}. Unpack it where it is, and type the same again.'
+        )
 
     def likeness(name: str) -> tuple[bool, int, bool]:
         known = _signatures[name]
@@ -239,12 +255,12 @@ def guess_set(folder: epath.Path) -> str:
 
     name = max(_signatures, key=likeness)
     is_whole, count, _ = likeness(name)
-    if is_whole or count * 2 > len(files):
+    if name != own and (is_whole or count * 2 > len(files)):
         return (
             f'This looks like the archive of another set, {name}. '
             f'Type: python -m tfds_builders.build {name}={folder} --data_dir=DATA'
         )
-    return 'Is this the archive of another set, or a folder too high or too low?'
+    return 'Is this the archive of another set, a part of it, or a folder too high or too low?'
 
 
 def manual_dir(dl_manager: Any, name: str, layout: str) -> epath.Path:

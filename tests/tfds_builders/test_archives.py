@@ -47,6 +47,19 @@ def test_a_wrong_archive_is_recognised_and_the_right_command_named(name, file_na
     assert f'python -m tfds_builders.build {name}={tmp_path}' in message
 
 
+def test_an_archive_that_is_still_packed_is_named_with_what_to_do(tmp_path, capsys):
+    touch(tmp_path, 'cfee/CFEE.zip', 'cfee/readme.txt')
+    assert build.main(['cfee', f'--manual_dir={tmp_path}', f'--data_dir={tmp_path}/data']) == 1
+    told = capsys.readouterr().err
+    assert 'Still packed: CFEE.zip. Unpack it where it is' in told and 'too high' not in told
+
+
+def test_no_advice_repeats_the_command_that_failed(tmp_path):
+    folder = touch(tmp_path, 'Rafd090_01_Caucasian_female_angry_frontal.jpg')
+    assert 'rafd=' in archives.guess_set(folder)
+    assert 'rafd=' not in archives.guess_set(folder, 'rafd')
+
+
 def test_what_macos_adds_is_no_part_of_an_archive(tmp_path):
     folder = touch(tmp_path, 'happy/1.jpg', 'happy/._1.jpg', '.DS_Store', '__MACOSX/happy/1.jpg')
     assert [path.name for path in archives.list_files(folder)] == ['1.jpg']

@@ -90,7 +90,7 @@ def test_what_is_still_packed_or_not_a_line_is_said(tmp_path):
     (root / 'Image' / 'aligned.zip').write_bytes(b'PK')
     names = root / 'EmoLabel' / 'list_patition_label.txt'
     names.write_text('train_00001.jpg 5')
-    with pytest.raises(InvalidArchiveError, match='Still packed: aligned.zip. Unpack'):
+    with pytest.raises(InvalidArchiveError, match='Still packed: aligned.zip. Unpack it'):
         build_set('raf_db', tmp_path, tmp_path / 'data')
     (root / 'Image' / 'aligned.zip').unlink()
     with pytest.raises(InvalidArchiveError, match='basic_aligned needs Image/aligned/'):

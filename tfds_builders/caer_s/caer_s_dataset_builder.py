@@ -62,7 +62,7 @@ class Builder(OfficialSplitBuilder):
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
-        return archives.read_folder(folder, _parse, LAYOUT)
+        return archives.read_folder(folder, _parse, LAYOUT, own=self.name)
 
     def _official_split(self, photo: archives.Photo) -> str:
         return photo.file_name.split('/')[-3].lower()

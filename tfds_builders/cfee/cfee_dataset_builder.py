@@ -138,7 +138,7 @@ class Builder(ExpressionDatasetBuilder):
         scheme = find_scheme(folder)
         self.info.metadata['scheme'] = scheme
         parse = self._parse_release if scheme == RELEASE else self._parse_relabelled
-        return archives.read_folder(folder, parse, LAYOUT)
+        return archives.read_folder(folder, parse, LAYOUT, own=self.name)
 
     def _parse_release(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
         archives.require_image(path)
@@ -201,7 +201,7 @@ def find_scheme(folder: epath.Path) -> str:
     files = [path.name for path in archives.list_files(folder)]
     raise InvalidArchiveError(
         f'{folder} must hold {LAYOUT}. Found no such name but {len(files)} other files, such as '
-        f'{archives.first_lines(files)}. {archives.guess_set(folder)}'
+        f'{archives.first_lines(files)}. {archives.guess_set(folder, "cfee")}'
     )
 
 

@@ -97,7 +97,7 @@ class Builder(ExpressionDatasetBuilder):
             if match := _FRAME.fullmatch(path.name):
                 of = match['person'], match['sequence']
                 self._last_of[of] = max(self._last_of.get(of, 0), int(match['frame']))
-        return archives.read_folder(folder, self._parse, LAYOUT)
+        return archives.read_folder(folder, self._parse, LAYOUT, own=self.name)
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
         if path.name in self._unread:

@@ -130,7 +130,9 @@ class Builder(ExpressionDatasetBuilder):
         _check_classes(folder)
         people = read_subjects(find_subjects_file(folder))
         self._named: list[Named] = []
-        archive = archives.read_folder(folder, self._parse, LAYOUT, is_aside=_is_aside)
+        archive = archives.read_folder(
+            folder, self._parse, LAYOUT, is_aside=_is_aside, own=self.name
+        )
         self.info.metadata['subject_pattern'] = self._subject_pattern or SUBJECT_PATTERN
         if self._has_subjects:
             self._check_people(folder, archive)

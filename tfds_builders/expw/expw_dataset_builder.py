@@ -105,7 +105,7 @@ class Builder(ExpressionDatasetBuilder):
             )
             raise InvalidArchiveError(
                 f'{folder} must hold {LAYOUT}, and one {_LIST}. Received: {found}. '
-                f'{archives.guess_set(folder)}'
+                f'{archives.guess_set(folder, self.name)}'
             )
         photos, skipped = _read_list(lists[0], {path.name: path for path in files})
         named = {photo.extras['photo'] for photo in photos}

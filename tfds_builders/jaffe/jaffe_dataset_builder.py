@@ -68,7 +68,7 @@ class Builder(ExpressionDatasetBuilder):
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
-        return archives.read_folder(folder, _parse, LAYOUT)
+        return archives.read_folder(folder, _parse, LAYOUT, own=self.name)
 
     def _subject_slots(self, photos: Sequence[archives.Photo]) -> Mapping[str, int]:
         return self._deal('JAFFE', {photo.subject_id: () for photo in photos}, NUM_PEOPLE)

@@ -132,11 +132,10 @@ class Builder(OfficialSplitBuilder):
             if (match := _ATTRIBUTES.fullmatch(path.name))
         }
         try:
-            return archives.read_folder(folder, self._parse, LAYOUT)
+            return archives.read_folder(folder, self._parse, LAYOUT, own=self.name)
         except InvalidArchiveError as error:
-            packed = [path.name for path in files if path.suffix.lower() in ('.zip', '.rar')]
             raise InvalidArchiveError(
-                f'{error} {_advise(packed, self.builder_config, bool(self._label_of))}'
+                f'{error} {_advise(self.builder_config, has_list=bool(self._label_of))}'
             ) from error
 
     def _is_mine(self, parts: Sequence[str]) -> bool:
@@ -218,11 +217,7 @@ def _read_attributes(file: epath.Path | None) -> dict[str, str]:
     return dict(zip(unknown, values, strict=True))
 
 
-def _advise(packed: Sequence[str], config: RafDbConfig, has_list: bool) -> str:
-    if packed:
-        return f'Still packed: {archives.first_lines(packed)}. Unpack them where they are.'
-    which = 'aligned' if config.takes_aligned else 'original'
-    missing = (
-        f'Image/{which}/' if has_list else f'EmoLabel/list_patition_label.txt and Image/{which}/'
-    )
+def _advise(config: RafDbConfig, *, has_list: bool) -> str:
+    pictures = f'Image/{"aligned" if config.takes_aligned else "original"}/'
+    missing = pictures if has_list else f'EmoLabel/list_patition_label.txt and {pictures}'
     return f'The config {config.name} needs {missing}.'

@@ -83,7 +83,7 @@ class Builder(ExpressionDatasetBuilder):
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         # Of the whole archive, whatever the config takes of it, so that all configs split alike.
         self._stratum_of: dict[str, tuple[str, ...]] = {}
-        return archives.read_folder(folder, self._parse, LAYOUT)
+        return archives.read_folder(folder, self._parse, LAYOUT, own=self.name)
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
         archives.require_image(path)

@@ -60,7 +60,7 @@ class Builder(OfficialSplitBuilder):
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         self._official: dict[str, str] = {}
-        return archives.read_folder(folder, self._parse, LAYOUT)
+        return archives.read_folder(folder, self._parse, LAYOUT, own=self.name)
 
     def _parse(self, path: epath.Path, parts: tuple[str, ...]) -> archives.Photo | None:
         archives.require_image(path)
