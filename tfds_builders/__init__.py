@@ -12,6 +12,7 @@ from tfds_builders.drawn_faces import drawn_faces_dataset_builder as _drawn_face
 from tfds_builders.expression_folders import expression_folders_dataset_builder as _folders
 from tfds_builders.expw import expw_dataset_builder as _expw
 from tfds_builders.fer2013 import fer2013_dataset_builder as _fer2013
+from tfds_builders.fer_plus import fer_plus_dataset_builder as _fer_plus
 from tfds_builders.jaffe import jaffe_dataset_builder as _jaffe
 from tfds_builders.kdef import kdef_dataset_builder as _kdef
 from tfds_builders.mit1003 import mit1003_dataset_builder as _mit1003
@@ -29,6 +30,7 @@ BUILDERS: dict[str, Any] = {
     'expression_folders': _folders.Builder,
     'expw': _expw.Builder,
     'fer2013': _fer2013.Builder,
+    'fer_plus': _fer_plus.Builder,
     'jaffe': _jaffe.Builder,
     'kdef': _kdef.Builder,
     'mit1003': _mit1003.Builder,
