@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfds_builders.affectnet import affectnet_dataset_builder as _affectnet
 from tfds_builders.caer_s import caer_s_dataset_builder as _caer_s
 from tfds_builders.cat2000 import cat2000_dataset_builder as _cat2000
 from tfds_builders.cfee import cfee_dataset_builder as _cfee
@@ -22,6 +23,7 @@ from tfds_builders.salicon import salicon_dataset_builder as _salicon
 from tfds_builders.sfew import sfew_dataset_builder as _sfew
 
 BUILDERS: dict[str, Any] = {
+    'affectnet': _affectnet.Builder,
     'caer_s': _caer_s.Builder,
     'cat2000': _cat2000.Builder,
     'cfee': _cfee.Builder,

@@ -34,6 +34,8 @@ def test_the_release_without_its_photo_numbers_is_not_taken_for_the_relabelled_c
         ('jaffe', 'KA.AN1.39.tiff'),
         ('ck_plus', 'cohn-kanade-images/S005/001/S005_001_00000011.png'),
         ('raf_db', 'basic/Image/aligned/train_00001_aligned.jpg'),
+        ('affectnet', 'Manually_Annotated_file_lists/training.csv'),
+        ('fer_plus', 'fer2013new.csv'),
         ('expw', 'data/label/label.lst'),
         ('sfew', 'Train/Train_Aligned_Faces/Happy/Airheads_000519240_00000005.png'),
         ('caer_s', 'train/Anger/0001.png'),
