@@ -164,7 +164,14 @@ def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
     assert [name.decode() for name in served['label'].numpy()] == rows['predicted'].tolist()
 
 
-@pytest.mark.parametrize('kind', ['', 'checkpoints/best.keras', 'saved_model'])
+@pytest.mark.parametrize(
+    'kind',
+    [
+        pytest.param('', marks=pytest.mark.slow),
+        pytest.param('checkpoints/best.keras', marks=pytest.mark.slow),
+        'saved_model',
+    ],
+)
 def test_run_file_and_saved_model_agree(kind, trained, data_dir, tmp_path):
     run_dir = trained[0]
     if kind == 'saved_model' and not (run_dir / kind).is_dir():

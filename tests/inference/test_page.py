@@ -240,14 +240,19 @@ def served_page(run_dir):
     """The address of the page, served as a user starts it."""
     command = [sys.executable, '-m', 'fer_keras.demo_app', f'--model={run_dir.path}', '--port=0']
     with subprocess.Popen(
-        [*command, '--largest_upload_mb=1'], stdout=subprocess.PIPE, text=True
+        [*command, '--largest_upload_mb=1'],
+        stdout=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a script would hand down that they ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             yield process.stdout.readline().split()[1]
-        finally:
             # As a user ends it.
             process.send_signal(signal.SIGINT)
-    assert process.returncode == 0
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(not CHROMIUM, reason='needs chromium: apt-get install chromium')

@@ -259,6 +259,7 @@ def test_a_matrix_masks_what_the_target_lacks_and_says_so(matrix):
     assert own['accuracy_among_present'] == own['accuracy']
 
 
+@pytest.mark.slow
 def test_the_report_of_a_matrix_stands_alone(matrix, monkeypatch):
     jobs = list_jobs(matrix)
     fill(jobs, matrix.data_sets)
