@@ -90,6 +90,8 @@ _VIDEOS = (
 _CHANNELS_OF_PNG = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Bytes that one of zlib's can stand for.
 _MOST_DEFLATED = 1040
+# By the packing of a TIFF file; where nothing is packed, colours may have half the resolution.
+_MOST_UNPACKED_TIFF = {1: 2, 5: 4096, 8: _MOST_DEFLATED, 32773: 64, 32946: _MOST_DEFLATED}
 # Of JPEG, but for stuffed bytes and the marks of restarts, which are part of a scan.
 _MARKER = re.compile(rb'\xff+([^\x00\xff\xd0-\xd7])', re.DOTALL)
 
@@ -211,8 +213,9 @@ def _tiff(data: bytes) -> Header | None:
         return None
     width, height = tags[256][0], tags[257][0]
     samples = tags.get(277, [1])[0]
-    bits = max(tags.get(258, [1]))
-    return Header(width, height, kept_bytes=width * height * samples * bits // 8)
+    kept = width * height * samples * max(tags.get(258, [1])) // 8
+    most = _MOST_UNPACKED_TIFF.get(tags.get(259, [1])[0])
+    return Header(width, height, kept_bytes=kept, least_bytes=kept // most if most else 0)
 
 
 def is_deep_tiff(data: bytes) -> bool:

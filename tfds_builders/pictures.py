@@ -82,10 +82,9 @@ def read(source: Source) -> Reading:
     file = picture_files.load(source)
     with named(file):
         header = file.header
-        if header and FORMATS[file.kind].in_graph and not header.is_animated:
+        is_plain = FORMATS[file.kind].in_graph and header and not header.is_animated
+        if header and (is_plain or file.kind == 'PNG'):
             return _by_opencv(file.data, file.kind, header)
-        if header and file.kind == 'PNG':
-            return _animated_png(file.data, header)
         if file.kind == 'TIFF' and picture_formats.is_deep_tiff(file.data):
             return _deep(file.data)
         return _by_pillow(file)
@@ -200,18 +199,13 @@ def _by_opencv(data: bytes, kind: str, header: Header) -> Reading:
     image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     image = exif.turn(image, exif.find_orientation(kind, data))
     height, width = image.shape[:2]
-    notes = [f'read at half its size, {width}x{height}, which boxes are measured in'] * is_large
+    notes = ['the first of several frames'] * header.is_animated
+    notes += [f'read at half its size, {width}x{height}, which boxes are measured in'] * is_large
     notes += ['its last bytes are missing, but no pixel'] * (not is_whole)
     notes += note_empty_bits(image) if header.depth == 16 else []
     is_small = header.pixels <= picture_formats.LARGEST_PIXELS_IN_GRAPH and not is_large
     is_for_graph = is_small and is_whole and header.is_regular
     return Reading(image, kind, tuple(notes), is_for_graph=is_for_graph)
-
-
-def _animated_png(data: bytes, header: Header) -> Reading:
-    """The picture that is shown where animations are not, which the graph reads, too."""
-    reading = _by_opencv(png_chunks.without_animation(data), 'PNG', header)
-    return dataclasses.replace(reading, notes=('the first of several frames', *reading.notes))
 
 
 def _decode_without_end(data: bytes, kind: str, how: int) -> np.ndarray:
@@ -222,6 +216,9 @@ def _decode_without_end(data: bytes, kind: str, how: int) -> np.ndarray:
 
 
 def _decode(data: bytes, how: int) -> np.ndarray:
+    if picture_formats.find_format(data[: picture_formats.HEAD_BYTES]) == 'PNG':
+        # Of an animation the picture that is shown where animations are not, as the graph reads it.
+        data = png_chunks.without_animation(data)
     image: np.ndarray | None = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     if image is None:
         raise ValueError('its end is missing, or its content is damaged')

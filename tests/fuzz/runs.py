@@ -16,7 +16,9 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 # Without a sign of life; what computes that long is found by its processor time before.
-_SILENT_SECONDS = 60
+_SILENT_SECONDS = 120
+# On a busy machine, to load TensorFlow.
+_START_SECONDS = 600
 _WORKER = ['-m', 'tests.fuzz.worker']
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -135,14 +137,16 @@ def _lines(worker: subprocess.Popen[str]) -> Iterator[str]:
 
     assert worker.stdout
     threading.Thread(target=listen, args=(worker.stdout,), daemon=True).start()
+    allowed = _START_SECONDS
     while True:
         try:
-            line = lines.get(timeout=_SILENT_SECONDS)
+            line = lines.get(timeout=allowed)
         except queue.Empty:
             os.kill(worker.pid, signal.SIGABRT)  # `faulthandler` then prints its stack.
             continue
         if line is None:
             return
+        allowed = _SILENT_SECONDS
         yield line
 
 

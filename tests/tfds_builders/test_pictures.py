@@ -1,5 +1,6 @@
 """The one reader of pictures outside TensorFlow: what it reads, refuses, and says."""
 
+import contextlib
 import dataclasses
 import io
 import os
@@ -317,3 +318,24 @@ def test_a_reason_of_a_library_is_one_line(monkeypatch):
     monkeypatch.setattr(pictures, '_decode', fail)
     with pytest.raises(ValueError, match=r'\(PNG: Invalid input: end of file\)$'):
         pictures.read_unchanged(png_bytes(np.zeros((2, 2, 3), np.uint8)))
+
+
+def test_a_damaged_animation_does_not_end_the_process():
+    frames = {'save_all': True, 'append_images': [Image.fromarray(255 - RED_TOP)]}
+    data = encode(Image.fromarray(RED_TOP), **frames)
+    for place in range(data.index(b'fcTL') + 4, len(data) - 12, 3):
+        damaged = bytearray(data)
+        damaged[place : place + 8] = b'\xff' * 8
+        for read in (pictures.read, pictures.read_unchanged):
+            with contextlib.suppress(ValueError):
+                read(bytes(damaged))
+    assert 'acTL' in str(data) and pictures.read_unchanged(data).shape == RED_TOP.shape
+
+
+def test_a_tiff_with_far_too_few_bytes_is_refused_before_it_is_unpacked():
+    data = bytearray(encode(Image.fromarray(RED_TOP), 'TIFF'))
+    # The tag of the height, of type LONG or SHORT.
+    place = next(i for i in range(8, len(data)) if data[i : i + 3] in (b'\1\1\3', b'\1\1\4'))
+    data[place + 2 : place + 12] = struct.pack('<HII', 4, 1, 1_000_000)
+    with pytest.raises(ValueError, match='bytes cannot hold 30x1000000 pixels'):
+        read_picture(bytes(data))
