@@ -55,7 +55,7 @@ def test_the_lists_of_2017_are_read_also_without_a_header(tmp_path):
     assert (split, row['valence'], row['arousal']) == ('test', -0.5, 0.75)
     split, row = found[f'{place}/0/a0.jpg']
     assert row['valence'] == 0.25 and np.isnan(row['arousal'])
-    assert np.isnan(row['soft_labels']).all() and row['subject_id'] == b''
+    assert np.isnan(row['votes']).all() and row['subject_id'] == b''
     metadata = json.loads((builder.data_path / 'metadata.json').read_text())
     assert metadata['other_configs_photos'] == 12
     skipped = metadata['skipped']
@@ -102,7 +102,7 @@ def test_arrays_of_2021_may_hold_texts_and_the_same_numbers_twice(tmp_path):
 
 
 def test_keys_of_affectnet_plus_are_read_in_any_spelling(tmp_path):
-    shares = [0.5, 0.25, 0.25, 0, 0, 0, 0, 0]
+    shares = [0.5, 0.25, 0, 0.125, 0, 0, 0.0625, 0.0625]
     contents = {
         'train_set': {'human-label': 1, 'Soft_Labels': shares, 'subset': 2, 'Age': 31},
         'validation_set': {'Human Label': '0', 'valence': -2, 'race': 'Asian', 'gender': 'male'},
@@ -118,7 +118,8 @@ def test_keys_of_affectnet_plus_are_read_in_any_spelling(tmp_path):
     found = known(builder)
     assert len(found) == 2
     row = found['train_set/images/7.jpg'][1]
-    assert row['soft_labels'].tolist() == shares
+    # Neutral, happy, sad, angry, surprised, disgusted, fearful, contemptuous.
+    assert row['votes'].tolist() == [0.5, 0.25, 0, 0.0625, 0.125, 0, 0, 0.0625]
     assert (row['subset'], row['age'], row['label']) == (b'difficult', b'31', 1)
     split, row = found['validation_set/images/7.jpg']
     assert (split, row['group'], row['gender']) == ('test', b'Asian', b'male')

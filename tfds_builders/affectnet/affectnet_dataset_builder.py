@@ -98,7 +98,8 @@ class Builder(OfficialSplitBuilder):
     EXTRA_FEATURES = {
         'valence': np.float32,
         'arousal': np.float32,
-        'soft_labels': tfds.features.Tensor(shape=(len(LABELS),), dtype=np.float32),
+        # Soft labels, in the order of the classes; those of `seven` go without the last.
+        'votes': tfds.features.Tensor(shape=(len(LABELS),), dtype=np.float32),
         'subset': tfds.features.Text(),
         'gender': tfds.features.Text(),
         'group': tfds.features.Text(),

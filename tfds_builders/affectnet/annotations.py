@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from tfds_builders import archives
+from tfds_builders import archives, expressions
 
 # Of the numbers of all forms; 8 is none of these, 9 uncertain, 10 no face.
 LABELS = (
@@ -137,6 +137,8 @@ def describe(
 ) -> dict[str, Any]:
     """The set's own features; NaN and empty texts where nothing is known.
 
+    `votes` are the soft labels in the order of the classes, as in other sets.
+
     Args:
         valence: In [-1, 1]; -2 is unknown.
         arousal: Likewise.
@@ -147,10 +149,12 @@ def describe(
     if shares.shape != (len(LABELS),):
         raise ValueError(f'{shares.size} soft labels, expected {len(LABELS)}')
     known = dict.fromkeys(('subset', *_DESCRIBED), '')
+    by_label = dict(zip(LABELS, shares, strict=True))
+    votes = [by_label[label] for label in expressions.BASIC_AND_CONTEMPT]
     return {
         'valence': _affect(valence),
         'arousal': _affect(arousal),
-        'soft_labels': shares.astype(np.float32),
+        'votes': np.array(votes, np.float32),
         **known,
         **texts,
     }
