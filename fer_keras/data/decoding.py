@@ -13,6 +13,9 @@ from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 # A block of EXIF has its length in two bytes.
 _LONGEST_EXIF = 65_536
 _UNKNOWN, _JPEG, _PNG, _WEBP = range(4)
+# Of a chunk of PNG: length, name and checksum; and the name of the last one as a number.
+_PNG_FRAME_BYTES, _IEND = 12, 0x49454E44
+_WITH_TEXTS = r'\C*(tEXt|zTXt|iTXt|iCCP|eXIf|sPLT)\C*'
 
 
 def decode_upright(
@@ -98,6 +101,10 @@ def _problem_of(
                 lambda: tf.constant('must be one picture. Received: an animated WebP file.'),
             ),
             (
+                (kind == _PNG) & _has_chunk_beyond_end(kind, image_bytes),
+                lambda: tf.constant('must be whole. Received: a PNG file that is cut off.'),
+            ),
+            (
                 is_too_large,
                 lambda: tf.strings.format(
                     'must have at most {} pixels. Received: {} x {}. Shrink it first.',
@@ -107,6 +114,31 @@ def _problem_of(
         ],
         default=lambda: tf.constant(''),
     )
+
+
+def _has_chunk_beyond_end(kind: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:
+    """Whether a chunk of a PNG file says that it is longer than the file: bool `[]`.
+
+    libpng makes room for as much before it looks. Only files with chunks of texts and the like are
+    looked through, which few have: it takes a step for each chunk.
+    """
+
+    def walk() -> tf.Tensor:
+        data = tf.io.decode_raw(image_bytes, tf.uint8)
+        size = tf.size(data, tf.int64)
+
+        def is_inside(start: tf.Tensor) -> tf.Tensor:
+            is_whole = start + _PNG_FRAME_BYTES <= size
+            return is_whole & (_integers(data, start[None] + 4, 4)[0] != _IEND)
+
+        def next_start(start: tf.Tensor) -> tuple[tf.Tensor]:
+            return (start + _PNG_FRAME_BYTES + _integers(data, start[None], 4)[0],)
+
+        (end,) = tf.while_loop(is_inside, next_start, (tf.constant(8, tf.int64),))
+        return end > size
+
+    is_looked_through = (kind == _PNG) & tf.strings.regex_full_match(image_bytes, _WITH_TEXTS)
+    return tf.cond(is_looked_through, walk, lambda: tf.constant(False))
 
 
 def _size_of(kind: tf.Tensor, head: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:

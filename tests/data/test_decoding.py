@@ -187,6 +187,19 @@ def test_half_a_file_is_an_error(kind, share):
         decode_graph(data[: int(len(data) * share)])
 
 
+@pytest.mark.parametrize('place', [33, -12])
+def test_a_chunk_that_says_to_be_longer_than_the_file_is_refused_before_decoding(place):
+    # libpng would make room for two gigabytes.
+    whole = encode(PICTURE, 'PNG')
+    place %= len(whole)
+    text = struct.pack('>I', 2**31 - 1) + b'tEXtComment\0text' + bytes(4)
+    assert b'cut off' in problem_graph(whole[:place] + text + whole[place:]).numpy()
+    # One that is whole is none of these, nor is its name among the pixels.
+    text = struct.pack('>I', 12) + b'tEXtComment\0text' + bytes(4)
+    assert problem_graph(whole[:place] + text + whole[place:]).numpy() == b''
+    assert problem_graph(whole + b'tEXt').numpy() == b''
+
+
 def test_training_sees_the_upright_picture():
     upright = random_images(1, 32)[0]
     stored = np.rot90(upright)  # Counter-clockwise, so that a clockwise turn is needed: 6.
