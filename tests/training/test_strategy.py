@@ -52,6 +52,7 @@ except ValueError as error:
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_train_both_stages_and_share_the_batch(tmp_path):
     write_dataset(tmp_path / 'data')
     command = [sys.executable, '-c', TWO_REPLICAS, str(tmp_path / 'data'), str(tmp_path / 'run')]
