@@ -101,7 +101,7 @@ def _problem_of(
                 lambda: tf.constant('must be one picture. Received: an animated WebP file.'),
             ),
             (
-                (kind == _PNG) & _has_chunk_beyond_end(kind, image_bytes),
+                _has_chunk_beyond_end(kind, image_bytes),
                 lambda: tf.constant('must be whole. Received: a PNG file that is cut off.'),
             ),
             (
@@ -137,8 +137,11 @@ def _has_chunk_beyond_end(kind: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:
         (end,) = tf.while_loop(is_inside, next_start, (tf.constant(8, tf.int64),))
         return end > size
 
-    is_looked_through = (kind == _PNG) & tf.strings.regex_full_match(image_bytes, _WITH_TEXTS)
-    return tf.cond(is_looked_through, walk, lambda: tf.constant(False))
+    def look() -> tf.Tensor:
+        has_texts = tf.strings.regex_full_match(image_bytes, _WITH_TEXTS)
+        return tf.cond(has_texts, walk, lambda: tf.constant(False))
+
+    return tf.cond(kind == _PNG, look, lambda: tf.constant(False))
 
 
 def _size_of(kind: tf.Tensor, head: tf.Tensor, image_bytes: tf.Tensor) -> tf.Tensor:

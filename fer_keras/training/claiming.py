@@ -80,9 +80,11 @@ def claim_run(
     record = record_training(run, run_dir, taught, builders) if is_chief else None
     if check_people:
         # The record knows them, without reading everything again.
-        taught_before = _initial_people(run)
-        own = record.people if record else people_of(training, validation, *others)
-        check_people(own | taught_before)
+        check_people(
+            record.people
+            if record
+            else people_of(training, validation, *others) | _initial_people(run)
+        )
     claim(run_dir, as_flags(run), builders, names, record, is_chief=is_chief)
     record_contents(run_dir, recorded, run.model, (training, validation), is_chief=is_chief)
     return taught

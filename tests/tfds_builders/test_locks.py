@@ -72,8 +72,9 @@ def test_a_process_that_has_the_number_of_one_that_ended_is_another(tmp_path):
     own = locks._describe_self()
     machine = f'{own.machine.rpartition(" ")[0]} 1'
     path = write_holder(tmp_path / 'lock.json', process=own.process, machine=machine)
-    with hold(path, 'built'):
-        pass
+    with hold(path, 'built') as lock:
+        lock.require_held()
+        assert lock.is_taken_over
 
 
 @pytest.mark.parametrize('content', ['', '{"host": ', '[]', '{"other": 1}'])
