@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import collections
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,8 @@ from etils import epath
 from tqdm import tqdm
 
 from tfds_builders import faces, splits
-from tfds_builders.archives import Archive, Photo, first_lines
+from tfds_builders.archives import Archive, Photo, first_lines, manual_dir
+from tfds_builders.build_record import BuildRecord
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
 from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 from tfds_builders.pictures import Reading, fit, pixel_hash, read
@@ -58,10 +58,25 @@ class ExpressionDatasetBuilder(
 
     # What the set knows beside label and person: name of the feature to its TFDS type.
     EXTRA_FEATURES: Mapping[str, Any] = {}
+    # What its folder holds, for messages.
+    LAYOUT = ''
+    # Where its archive is asked for.
+    HOMEPAGE: str | None = None
     # On what terms its archive is to be had, in a few words.
     TERMS = ''
     # Whether its files say who is shown; else a person may be in several splits.
     NAMES_PEOPLE = True
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=self._features(),
+            supervised_keys=('image', 'label'),
+            homepage=self.HOMEPAGE,
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+        return self._split_photos(manual_dir(dl_manager, self.name, self.LAYOUT))
 
     @abc.abstractmethod
     def _read_archive(self, manual_dir: epath.Path) -> Archive:
@@ -133,7 +148,12 @@ class ExpressionDatasetBuilder(
     def _split_photos(self, manual_dir: epath.Path) -> dict[str, Iterator[tuple[str, Any]]]:
         """Reads the archive and gives each split its photos."""
         archive = self._read_archive(manual_dir)
-        self._record = _Record(archive, self.builder_config, self.info.metadata)
+        self._record = BuildRecord(
+            archive,
+            self.builder_config.name,
+            self.info.metadata,
+            crops_faces=self.builder_config.crops_faces,
+        )
         by_split: dict[str, list[tuple[Photo, int]]] = {split: [] for split in SPLITS}
         for photo, slot in zip(archive.photos, self._slots(archive.photos), strict=True):
             by_split[self._split_of(photo, slot)].append((photo, splits.fold_of(slot)))
@@ -172,7 +192,7 @@ class ExpressionDatasetBuilder(
                 f'The split `{split}` must have a picture that can be read. Received: none of '
                 f'{len(problems)}, such as {first_lines(problems)}.'
             )
-        self._record.finish(split)
+        self._record.finish()
 
     def _describe(
         self, split: str, rows: Sequence[tuple[Photo, int, bytes, Reading]]
@@ -243,54 +263,3 @@ def describe_face(image: np.ndarray, face: faces.Face | None) -> dict[str, Any]:
         'detected': face is not None,
         'confidence': face.confidence if face else 0.0,
     }
-
-
-class _Record:
-    """Writes into the data set's metadata what was kept, cropped without a face, and left out."""
-
-    def __init__(self, archive: Archive, config: ExpressionConfig, metadata: Any) -> None:
-        self._rows: list[tuple[str, str, str, str]] = []
-        self._people: dict[str, set[str]] = collections.defaultdict(set)
-        self._counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
-        self._undetected: dict[str, list[str]] = {split: [] for split in SPLITS}
-        self._skipped = dict(archive.skipped)
-        self._re_encoded: dict[str, str] = {}
-        self._notes: dict[str, str] = {}
-        self._metadata = metadata
-        metadata['other_configs_photos'] = archive.num_other_photos
-        if config.crops_faces:
-            metadata['crop'] = {'size_px': faces.CROP_SIZE_PX, 'margin': faces.CROP_MARGIN}
-        self._how = f'{config.name} {metadata.get("crop", "untouched files")}'
-
-    def skip(self, photo: Photo, reason: str) -> None:
-        self._skipped[photo.file_name] = reason
-
-    def re_encode(self, photo: Photo, how: str) -> None:
-        self._re_encoded[photo.file_name] = how
-
-    def note(self, photo: Photo, reading: Reading) -> None:
-        if reading.notes:
-            self._notes[photo.file_name] = f'{reading.kind}: {"; ".join(reading.notes)}'
-
-    def add(self, split: str, photo: Photo, known_by: str, *, detected: bool) -> None:
-        self._rows.append((photo.file_name, split, photo.label, known_by))
-        if photo.subject_id:
-            self._people[split].add(photo.subject_id)
-        self._counts[split][photo.label] = self._counts[split].get(photo.label, 0) + 1
-        if not detected:
-            self._undetected[split].append(photo.file_name)
-
-    def finish(self, split: str) -> None:
-        """Brings the metadata up to date; TFDS saves them after the last split."""
-        self._metadata.update(
-            {
-                'split_hash': splits.split_hash((name, split) for name, split, *_ in self._rows),
-                'content_hash': splits.content_hash(self._rows, self._how),
-                'images': self._counts,
-                'subjects': {name: len(self._people[name]) for name in SPLITS},
-                'undetected': self._undetected,
-                'skipped': self._skipped,
-                're_encoded': self._re_encoded,
-                'reading_notes': self._notes,
-            }
-        )

@@ -9,9 +9,6 @@ from tfds_builders import splits
 from tfds_builders.archives import Photo
 from tfds_builders.expression_builder import ExpressionDatasetBuilder
 
-# Of twenty slots, those of the training images that validate, where a set has no such part.
-VALIDATION_SLOTS = (14, 15)
-
 
 class OfficialSplitBuilder(
     ExpressionDatasetBuilder,
@@ -41,5 +38,5 @@ class OfficialSplitBuilder(
 
     def _split_of(self, photo: Photo, slot: int) -> str:
         official = self._official_split(photo)
-        validates = self.validates_with_a_tenth and slot in VALIDATION_SLOTS
+        validates = self.validates_with_a_tenth and slot in splits.TENTH_THAT_VALIDATES
         return 'validation' if official == 'train' and validates else official

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 
 NUM_SLOTS = 20
 SPLITS = ('train', 'validation', 'test')
+# Of the training part of a set that has no part for validation, a tenth.
+TENTH_THAT_VALIDATES = (14, 15)
 _FIRST_VALIDATION_SLOT, _FIRST_TEST_SLOT = 14, 17
 
 # Each slot once, and any few neighbours hold train, validation and test slots at about 14:3:3, so a

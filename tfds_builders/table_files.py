@@ -129,6 +129,7 @@ def open_table(
     known: Callable[[str], str],
     required: Sequence[str] = (),
     advice: str = '',
+    published: Sequence[str] = (),
 ) -> Table:
     """Finds out how a table is written; its rows are read afterwards.
 
@@ -141,13 +142,14 @@ def open_table(
             that the caller does not know. `one_of` makes such functions.
         required: Columns without which the table is refused, as the caller names them.
         advice: What to do about a column that is missing, a sentence.
+        published: The columns of a table that some give on without its header, in their order.
 
     Raises:
         InvalidTableError: It is no table of text, or columns are missing or come twice.
     """
     file = epath.Path(path)
     encoding, shown = find_encoding(file)
-    line, delimiter, names = _read_header(file, encoding, known)
+    line, delimiter, names = _read_header(file, encoding, known, published)
     header = tuple(known(name) or name for name in names)
     missing = [name for name in required if name not in header]
     if missing:
@@ -168,6 +170,8 @@ def open_table(
         notes.append(f'read with {DELIMITERS.get(delimiter, delimiter)} between cells')
     renamed = [(n, known(n)) for n in names if known(n) and known(n) != n]
     notes += [f'column `{name}` read as `{ours}`' for name, ours in renamed]
+    if not line:
+        notes.append(f'without a header: its columns are taken to be {show_header(header)}')
     if others := [name for name in names if name and not known(name)]:
         notes.append(f'columns that are not read: {show_header(others)}')
     return Table(file, header, delimiter, encoding, tuple(notes), line)
@@ -180,9 +184,9 @@ def one_of(*names: str, **synonyms: Sequence[str]) -> Callable[[str], str]:
     >>> known(' usage'), known('Face ID'), known('age')
     ('Usage', 'subject_id', '')
     """
-    ours = {_fold(name): name for name in (*names, *synonyms)}
-    ours |= {_fold(other): name for name, others in synonyms.items() for other in others}
-    return lambda name: ours.get(_fold(name), '')
+    ours = {fold_name(name): name for name in (*names, *synonyms)}
+    ours |= {fold_name(other): name for name, others in synonyms.items() for other in others}
+    return lambda name: ours.get(fold_name(name), '')
 
 
 def show_header(names: Sequence[str]) -> str:
@@ -218,7 +222,12 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> float:
     return number
 
 
-def _fold(name: str) -> str:
+def fold_name(name: str) -> str:
+    """A name without what spellings of it differ in: case, spaces, hyphens and underscores.
+
+    >>> fold_name('Human-Label') == fold_name('human_label')
+    True
+    """
     return re.sub(r'[\W_]+', '', name.casefold())
 
 
@@ -228,9 +237,13 @@ def _describe_quote(first: int, last: int) -> str:
 
 
 def _read_header(
-    path: epath.Path, encoding: str, known: Callable[[str], str]
+    path: epath.Path, encoding: str, known: Callable[[str], str], published: Sequence[str]
 ) -> tuple[int, str, list[str]]:
-    """The last line of the header, the delimiter, and the names of the columns."""
+    """The last line of the header, the delimiter, and the names of the columns.
+
+    Where no column is known and there are as many as `published`, it is those that are meant, and
+    the line is the first of the rows.
+    """
     with open_text(path, encoding) as file:
         number, is_found = 0, False
         while not is_found:
@@ -248,6 +261,9 @@ def _read_header(
         return sum(bool(known(name)) for name in split[one]), len(split[one])
 
     delimiter = max(DELIMITERS, key=likeness)
+    as_many = [one for one, names in split.items() if len(names) == len(published)]
+    if published and as_many and not likeness(delimiter)[0]:
+        return number - 1, as_many[0], list(published)
     return number, delimiter, split[delimiter]
 
 

@@ -159,3 +159,15 @@ def test_a_large_table_is_never_held_whole(tmp_path):
     assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 2
     tracemalloc.stop()
     assert time.monotonic() - begun < 30
+
+
+def test_a_table_without_its_header_has_the_published_columns(tmp_path):
+    path = tmp_path / 'a.csv'
+    path.write_text('x.jpg;1;2,5\ny.jpg;3;4\n')
+    published = ('name', 'code', 'value')
+    table = open_table(path, one_of(*published), ['name'], published=published)
+    assert [row.line for row in table.rows()] == [1, 2]
+    assert next(table.rows()).cells == {'name': 'x.jpg', 'code': '1', 'value': '2,5'}
+    assert any('without a header' in note for note in table.notes)
+    with pytest.raises(InvalidTableError, match='without `name`'):
+        open_table(path, one_of(*published), ['name'], published=(*published, 'other'))

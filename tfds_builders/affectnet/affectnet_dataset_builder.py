@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -15,6 +14,7 @@ from tfds_builders import archives, expressions
 from tfds_builders.affectnet.annotations import (
     LABELS,
     Annotated,
+    open_list,
     read_arrays,
     read_list,
     read_objects,
@@ -89,6 +89,8 @@ class Builder(OfficialSplitBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f'Ask its authors for AffectNet and put it into one folder: {LAYOUT}.'
     )
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'http://mohammadmahoor.com/affectnet/'
     TERMS = 'on request, research that is not commercial'
     BUILDER_CONFIGS = [
         _config(kind, what)
@@ -107,17 +109,6 @@ class Builder(OfficialSplitBuilder):
     }
 
     builder_config: AffectNetConfig
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='http://mohammadmahoor.com/affectnet/',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
@@ -158,7 +149,11 @@ class Builder(OfficialSplitBuilder):
                 how = 'Automatically' if is_automatic else 'Manually'
                 pictures = file.parent.parent / f'{how}_Annotated_Images'
                 split = _LISTS.get(file.name.lower(), 'train')
-                yield from ((one, split) for one in read_list(file, pictures, skipped))
+                table = open_list(file)
+                if table.notes:
+                    notes = self.info.metadata.setdefault('table_notes', {})
+                    notes[file.name] = '; '.join(table.notes)
+                yield from ((one, split) for one in read_list(table, pictures, skipped))
         for part in [] if self.builder_config.is_automatic else parts:
             has_objects = any((part / 'annotations').glob('*.json'))
             read = read_objects if has_objects else read_arrays

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from etils import epath
 
 from tfds_builders import archives, expressions
+from tfds_builders.table_files import Table, fold_name, one_of, open_table
 
 # Of the numbers of all forms; 8 is none of these, 9 uncertain, 10 no face.
 LABELS = (
@@ -55,34 +54,36 @@ class Annotated:
     extras: Mapping[str, Any]
 
 
-def read_list(
-    file: epath.Path, pictures: epath.Path, problems: dict[str, str]
-) -> Iterator[Annotated]:
-    """Of 2017: a row for each picture, in a table that may lack its header.
+def open_list(file: epath.Path) -> Table:
+    """Opens a table of 2017, which may lack its header.
+
+    Raises:
+        InvalidTableError: It is no such table.
+    """
+    required = ('subDirectory_filePath', 'expression')
+    return open_table(file, one_of(*_COLUMNS), required, published=_COLUMNS)
+
+
+def read_list(table: Table, pictures: epath.Path, problems: dict[str, str]) -> Iterator[Annotated]:
+    """Of 2017: a row for each picture.
 
     Args:
-        file: The table.
+        table: From `open_list`.
         pictures: The folder below which its pictures lie.
         problems: Is given each row that is none, with the reason.
     """
-    columns: Sequence[str] = [_fold(name) for name in _COLUMNS]
-    with file.open('r') as opened:
-        for number, row in enumerate(csv.reader(opened), start=1):
-            names = [_fold(name.lstrip('\ufeff')) for name in row]
-            if number == 1 and 'subdirectoryfilepath' in names:
-                columns = names
-                continue
-            cells = dict(zip(columns, row, strict=False))
-            try:
-                name = cells['subdirectoryfilepath']
-                code = int(float(cells['expression']))
-                if code not in (*range(len(LABELS)), *NO_LABEL):
-                    raise ValueError(f'expression {code} is none of 0 to 10')
-                extras = describe(cells.get('valence'), cells.get('arousal'))
-            except (KeyError, ValueError) as error:
-                problems[f'{file.name}:{number}'] = f'not a row of AffectNet: {error}'
-                continue
-            yield Annotated(pictures / name, f'{pictures.name}/{name}', code, extras)
+    for row in table.rows():
+        try:
+            if row.problem:
+                raise ValueError(f'it {row.problem}')
+            name, code = row.cells[_COLUMNS[0]], table.whole_number(row.cells['expression'])
+            if code not in (*range(len(LABELS)), *NO_LABEL):
+                raise ValueError(f'expression {code} is none of 0 to 10')
+            extras = describe(row.cells.get('valence'), row.cells.get('arousal'))
+        except ValueError as error:
+            problems[f'{table.path.name}:{row.line}'] = f'not a row of AffectNet: {error}'
+            continue
+        yield Annotated(pictures / name, f'{pictures.name}/{name}', code, extras)
 
 
 def read_arrays(folder: epath.Path, problems: dict[str, str]) -> Iterator[Annotated]:
@@ -118,7 +119,7 @@ def read_objects(folder: epath.Path, problems: dict[str, str]) -> Iterator[Annot
         place = f'{folder.name}/images/{path.name}'
         try:
             text = (folder / 'annotations' / f'{path.stem}.json').read_text()
-            found = {_fold(key): value for key, value in json.loads(text).items()}
+            found = {fold_name(key): value for key, value in json.loads(text).items()}
             subset = found.get('subset')
             extras = describe(
                 found.get('valence'),
@@ -188,7 +189,3 @@ def _pictures(folder: epath.Path) -> Iterator[epath.Path]:
     for path in archives.list_files(folder / 'images'):
         if path.suffix.lower() in ('.jpg', '.jpeg', '.png'):
             yield path
-
-
-def _fold(name: str) -> str:
-    return re.sub(r'[\W_]+', '', name.casefold())

@@ -104,6 +104,8 @@ class Builder(ExpressionDatasetBuilder):
         '1.0.0': 'First release.',
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for CFEE and put it into one folder: {LAYOUT}.'
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'https://cbcsl.ece.ohio-state.edu/dbform_compound.html'
     TERMS = 'on request, for research'
     BUILDER_CONFIGS = [
         _config('basic_faces', 'Aligned face crops; neutral and the six basic expressions.'),
@@ -121,17 +123,6 @@ class Builder(ExpressionDatasetBuilder):
         ),
     ]
     EXTRA_FEATURES = {'photo': tfds.features.Text()}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='https://cbcsl.ece.ohio-state.edu/dbform_compound.html',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

@@ -56,6 +56,8 @@ class Builder(ExpressionDatasetBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for CK+ and put it into one folder: {LAYOUT}.'
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'https://www.jeffcohn.net/resources'
     TERMS = 'on request, for research'
     BUILDER_CONFIGS = [
         _config('last_three_faces', f'Aligned face crops; {_LAST}.'),
@@ -64,17 +66,6 @@ class Builder(ExpressionDatasetBuilder):
         _config('peak_originals', f'Untouched files; {_PEAK}.', crops_faces=False),
     ]
     EXTRA_FEATURES = {'sequence': tfds.features.Text(), 'frame': np.int64}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='https://www.jeffcohn.net/resources',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

@@ -39,13 +39,6 @@ class Builder(ExpressionDatasetBuilder):
         ),
     ]
 
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            metadata=tfds.core.MetadataDict(),
-        )
-
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         return self._split_photos(epath.Path())  # There is no archive: everything is drawn.
 

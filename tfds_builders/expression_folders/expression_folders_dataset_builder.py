@@ -62,6 +62,7 @@ class Builder(ExpressionDatasetBuilder):
         '1.0.0': 'First release.',
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Sort your photos into folders: {LAYOUT}.'
+    LAYOUT = LAYOUT
     TERMS = 'your own photographs'
     BUILDER_CONFIGS = [
         ExpressionConfig(name='faces', description='Aligned face crops.', classes=_CLASSES),
@@ -114,16 +115,6 @@ class Builder(ExpressionDatasetBuilder):
         self._has_subjects = not no_subjects
         self._accepts_subjects = accept_subjects
         super().__init__(**options)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

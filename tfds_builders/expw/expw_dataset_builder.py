@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -67,6 +66,8 @@ class Builder(ExpressionDatasetBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for ExpW and put it into one folder: {LAYOUT}.'
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'http://mmlab.ie.cuhk.edu.hk/projects/socialrelation/index.html'
     TERMS = 'on request, research that is not commercial'
     NAMES_PEOPLE = False
     BUILDER_CONFIGS = [
@@ -83,17 +84,6 @@ class Builder(ExpressionDatasetBuilder):
         ),
     ]
     EXTRA_FEATURES = {'photo': tfds.features.Text(), 'box_confidence': np.float32}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='http://mmlab.ie.cuhk.edu.hk/projects/socialrelation/index.html',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

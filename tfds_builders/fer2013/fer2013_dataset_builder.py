@@ -40,8 +40,6 @@ _WHERE_TO_GET = (
     'pictures into folders and build expression_folders with --no_subjects.'
 )
 _FOLDER_SPLITS = ('train', 'test')
-# The folder form has no validation part: two of twenty slots of its train part are ours.
-_VALIDATION_SLOTS = (14, 15)
 # Grey levels by which the channels of a grey picture saved in colours may differ.
 _LARGEST_CHANNEL_DIFFERENCE = 8
 
@@ -179,7 +177,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _folder_split(self, part: str, data: bytes) -> str:
         """By content, so that copies of a picture stay together."""
-        in_validation = splits.hash_slot(self.name, data) in _VALIDATION_SLOTS
+        in_validation = splits.hash_slot(self.name, data) in splits.TENTH_THAT_VALIDATES
         return 'validation' if part == 'train' and in_validation else part
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -32,6 +30,8 @@ ANSWERS = (
 )
 LABELS = tuple(str(expressions.find(name)) for name in ANSWERS[:8])
 FOLDERS = {'FER2013Train': 'train', 'FER2013Valid': 'validation', 'FER2013Test': 'test'}
+# Of `label.csv`, which has no header.
+_COLUMNS = ('picture', 'box', *ANSWERS)
 _PICTURE = re.compile(r'fer\d{7}\.png', re.IGNORECASE)
 
 archives.register(
@@ -65,6 +65,8 @@ class Builder(OfficialSplitBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Download FER2013 and FER+ into one folder: {LAYOUT}.'
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'https://github.com/microsoft/FERPlus'
     TERMS = 'votes under the MIT licence, pictures as FER2013'
     BUILDER_CONFIGS = [
         ExpressionConfig(
@@ -79,17 +81,6 @@ class Builder(OfficialSplitBuilder):
         'votes': tfds.features.Tensor(shape=(10,), dtype=np.int64),
     }
     validates_with_a_tenth = False
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='https://github.com/microsoft/FERPlus',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
@@ -124,6 +115,9 @@ class Builder(OfficialSplitBuilder):
         votes = open_table(files[VOTES_NAME], one_of('Usage', *ANSWERS), ('Usage', *ANSWERS))
         columns = ('emotion', 'pixels', 'Usage')
         table = open_table(pictures, one_of(*columns), columns)
+        notes = {one.path.name: '; '.join(one.notes) for one in (votes, table) if one.notes}
+        if notes:
+            self.info.metadata['table_notes'] = notes
         for of_picture, of_votes in itertools.zip_longest(table.rows(), votes.rows()):
             if of_picture is None or of_votes is None:
                 longer = votes if of_picture is None else table
@@ -135,7 +129,7 @@ class Builder(OfficialSplitBuilder):
             file_name = f'{table.path.name}:{of_picture.line}'
             try:
                 split, data, _ = fer2013.parse_row(of_picture.cells, table)
-                counts = [votes.whole_number(of_votes.cells.get(name, '')) for name in ANSWERS]
+                counts = _counts(votes, of_votes)
             except ValueError as error:
                 self._skipped[file_name] = f'not a row of FER2013 and FER+: {error}'
                 continue
@@ -147,19 +141,18 @@ class Builder(OfficialSplitBuilder):
             if not labels.exists():
                 self._skipped[f'{name}/'] = 'there is no label.csv in it'
                 continue
-            with labels.open('r') as file:
-                for number, row in enumerate(csv.reader(file), start=1):
-                    path = folder / name / (row[0].strip() if row else '')
-                    try:
-                        counts = [int(float(value)) for value in row[2:12]]
-                    except ValueError:
-                        counts = []
-                    if len(counts) != len(ANSWERS) or not _PICTURE.fullmatch(path.name):
-                        self._skipped[f'{name}/label.csv:{number}'] = 'not a row of FER+'
-                    elif not path.exists():
-                        self._skipped[f'{name}/{path.name}'] = 'the picture is not there'
-                    else:
-                        yield from self._vote(path, f'{name}/{path.name}', split, counts)
+            table = open_table(labels, one_of(*_COLUMNS), published=_COLUMNS)
+            for row in table.rows():
+                path = folder / name / row.cells.get('picture', '')
+                try:
+                    counts = _counts(table, row)
+                except ValueError as error:
+                    self._skipped[f'{name}/label.csv:{row.line}'] = f'not a row of FER+: {error}'
+                    continue
+                if not _PICTURE.fullmatch(path.name) or not path.exists():
+                    self._skipped[f'{name}/{path.name}'] = 'the picture is not there'
+                    continue
+                yield from self._vote(path, f'{name}/{path.name}', split, counts)
 
     def _vote(
         self, path: archives.Readable, file_name: str, split: str, counts: Sequence[int]
@@ -191,6 +184,15 @@ def majority(counts: Sequence[int]) -> str | None:
     if 2 * kept[largest] <= sum(kept) or largest >= len(LABELS):
         return None
     return LABELS[largest]
+
+
+def _counts(table: Table, row: Row) -> list[int]:
+    """The votes of a row, in the order of `ANSWERS`.
+
+    Raises:
+        ValueError: One is missing or no whole number.
+    """
+    return [table.whole_number(row.cells.get(name, '')) for name in ANSWERS]
 
 
 def _require_same_usage(table: Table, row: Row, votes: Table, of_votes: Row) -> None:

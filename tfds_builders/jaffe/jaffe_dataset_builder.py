@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -42,6 +41,8 @@ class Builder(ExpressionDatasetBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f'Ask its authors for JAFFE and put it into one folder: {LAYOUT}.'
     )
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'https://zenodo.org/records/3451524'
     TERMS = 'on request, research that is not commercial'
     BUILDER_CONFIGS = [
         ExpressionConfig(
@@ -54,17 +55,6 @@ class Builder(ExpressionDatasetBuilder):
             crops_faces=False,
         ),
     ]
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='https://zenodo.org/records/3451524',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

@@ -58,6 +58,8 @@ class Builder(ExpressionDatasetBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for KDEF and put it into one folder: {LAYOUT}.'
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'https://kdef.se'
     TERMS = 'for research, with a registration'
     BUILDER_CONFIGS = [
         _config('frontal_faces', f'Aligned face crops; {_STRAIGHT}.'),
@@ -70,17 +72,6 @@ class Builder(ExpressionDatasetBuilder):
         'gender': tfds.features.Text(),
         'session': tfds.features.Text(),
     }
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='https://kdef.se',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

@@ -90,6 +90,8 @@ class Builder(OfficialSplitBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f'Ask its authors for RAF-DB and put it into one folder: {LAYOUT}.'
     )
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'http://www.whdeng.cn/RAF/model1.html'
     TERMS = 'on request, research that is not commercial'
     BUILDER_CONFIGS = [
         _config(
@@ -109,17 +111,6 @@ class Builder(OfficialSplitBuilder):
     }
 
     builder_config: RafDbConfig
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='http://www.whdeng.cn/RAF/model1.html',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

@@ -49,6 +49,8 @@ class Builder(ExpressionDatasetBuilder):
         '1.0.0': 'First release.',
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for RaFD and put it into one folder: {LAYOUT}.'
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'https://rafd.socsci.ru.nl'
     TERMS = 'on individual request, accredited researchers'
     BUILDER_CONFIGS = [
         _config('frontal_faces', f'Aligned face crops; {_FRONTAL}.'),
@@ -67,17 +69,6 @@ class Builder(ExpressionDatasetBuilder):
         'gender': tfds.features.Text(),
         'group': tfds.features.Text(),
     }
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='https://rafd.socsci.ru.nl',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)

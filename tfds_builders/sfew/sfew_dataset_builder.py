@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -35,6 +34,8 @@ class Builder(OfficialSplitBuilder):
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f'Ask its authors for SFEW and put it into one folder: {LAYOUT}.'
+    LAYOUT = LAYOUT
+    HOMEPAGE = 'https://users.cecs.anu.edu.au/~few_group/AFEW.html'
     TERMS = 'on request, for research'
     BUILDER_CONFIGS = [
         ExpressionConfig(
@@ -45,17 +46,6 @@ class Builder(OfficialSplitBuilder):
         )
     ]
     EXTRA_FEATURES = {'film': tfds.features.Text()}
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=self._features(),
-            supervised_keys=('image', 'label'),
-            homepage='https://users.cecs.anu.edu.au/~few_group/AFEW.html',
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        return self._split_photos(archives.manual_dir(dl_manager, self.name, LAYOUT))
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
