@@ -15,16 +15,15 @@ import pandas as pd
 import tensorflow as tf
 
 from fer_keras.data.decoding import to_model_input
-from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.errors import InvalidInputError
 from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
 from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
-from fer_keras.inference.trained_files import TrainedFiles
+from fer_keras.inference.trained_files import TrainedFiles, find_exported, find_trained
 from fer_keras.models.classifier import load_classifier
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
-from fer_keras.run_dir import RunDir
 from tfds_builders import faces
 
 # Pictures that are in memory at a time, however many are asked for.
@@ -213,21 +212,8 @@ def load(path: str | os.PathLike[str]) -> Predictor:
         MissingFileError: There is none of these.
         InvalidInputError: It is damaged, of somebody else, or needs saliency maps from a folder.
     """
-    folder = pathlib.Path(path).expanduser()
-    if folder.suffix == '.keras':
-        return _from_keras_file(TrainedFiles(str(folder), RunDir(str(folder.parent.parent))))
-    if (folder / 'saved_model.pb').is_file():
-        return _from_saved_model(folder)
-    versions = [f for f in folder.glob('*/saved_model.pb') if f.parent.name.isdigit()]
-    if versions:
-        return _from_saved_model(max(versions, key=lambda file: int(file.parent.name)).parent)
-    run_dir = RunDir(str(folder))
-    if not os.path.isfile(run_dir.model_file):
-        raise MissingFileError(
-            f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel. Give what '
-            '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote.'
-        )
-    return _from_keras_file(TrainedFiles(run_dir.model_file, run_dir))
+    saved_model = find_exported(path)
+    return _from_saved_model(saved_model) if saved_model else _from_keras_file(find_trained(path))
 
 
 def _from_keras_file(files: TrainedFiles) -> Predictor:

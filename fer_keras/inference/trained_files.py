@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 
-from fer_keras.config.fields import as_values
+from fer_keras.config.fields import as_values, expand_home
 from fer_keras.config.former import read_flags
 from fer_keras.config.model import ModelConfig
 from fer_keras.data.datasets import require_canonical_order
@@ -56,6 +56,16 @@ class TrainedFiles:
         return {name: values[name] for name in as_values(ModelConfig()) if name in values}
 
 
+def find_exported(path: str | os.PathLike[str]) -> pathlib.Path | None:
+    """The folder of a SavedModel: this one, or the newest version in it; None without one."""
+    folder = pathlib.Path(expand_home(os.fspath(path)))
+    if (folder / 'saved_model.pb').is_file():
+        return folder
+    versions = [file.parent for file in folder.glob('*/saved_model.pb')]
+    numbered = [version for version in versions if version.name.isdigit()]
+    return max(numbered, key=lambda version: int(version.name), default=None)
+
+
 def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
     """Finds the files of a run folder, or of the `.keras` file in one.
 
@@ -63,18 +73,18 @@ def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
         MissingFileError: There is none.
         InvalidInputError: It is a SavedModel, which answers and cannot be trained.
     """
-    folder = pathlib.Path(path).expanduser()
+    folder = pathlib.Path(expand_home(os.fspath(path)))
     if folder.suffix == '.keras' and folder.is_file():
         return TrainedFiles(str(folder), RunDir(str(folder.absolute().parent.parent)))
     run_dir = RunDir(str(folder))
     if os.path.isfile(run_dir.model_file):
         return TrainedFiles(run_dir.model_file, run_dir)
-    if (folder / 'saved_model.pb').is_file() or any(folder.glob('*/saved_model.pb')):
+    if find_exported(folder):
         raise InvalidInputError(
             f'A training must start from a run folder or its .keras file. Received: {path}, a '
             'SavedModel, which answers and cannot be trained.'
         )
     raise MissingFileError(
-        f'{folder} is neither a run folder nor a .keras file. Give what '
-        '`python -m fer_keras.train --run_dir=...` wrote.'
+        f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel. Give what '
+        '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote.'
     )

@@ -272,6 +272,8 @@ def test_a_saved_model_of_somebody_else_is_refused(tmp_path):
 
 
 def test_something_that_is_no_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='home of a user'):
+        fer_keras.load('~nobody-of-this-name/run')
     with pytest.raises(FileNotFoundError, match='neither a run folder'):
         fer_keras.load(tmp_path)
 

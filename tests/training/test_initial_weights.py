@@ -107,7 +107,7 @@ def test_where_no_flags_are_known_the_weights_must_fit(initial, tmp_path):
 
 
 def test_what_cannot_be_trained_further_is_refused(tmp_path):
-    with pytest.raises(MissingFileError, match='neither a run folder nor a .keras file'):
+    with pytest.raises(MissingFileError, match='neither a run folder, nor a .keras file'):
         require_fitting(tiniest_model(initial_weights=str(tmp_path / 'nothing')))
     (tmp_path / 'model' / '1').mkdir(parents=True)
     (tmp_path / 'model' / '1' / 'saved_model.pb').touch()
