@@ -15,6 +15,7 @@ from fer_keras.models.classifier import freeze_for_stage
 from fer_keras.models.mlnet_light import is_encoder_layer
 from fer_keras.saliency.losses import mlnet_loss_of_target, saliency_loss
 from fer_keras.training.engine import Engine
+from fer_keras.training.fused_norm import fuse_batch_norm
 from fer_keras.training.objectives import ClassificationObjective, SaliencyObjective
 from fer_keras.training.recipe import (
     average_batch_norm,
@@ -124,6 +125,7 @@ class ClassifierTask(Task):
         if config.freeze_batch_norm:
             freeze_batch_norm(self.model)
         average_batch_norm(self.model, config.ema_momentum)
+        fuse_batch_norm(self.model)
         optimizer = make_optimizer(config, is_head_stage=stage.is_head_stage, steps=steps)
         compile_classifier(self.model, optimizer, config)
         return Engine(
