@@ -3,7 +3,9 @@
 Steps of whole training, input pipeline and augmentation included, of the bare backbone, with the
 saliency model in the graph, and with its maps kept; in one process and in turns, so that all see
 the same machine. Given are medians over the turns, of the clock and of the processors' time; the
-second is what a busy machine tells more truly, for it does not count others.
+second is what a busy machine tells more truly, for it does not count others. The bare backbone is
+also trained with the batch normalisation of Keras itself in place of TensorFlow's fused one. oneDNN
+is of a whole process: give TF_ENABLE_ONEDNN_OPTS=0 and =1 in the environment.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from fer_keras.data.splits import Source, read_split
 from fer_keras.models.classifier import build_classifier, freeze_for_stage
 from fer_keras.models.kept_maps import build_map_maker, build_map_reader
 from fer_keras.training.engine import Engine
+from fer_keras.training.fused_norm import fuse_batch_norm
 from fer_keras.training.objectives import ClassificationObjective
 from fer_keras.training.recipe import compile_classifier, make_optimizer
 
@@ -46,6 +49,9 @@ def main() -> None:
     source = read_split([builder], 'train', names)
     steps = {
         'bare backbone': make_step(source, names, options, 'none', kept=False),
+        'bare backbone, not fused': make_step(
+            source, names, options, 'none', kept=False, fused=False
+        ),
         f'{options.saliency} in the graph': make_step(
             source, names, options, options.saliency, kept=False
         ),
@@ -68,7 +74,13 @@ def main() -> None:
 
 
 def make_step(
-    source: Source, names: list[str], options: argparse.Namespace, saliency: str, *, kept: bool
+    source: Source,
+    names: list[str],
+    options: argparse.Namespace,
+    saliency: str,
+    *,
+    kept: bool,
+    fused: bool = True,
 ) -> tuple[Engine, Iterator]:
     """An engine that has taken two steps, and its batches without end."""
     config = ModelConfig(
@@ -82,6 +94,8 @@ def make_step(
         forward = build_map_reader(model)
     training = TrainingConfig()
     freeze_for_stage(model, train_backbone=True)
+    if fused:
+        fuse_batch_norm(model)
     compile_classifier(model, make_optimizer(training, is_head_stage=False, steps=99), training)
     data = DataConfig(image_size_px=size, batch_size=options.batch_size)
     batches = TrainingBatches(source, data, num_classes=len(names), seed=0)

@@ -19,6 +19,7 @@ from fer_keras.config.flag_files import expand_flag_files
 from fer_keras.config.former import GONE, modernize
 from fer_keras.config.run import RunConfig
 from fer_keras.errors import InvalidInputError, MissingFileError, UserError
+from fer_keras.pretrained.names import locate
 from fer_keras.run_dir import RunDir
 from fer_keras.usage import describe
 
@@ -38,6 +39,7 @@ def start(
     continues_run: bool = False,
     shown: Sequence[str] = (),
     needs_tensorflow: bool = True,
+    trains: bool = False,
 ) -> None:
     """Reads the command line and calls `main`; what the user can mend ends without a traceback.
 
@@ -50,6 +52,7 @@ def start(
             trained with are read first, and the command line overrides them.
         shown: Of the flags of `RunConfig`, those that `--help` shows; empty: all.
         needs_tensorflow: Whether it loads TensorFlow, whose notes on itself are then held back.
+        trains: Whether it trains: see `load_tensorflow`.
     """
     try:
         if any(argument in _HELP for argument in sys.argv[1:]):
@@ -65,7 +68,7 @@ def start(
             # Here: importing it takes half a second, which wrong flags should not.
             from tfds_builders.quiet import load_tensorflow
 
-            load_tensorflow()
+            load_tensorflow(onednn=trains)
         main(*read, *([[_expand_argument(one) for one in rest]] if arguments else []))
     except KeyboardInterrupt as error:
         print(f'\n{error or "Interrupted."}', file=sys.stderr)
@@ -257,7 +260,7 @@ def _flags_of_the_run(values: flags.FlagValues) -> str:
     """`flags.txt` of the run that the command line names; empty: its model lies in no run."""
     model = values['model'].value if 'model' in values else ''
     if model:
-        path = pathlib.Path(model).expanduser().absolute()
+        path = pathlib.Path(locate(model)).expanduser().absolute()
         # RUN, RUN/saved_model/1, RUN/checkpoints/best.keras
         files = [RunDir(str(folder)).flags_file for folder in [path, *path.parents][:3]]
         return next(filter(os.path.isfile, files), '')

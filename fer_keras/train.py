@@ -32,4 +32,4 @@ def main(run: RunConfig) -> None:
 
 
 if __name__ == '__main__':
-    flags.start(main, RunConfig)
+    flags.start(main, RunConfig, trains=True)

@@ -19,4 +19,4 @@ def main(config: SaliencyTrainingConfig) -> None:
 
 
 if __name__ == '__main__':
-    flags.start(main, SaliencyTrainingConfig)
+    flags.start(main, SaliencyTrainingConfig, trains=True)

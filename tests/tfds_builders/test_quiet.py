@@ -1,10 +1,14 @@
 """TensorFlow is loaded without a word, and what fails is told all the same."""
 
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
+
+from tfds_builders import quiet
 
 LOAD = 'from tfds_builders.quiet import load_tensorflow; tf = load_tensorflow();'
 
@@ -29,6 +33,18 @@ def test_nothing_is_printed_while_tensorflow_loads_and_runs():
 
 def test_whoever_asks_for_the_notes_gets_them():
     assert 'cpu_feature_guard' in run(LOAD, TF_CPP_MIN_LOG_LEVEL='0').stderr
+
+
+@pytest.mark.skipif(platform.machine() not in ('x86_64', 'AMD64'), reason='of x86 alone')
+def test_onednn_is_on_where_it_is_wanted_and_nobody_says_no(monkeypatch):
+    for said, asked, expected in ((None, True, '1'), ('0', True, '0'), (None, False, None)):
+        monkeypatch.delenv('TF_ENABLE_ONEDNN_OPTS', raising=False)
+        if said:
+            monkeypatch.setenv('TF_ENABLE_ONEDNN_OPTS', said)
+        monkeypatch.setattr(quiet, '_import_tensorflow', lambda: tf)
+        monkeypatch.setattr(quiet, '_is_loaded', False)
+        quiet.load_tensorflow(onednn=asked)
+        assert os.environ.get('TF_ENABLE_ONEDNN_OPTS') == expected
 
 
 def test_a_closed_stderr_is_no_reason_to_fail():
