@@ -10,6 +10,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from fer_keras.pretrained.names import DEFAULT
 from fer_keras.version import __version__
 
 if TYPE_CHECKING:
@@ -65,8 +66,11 @@ _MODULES = {
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 
-def load(path: str | os.PathLike[str]) -> Predictor:
-    """Loads a trained classifier: see `fer_keras.inference.predictor.load`."""
+def load(path: str | os.PathLike[str] = DEFAULT) -> Predictor:
+    """Loads a trained classifier, that of the package by default.
+
+    See `fer_keras.inference.predictor.load`.
+    """
     return _import('fer_keras.inference.predictor').load(path)
 
 

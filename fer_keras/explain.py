@@ -1,4 +1,4 @@
-"""Draws where a trained run looks: `python -m fer_keras.explain --run_dir=RUN FACES...`
+"""Draws where a classifier looks: `python -m fer_keras.explain [--model=RUN] FACES...`
 
 For each face crop one picture: the face, saliency overlay, attended image and Grad-CAM.
 """
@@ -9,14 +9,13 @@ from collections.abc import Sequence
 
 from fer_keras import flags
 from fer_keras.config.inference import ExplanationConfig
-from fer_keras.run_dir import RunDir
 
 
 def main(config: ExplanationConfig, faces: Sequence[str]) -> None:
-    """Writes a picture a face crop and prints what the run decides."""
+    """Writes a picture a face crop and prints what the classifier decides."""
     from fer_keras.inference.explanation_files import explain_files
 
-    explain_files(RunDir(config.run_dir), faces, config.output)
+    explain_files(config.model, faces, config.output)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
-"""Exports a trained run for TF Serving, and for machines without TensorFlow.
+"""Exports a classifier for TF Serving, for machines without TensorFlow, and to hand on.
 
-`python -m fer_keras.export --run_dir=RUN [--formats=saved_model,tflite,onnx] [--check]`
+`python -m fer_keras.export --run_dir=RUN [--formats=saved_model,keras,tflite,onnx] [--check]`
+`python -m fer_keras.export --model=wild`
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from fer_keras.config.serving import ExportConfig
 
 
 def main(run: RunConfig, options: ExportConfig) -> None:
-    """Writes what was asked for inside the run and prints the paths."""
+    """Writes what was asked for and prints the paths."""
     from fer_keras.serving.exporting import export_run
 
     export_run(run, options)

@@ -1,11 +1,12 @@
 """Recognises the expression of every face in pictures, videos and before a camera.
 
+`python -m fer_keras.predict photo.jpg` prints a table and writes no file.
 `python -m fer_keras.predict --model=runs/cross --output=faces.csv holiday/ clip.mp4 camera:0`
 
-A row a face; a row also for each picture without a face and for each file that cannot be read, with
-the columns of `fer_keras.inference.answers`. Ends with 0 where every file could be read, with 1
-where some could not, with 2 on wrong flags, and with 130 after Ctrl-C, which also ends a camera;
-the rows up to there are kept.
+A row a face; a row also for each picture without a face and for each file that cannot be read, in
+a file with the columns of `fer_keras.inference.answers`. Ends with 0 where every file could be
+read, with 1 where some could not, with 2 on wrong flags, and with 130 after Ctrl-C, which also ends
+a camera; the rows up to there are kept.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
 
     outcome = answer_files(config, [*config.input, *arguments])
     found = f'{outcome.rows} rows of {outcome.sources} files, {len(outcome.problems)} unreadable'
-    print(f'{config.output}: {found}')
+    print(f'{config.output}: {found}' if config.output else found)
     for kind, lines in (('unreadable', outcome.problems), ('note', outcome.notes)):
         for line in lines[:5]:
             print(f'{kind}: {line}', file=sys.stderr)

@@ -81,6 +81,16 @@ class RunDir:
         return os.path.join(self.path, 'portable')
 
     @property
+    def keras_dir(self) -> str:
+        """The classifier to hand on: a folder like this one, of the least that others need."""
+        return os.path.join(self.path, 'keras')
+
+    @property
+    def card_file(self) -> str:
+        """The model card of a classifier to hand on."""
+        return os.path.join(self.path, 'README.md')
+
+    @property
     def parity_file(self) -> str:
         """How far the exported forms are from the graph that was trained."""
         return os.path.join(self.path, 'parity.csv')

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'fer_keras'
 # From the bottom up: a room imports rooms of lower floors; of its own only those of `SIBLINGS`.
 FLOORS = (
-    ('errors', 'tables', 'version'),
+    ('errors', 'pretrained', 'tables', 'version'),
     ('files',),
     ('config', 'provenance'),
     ('run_dir', 'environment', 'figures'),
@@ -23,7 +23,7 @@ SIBLINGS = {
     ('saliency', 'models'),  # A saliency predictor builds its model.
 }
 # Made from the settings alone, for the commands alone.
-OF_FLAGS = {'config', 'errors', 'provenance', 'run_dir', 'usage'}
+OF_FLAGS = {'config', 'errors', 'pretrained', 'provenance', 'run_dir', 'usage'}
 
 
 @functools.cache

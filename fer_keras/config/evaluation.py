@@ -32,7 +32,7 @@ class EvaluationConfig:
 
     model: str = setting(
         '',
-        'Instead of --run_dir: run folder, .keras file or SavedModel.',
+        f'Instead of --run_dir: run folder, .keras file, SavedModel, or {shared.SHIPPED}.',
         'input',
         is_path=True,
     )

@@ -32,7 +32,10 @@ class PredictionConfig:
     max_frames: int = setting(0, 'Used frames of a video or camera; 0: all.', 'input', low=0)
     batch_size: int = setting(8, 'Pictures at a time.', 'execution', low=1)
     output: str = setting(
-        'predictions.csv', 'File to write, .csv or .jsonl.', 'output', is_path=True
+        '',
+        'File to write, .csv or .jsonl, with all probabilities; empty: a table on the screen.',
+        'output',
+        is_path=True,
     )
     overlay_dir: str = setting(
         '', 'Folder for pictures with boxes and labels.', 'output', is_path=True
@@ -40,8 +43,7 @@ class PredictionConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        shared.require_model(self.model)
-        if not self.output.endswith(('.csv', '.jsonl')):
+        if self.output and not self.output.endswith(('.csv', '.jsonl')):
             raise InvalidInputError(
                 f'`output` must end in .csv or .jsonl. Received: {self.output!r}.'
             )
@@ -51,11 +53,11 @@ class PredictionConfig:
 class ExplanationConfig:
     """What `fer_keras.explain` takes.
 
-    >>> ExplanationConfig(run_dir='runs/cross').output
+    >>> ExplanationConfig(model='runs/cross').output
     'explanations'
     """
 
-    run_dir: str = setting('runs/latest', 'Folder of a trained run.', 'input', is_path=True)
+    model: str = shared.model(formerly='run_dir')
     output: str = setting('explanations', 'Folder to write to.', 'output', is_path=True)
 
     def __post_init__(self) -> None:
@@ -77,4 +79,3 @@ class DemoAppConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        shared.require_model(self.model)

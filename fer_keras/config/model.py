@@ -6,6 +6,7 @@ import dataclasses
 
 from fer_keras.config import choices
 from fer_keras.config.fields import check, setting
+from fer_keras.config.shared import SHIPPED
 from fer_keras.errors import InvalidInputError
 
 
@@ -31,8 +32,8 @@ class ModelConfig:
     )
     initial_weights: str = setting(
         '',
-        'Trained classifier to start from, a run folder or its .keras file, in place of '
-        '`backbone_weights`; the last layer is made anew where the classes differ.',
+        f'Trained classifier to start from, a run folder, its .keras file or {SHIPPED}, in place '
+        'of `backbone_weights`; the last layer is made anew where the classes differ.',
         'model',
         is_path=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from fer_keras.config import choices
+from fer_keras.config import choices, shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
 
@@ -17,6 +17,12 @@ class ExportConfig:
     False
     """
 
+    model: str = setting(
+        '',
+        f'Instead of --run_dir: run folder, .keras file, or {shared.SHIPPED}.',
+        'input',
+        is_path=True,
+    )
     formats: tuple[str, ...] = setting(
         ('saved_model',), 'What to write.', 'output', choices=choices.EXPORT_FORMATS
     )
@@ -24,7 +30,16 @@ class ExportConfig:
         False, 'Compare what was written with the graph that was trained.', 'output'
     )
     calibration_images: int = setting(
-        100, 'Training images on which the ranges of int8 are measured.', 'output', low=1
+        100,
+        'Training images on which the ranges of int8 are measured; 0: no int8 file.',
+        'output',
+        low=0,
+    )
+    output: str = setting(
+        '',
+        'Folder to write to; empty: the run, or one named after a classifier of the package.',
+        'output',
+        is_path=True,
     )
 
     def __post_init__(self) -> None:

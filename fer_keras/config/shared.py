@@ -5,6 +5,10 @@ from __future__ import annotations
 from fer_keras.config import choices
 from fer_keras.config.fields import setting
 from fer_keras.errors import InvalidInputError
+from fer_keras.pretrained.names import DEFAULT, NAMES
+
+# The classifiers of the package, as a help text names them.
+SHIPPED = ' or '.join(f'`{name}`' for name in NAMES)
 
 
 def data_dir(group: str) -> str:
@@ -14,9 +18,15 @@ def data_dir(group: str) -> str:
     )
 
 
-def model() -> str:
+def model(formerly: str = '') -> str:
     """What answers."""
-    return setting('', 'Run folder, .keras file in one, or SavedModel.', 'input', is_path=True)
+    return setting(
+        DEFAULT,
+        f'Run folder, .keras file in one, SavedModel, or {SHIPPED}.',
+        'input',
+        is_path=True,
+        formerly=formerly,
+    )
 
 
 def saliency_weights() -> str:
@@ -58,9 +68,3 @@ def require_stages(head_epochs: int, epochs: int) -> None:
             '`head_epochs` counts among `epochs` and cannot exceed them. '
             f'Received: head_epochs={head_epochs}, epochs={epochs}.'
         )
-
-
-def require_model(name: str) -> None:
-    """Raises `InvalidInputError` where no model is named."""
-    if not name:
-        raise InvalidInputError('A model is needed: --model=RUN, as trained by fer_keras.train.')

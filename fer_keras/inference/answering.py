@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from fer_keras.config.inference import PredictionConfig
 from fer_keras.errors import InvalidInputError
+from fer_keras.inference.answer_screen import AnswerScreen
 from fer_keras.inference.answers import OK, AnswerFile
 from fer_keras.inference.drawing import OverlayFolder, draw_faces
 from fer_keras.inference.folders import find_sources
@@ -49,7 +50,7 @@ class Outcome:
 
 
 def answer_files(config: PredictionConfig, inputs: Sequence[str]) -> Outcome:
-    """Writes one table for all the inputs, as it goes, with the columns of `answers`.
+    """Writes one table for all the inputs, as it goes, into a file or on the screen.
 
     Args:
         config: The model, where to write, and how.
@@ -66,7 +67,8 @@ def answer_files(config: PredictionConfig, inputs: Sequence[str]) -> Outcome:
     predictor = load(config.model)
     overlays = OverlayFolder(config.overlay_dir) if config.overlay_dir else None
     outcome = Outcome(len(sources), left_out=found.describe_left_out() if left_out else '')
-    with AnswerFile(config.output, predictor.names) as file:
+    names = predictor.names
+    with AnswerFile(config.output, names) if config.output else AnswerScreen(names) as file:
         try:
             _answer(predictor, sources, config, file, overlays, outcome)
         except KeyboardInterrupt:
@@ -78,7 +80,7 @@ def _answer(
     predictor: Predictor,
     sources: Sequence[str],
     config: PredictionConfig,
-    file: AnswerFile,
+    file: AnswerFile | AnswerScreen,
     overlays: OverlayFolder | None,
     outcome: Outcome,
 ) -> None:

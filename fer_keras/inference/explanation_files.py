@@ -1,4 +1,4 @@
-"""Explanations of a run, a picture for each file."""
+"""Explanations of a classifier, a picture for each file."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from fer_keras.inference.drawing import OverlayFolder
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.inference.folders import find_sources
 from fer_keras.inference.photos import read_photo
+from fer_keras.inference.trained_files import find_trained
 from fer_keras.models.classifier import load_classifier
-from fer_keras.run_dir import RunDir
 
 
-def explain_files(run_dir: RunDir, inputs: Sequence[str], output: str) -> None:
-    """Writes a picture a face crop, and prints its name and what the run decides.
+def explain_files(model_path: str, inputs: Sequence[str], output: str) -> None:
+    """Writes a picture a face crop, and prints its name and what the classifier decides.
 
     Args:
-        run_dir: A trained run.
+        model_path: A run folder, its `.keras` file, or a classifier of the package.
         inputs: Face crops, folders of them, or patterns.
         output: Folder to write to.
 
     Raises:
-        InvalidInputError: There is no input, the run has its saliency maps from a folder, or, once
-            all others are explained, some files cannot be read.
-        MissingFileError: The run or an input is not there.
+        InvalidInputError: There is no input, the model is a SavedModel or has its saliency maps
+            from a folder, or, once all others are explained, some files cannot be read.
+        MissingFileError: The model or an input is not there.
     """
     sources = find_sources(inputs)
     files = sources.names
     if not files:
         raise InvalidInputError('Nothing to look at: give face crops, or folders of them.')
-    model = load_classifier(run_dir.model_file)
+    trained = find_trained(model_path)
+    model = load_classifier(trained.model_file)
     if model.input_shape[-1] != 3:
         raise InvalidInputError(
             'The classifier must make its saliency maps itself: a new photo has no map in a '
             'folder. Received: a run of `saliency=folder:...`.'
         )
-    names, grad_cam = run_dir.read_labels(), build_grad_cam(model)
+    names, grad_cam = trained.read_labels(), build_grad_cam(model)
     folder, unreadable = OverlayFolder(output), []
     for file in files:
         try:

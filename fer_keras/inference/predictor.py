@@ -22,6 +22,7 @@ from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
 from fer_keras.inference.trained_files import TrainedFiles, find_exported, find_trained
 from fer_keras.models.classifier import load_classifier
+from fer_keras.pretrained.names import DEFAULT
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from tfds_builders import faces
@@ -201,12 +202,13 @@ def _take_whole(images: Sequence[np.ndarray], *, small_faces: bool) -> list[list
     return [[FoundFace(None, None, image)] for image in images]
 
 
-def load(path: str | os.PathLike[str]) -> Predictor:
+def load(path: str | os.PathLike[str] = DEFAULT) -> Predictor:
     """Loads a trained classifier.
 
     Args:
         path: A run folder, the `.keras` file in one, or a SavedModel of `fer_keras.export` (its
-            numbered folder, or the one above: the newest version then).
+            numbered folder, or the one above: the newest version then), or the name of a classifier
+            of the package: `wild` knows seven expressions of real faces.
 
     Raises:
         MissingFileError: There is none of these.

@@ -1,4 +1,4 @@
-"""Where a trained classifier lies that can be trained further: a run, or its `.keras` file."""
+"""Where a trained classifier lies: in the package, in a run, in its `.keras` file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fer_keras.config.former import read_flags
 from fer_keras.config.model import ModelConfig
 from fer_keras.data.datasets import require_canonical_order
 from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.pretrained.names import NAMES, locate
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
@@ -20,12 +21,21 @@ from fer_keras.run_dir import RunDir
 class TrainedFiles:
     """A `.keras` file, and the run that it is of.
 
-    >>> TrainedFiles('runs/cross/checkpoints/best.keras', RunDir('runs/cross')).run_dir.path
-    'runs/cross'
+    Attributes:
+        model_file: The file.
+        run_dir: Has the names of its classes, and the flags that it was trained with.
+        name: Of a classifier of the package; of others, where it lies.
+
+    >>> TrainedFiles('runs/cross/checkpoints/best.keras', RunDir('runs/cross')).name
+    'runs/cross/checkpoints/best.keras'
     """
 
     model_file: str
     run_dir: RunDir
+    name: str = ''
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'name', self.name or self.model_file)
 
     def read_labels(self) -> list[str]:
         """The class of each output.
@@ -58,7 +68,7 @@ class TrainedFiles:
 
 def find_exported(path: str | os.PathLike[str]) -> pathlib.Path | None:
     """The folder of a SavedModel: this one, or the newest version in it; None without one."""
-    folder = pathlib.Path(expand_home(os.fspath(path)))
+    folder = pathlib.Path(expand_home(locate(path)))
     if (folder / 'saved_model.pb').is_file():
         return folder
     versions = [file.parent for file in folder.glob('*/saved_model.pb')]
@@ -67,24 +77,25 @@ def find_exported(path: str | os.PathLike[str]) -> pathlib.Path | None:
 
 
 def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
-    """Finds the files of a run folder, or of the `.keras` file in one.
+    """Finds the files of a run folder, of the `.keras` file in one, or of the package by its name.
 
     Raises:
         MissingFileError: There is none.
-        InvalidInputError: It is a SavedModel, which answers and cannot be trained.
+        InvalidInputError: It is a SavedModel, which answers and shows nothing of itself.
     """
-    folder = pathlib.Path(expand_home(os.fspath(path)))
+    folder = pathlib.Path(expand_home(locate(path)))
     if folder.suffix == '.keras' and folder.is_file():
         return TrainedFiles(str(folder), RunDir(str(folder.absolute().parent.parent)))
     run_dir = RunDir(str(folder))
     if os.path.isfile(run_dir.model_file):
-        return TrainedFiles(run_dir.model_file, run_dir)
+        return TrainedFiles(run_dir.model_file, run_dir, str(path) if path in NAMES else '')
     if find_exported(folder):
         raise InvalidInputError(
-            f'A training must start from a run folder or its .keras file. Received: {path}, a '
-            'SavedModel, which answers and cannot be trained.'
+            'The Keras model itself is needed, a run folder or its .keras file. Received: '
+            f'{path}, a SavedModel, which only answers.'
         )
     raise MissingFileError(
         f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel. Give what '
-        '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote.'
+        '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote, or the '
+        f'name of a classifier of the package: {", ".join(NAMES)}.'
     )

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterable, Mapping
 
@@ -128,6 +129,11 @@ class TrainingRecord:
         """The fold that was left for the test; -1: the own split of the data."""
         own = [split.fold for split in self.splits if split.role != INITIAL]
         return max(own, default=-1)
+
+    def without_folders(self) -> TrainingRecord:
+        """The same, to hand on: of files that weights came from, the names alone."""
+        names = {what: os.path.basename(place) for what, place in self.pretrained.items()}
+        return dataclasses.replace(self, pretrained=names)
 
     @functools.cached_property
     def people(self) -> People:

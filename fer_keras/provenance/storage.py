@@ -10,6 +10,7 @@ import os
 import pathlib
 import zipfile
 
+from fer_keras.pretrained.names import locate
 from fer_keras.provenance.names import FILE, IN_SAVED_MODEL, MODEL_IN_RUN
 from fer_keras.provenance.record import TrainingRecord
 
@@ -19,12 +20,12 @@ def find_record(model: str | os.PathLike[str]) -> TrainingRecord | None:
 
     Args:
         model: A run folder, a `.keras` file, a SavedModel (its numbered folder, or the one above),
-            or an exported file.
+            an exported file, or the name of a classifier of the package.
 
     Raises:
         InvalidInputError: It is damaged.
     """
-    path = pathlib.Path(model).expanduser()
+    path = pathlib.Path(locate(model)).expanduser()
     archives, places = [], []
     if path.suffix == '.keras':
         archives, places = [path], [path.parent.parent / FILE]  # RUN/checkpoints/best.keras

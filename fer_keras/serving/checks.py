@@ -32,6 +32,7 @@ BATCHES = (1, 7, 64)
 # rounded on purpose, the mean one. What runs in float32 agrees to rounding.
 TOLERANCES = {
     '.keras': ('largest', 1e-5),
+    '.keras float16': ('mean', 0.02),
     'SavedModel': ('largest', 1e-5),
     'SavedModel, C API': ('largest', 1e-5),
     'TFLite float32': ('largest', 1e-4),
@@ -76,16 +77,22 @@ def compare_forms(
     return pd.DataFrame(rows)
 
 
-def open_forms(model_file: str, version_dir: str, portable_dir: str) -> dict[str, Form]:
+def open_forms(
+    model_file: str, version_dir: str, portable_dir: str, handed_on: str = ''
+) -> dict[str, Form]:
     """Opens whatever there is of a classifier: the `.keras` file, a SavedModel, and other files.
 
     Args:
         model_file: The `.keras` file.
         version_dir: A version of `export_classifier`; empty: none.
         portable_dir: Where `serving.portable` has written; files that are not there are left out.
+        handed_on: The `.keras` file of `serving.keras_folder`, if there is one.
     """
     model = load_classifier(model_file)
     forms: dict[str, Form] = {'.keras': lambda batches: ask_model(model, batches)}
+    if os.path.isfile(handed_on):
+        halved = load_classifier(handed_on)
+        forms['.keras float16'] = lambda batches: ask_model(halved, batches)
     if version_dir:
         forms['SavedModel'] = _open_saved_model(version_dir)
         forms['SavedModel, C API'] = _open_with_c_api(version_dir)

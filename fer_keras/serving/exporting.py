@@ -15,48 +15,60 @@ from fer_keras.data.decoding import decode
 from fer_keras.data.splits import read_split
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import read_json, write_bytes
+from fer_keras.inference.trained_files import TrainedFiles, find_trained
 from fer_keras.models.classifier import load_classifier
+from fer_keras.pretrained.names import NAMES
 from fer_keras.provenance import names as record_names
-from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import ReportDir, RunDir
 from fer_keras.serving import checks, portable
+from fer_keras.serving.keras_folder import write_keras_folder
 from fer_keras.serving.model_card import describe_model
 from fer_keras.serving.signatures import export_classifier
 
 
 def export_run(run: RunConfig, options: ExportConfig) -> None:
-    """Writes what was asked for inside the run and prints the paths.
+    """Writes what was asked for and prints the paths.
 
     Args:
-        run: What the run was trained with.
-        options: Which formats, and whether to compare them with the graph that was trained.
+        run: What the model was trained with.
+        options: Which formats of which model, and whether to compare them with it.
 
     Raises:
         InvalidInputError: A model that cannot be exported, or forms that differ.
         MissingFileError: There is no trained model.
     """
     formats = options.formats
-    run_dir = RunDir(run.training.run_dir)
-    model = load_classifier(run_dir.model_file)
-    names = run_dir.read_labels()
-    found = find_record(run_dir.model_file) or find_record(run_dir.path)
+    trained = find_trained(options.model or run.training.run_dir)
+    written = RunDir(options.output or _place_of(trained))
+    model = load_classifier(trained.model_file)
+    names = trained.read_labels()
+    found = trained.read_record()
     record = found.to_bytes() if found else b''
+    is_known = os.path.isfile(trained.run_dir.flags_file)
+    card = describe_model(names, run if is_known else None, _read_metrics(trained.run_dir), found)
     version = ''
     if 'saved_model' in formats:
-        card = describe_model(names, run, _read_metrics(run_dir), found)
-        version = export_classifier(model, names, run_dir.saved_model_dir, card=card, record=record)
+        version = export_classifier(model, names, written.saved_model_dir, card=card, record=record)
         print(version)
+    if 'keras' in formats:
+        print(write_keras_folder(trained, run, written.keras_dir, card=card, record=found))
     images = np.zeros((0,))
-    if options.check or 'tflite' in formats:
-        images = _read_images(run, names, options.calibration_images)
+    if options.check or ('tflite' in formats and options.calibration_images):
+        images = _read_images(run, names, options.calibration_images or 1)
     if 'tflite' in formats:
-        print(*portable.write_tflite(model, images, run_dir.portable_dir), sep='\n')
+        calibration = images[: options.calibration_images]
+        print(*portable.write_tflite(model, calibration, written.portable_dir), sep='\n')
     if 'onnx' in formats:
-        print(portable.write_onnx(model, run_dir.portable_dir))
+        print(portable.write_onnx(model, written.portable_dir))
     if record and {'tflite', 'onnx'} & set(formats):
-        write_bytes(os.path.join(run_dir.portable_dir, record_names.FILE), record)
+        write_bytes(os.path.join(written.portable_dir, record_names.FILE), record)
     if options.check:
-        _check(model, run_dir, version, images)
+        _check(model, trained, written, version, images)
+
+
+def _place_of(trained: TrainedFiles) -> str:
+    """Where its exports go: into its run, or for one of the package into the current folder."""
+    return trained.name if trained.name in NAMES else trained.run_dir.path
 
 
 def _read_metrics(run_dir: RunDir) -> dict[str, Any] | None:
@@ -72,14 +84,17 @@ def _read_images(run: RunConfig, names: list[str], count: int) -> np.ndarray:
     return np.stack(list(decoded.as_numpy_iterator()))
 
 
-def _check(model: keras.Model, run_dir: RunDir, version: str, images: np.ndarray) -> None:
+def _check(
+    model: keras.Model, trained: TrainedFiles, written: RunDir, version: str, images: np.ndarray
+) -> None:
     """Compares all forms, prints and writes the table, and raises where they differ too much."""
     files = checks.vary(list(images.astype(np.uint8)), max(checks.BATCHES))
-    forms = checks.open_forms(run_dir.model_file, version, run_dir.portable_dir)
+    handed_on = RunDir(written.keras_dir).model_file
+    forms = checks.open_forms(trained.model_file, version, written.portable_dir, handed_on)
     table = checks.compare_forms(model, forms, files)
-    table.to_csv(run_dir.parity_file, index=False)
+    table.to_csv(written.parity_file, index=False)
     checks.print_comparison(table)
-    print(run_dir.parity_file)
+    print(written.parity_file)
     too_far = table[~table['agrees']]
     if len(too_far):
         raise InvalidInputError(

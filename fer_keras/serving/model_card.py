@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Sequence
 from typing import Any
@@ -61,9 +62,10 @@ def _describe_training(run: RunConfig | None) -> str:
         'trained on': ', '.join(data.source_names),
         **({'histograms of oriented gradients also on': also} if also else {}),
         'input': f'{data.image_size_px} x {data.image_size_px} pixels',
-        'backbone': f'{model.backbone}, weights before training: {model.backbone_weights}',
+        'backbone': f'{model.backbone}, weights before training: '
+        f'{os.path.basename(model.backbone_weights)}',
         'saliency': f'{model.saliency}, {model.fusion}' if model.saliency != 'none' else 'none',
-        'run': run.training.run_dir,
+        'run': os.path.basename(run.training.run_dir),
         'seed': run.training.seed,
     }
     return '## Training\n\n' + _table(rows)
@@ -76,7 +78,8 @@ def _describe_record(record: TrainingRecord | None) -> str:
     for split in record.splits:
         people = len(split.people) or 'unnamed'
         rows[split.place] = f'{split.role}: {split.images} images of {people} people'
-    also = {f'{what}, weights before training': where for what, where in record.pretrained.items()}
+    weights = record.without_folders().pretrained
+    also = {f'{what}, weights before training': where for what, where in weights.items()}
     return '## Taught by\n\n' + _table(rows | also)
 
 

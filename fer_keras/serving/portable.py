@@ -39,7 +39,7 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
     Args:
         model: From `models.classifier`.
         calibration: float32 `[n, size, size, 3]`, images like those to come: what the ranges of the
-            int8 numbers are measured on. A hundred will do.
+            int8 numbers are measured on. A hundred will do; of none there is no int8 file.
         folder: Where to write; files of the same names are replaced.
 
     Returns:
@@ -55,13 +55,12 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
         archive.add_endpoint(SIGNATURE, *_as_function(model))
         archive.write_out(saved_model, verbose=False)
         exact = _convert(saved_model, 'float32')
-        written = {
-            'float32': exact,
-            'float16': _convert(saved_model, 'float16'),
-            'int8': _convert(saved_model, 'int8', exact, calibration),
-        }
+        written = {'float32': exact, 'float16': _convert(saved_model, 'float16')}
+        if len(calibration):
+            written['int8'] = _convert(saved_model, 'int8', exact, calibration)
         return [
-            _write(os.path.join(folder, file), written[kind]) for kind, file in TFLITE_FILES.items()
+            _write(os.path.join(folder, TFLITE_FILES[kind]), content)
+            for kind, content in written.items()
         ]
 
 

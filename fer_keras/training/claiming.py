@@ -146,7 +146,7 @@ def record_training(
     )
     if run.model.initial_weights:
         initial = find_trained(run.model.initial_weights)
-        record = record.after(initial.read_record(), _named(initial.model_file))
+        record = record.after(initial.read_record(), _named(initial.model_file, initial.name))
     if not run_dir.has_begun:  # What a start left that failed binds nobody.
         return record
     before = find_record(run_dir.path)
@@ -182,12 +182,12 @@ def _pretrained(run: RunConfig) -> dict[str, str]:
     return {what: _named(place) for what, place in places.items() if place != 'none'}
 
 
-def _named(place: str) -> str:
+def _named(place: str, name: str = '') -> str:
     """A file with the beginning of its hash: another one may come to lie under its name."""
     if not os.path.isfile(place):
         return place
     with open(place, 'rb') as file:
-        return f'{place} (SHA-256 {hashlib.sha256(file.read()).hexdigest()[:12]})'
+        return f'{name or place} (SHA-256 {hashlib.sha256(file.read()).hexdigest()[:12]})'
 
 
 def _read_environment(run_dir: RunDir) -> dict[str, Any]:

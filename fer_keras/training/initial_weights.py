@@ -69,7 +69,7 @@ def _require_same(config: ModelConfig, files: TrainedFiles) -> None:
         flags = ' '.join(f'--{name}={known[name]}' for name in differing)
         received = ' '.join(f'--{name}={asked[name]}' for name in differing)
         raise InvalidInputError(
-            f'The network must see the same and have the same branches as {files.run_dir.path}, '
-            f'from which it starts. Received: {received}. Give: {flags}, or leave out '
-            '--initial_weights.'
+            'The network must see the same and have the same branches as '
+            f'{config.initial_weights}, from which it starts. Received: {received}. Give: {flags}, '
+            'or leave out --initial_weights.'
         )

@@ -390,7 +390,6 @@ def test_a_camera_is_written_as_it_goes_and_ends_with_ctrl_c(command, monkeypatc
     'sources, options, message',
     [
         ([], {}, 'Nothing to look at'),
-        (['.'], {'model': ''}, '--model=RUN'),
         (['no'], {}, 'not exist'),
         ([__file__], {'output': 'a.txt'}, 'must end in .csv or .jsonl'),
         ([__file__], {'output': '/no/a.csv'}, 'cannot be written'),

@@ -111,7 +111,7 @@ def test_what_cannot_be_trained_further_is_refused(tmp_path):
         require_fitting(tiniest_model(initial_weights=str(tmp_path / 'nothing')))
     (tmp_path / 'model' / '1').mkdir(parents=True)
     (tmp_path / 'model' / '1' / 'saved_model.pb').touch()
-    with pytest.raises(InvalidInputError, match='a SavedModel, which answers'):
+    with pytest.raises(InvalidInputError, match='a SavedModel, which only answers'):
         require_fitting(tiniest_model(initial_weights=str(tmp_path / 'model')))
 
 

@@ -1,0 +1,26 @@
+"""The trained classifiers that come with the package: each has a name in place of a path.
+
+The folder of one is laid out as that of a run, and its README.md is its model card.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+DEFAULT = 'wild'
+NAMES = (DEFAULT,)
+
+
+def locate(model: str | os.PathLike[str]) -> str:
+    """The folder of a classifier of the package, or the path that was given.
+
+    A name of the package goes first: `./wild` is a folder of that name.
+
+    >>> locate('runs/cross')
+    'runs/cross'
+    >>> pathlib.Path(locate('wild')).name
+    'wild'
+    """
+    name = os.fspath(model)
+    return str(pathlib.Path(__file__).with_name(name)) if name in NAMES else name
