@@ -19,6 +19,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import write_bytes
+from fer_keras.models.inner_layers import inner_layers
 from fer_keras.models.saliency_layers import SpectralResidual
 from fer_keras.serving.signatures import check_can_be_served
 
@@ -153,7 +154,7 @@ def _quantize_backbone(
 
 def _check_has_counterpart(model: keras.Model) -> None:
     check_can_be_served(model)
-    if any(isinstance(layer, SpectralResidual) for layer in model._flatten_layers()):
+    if any(isinstance(layer, SpectralResidual) for layer in inner_layers(model)):
         raise InvalidInputError(
             'TFLite and ONNX have no Fourier transform of complex numbers. Received: a classifier '
             'of `saliency=spectral_residual`. Export it with --formats=saved_model, or train with '

@@ -16,6 +16,7 @@ from fer_keras.data.decoding import decode, to_model_input
 from fer_keras.errors import InvalidInputError, UnwritableFileError
 from fer_keras.files import write_bytes, write_text
 from fer_keras.models.classifier import build_explainer
+from fer_keras.models.inner_layers import inner_layers
 from fer_keras.models.saliency_layers import MapOfAnother
 from fer_keras.provenance import names as record_names
 from fer_keras.serving.model_card import describe_model
@@ -115,7 +116,7 @@ def check_can_be_served(model: keras.Model) -> None:
             'in a folder. Received: an input of 4 channels, from `saliency=folder:...`. Train '
             'with `saliency=saved_model:/path` or a kind of our own.'
         )
-    if any(isinstance(layer, MapOfAnother) for layer in model._flatten_layers()):
+    if any(isinstance(layer, MapOfAnother) for layer in inner_layers(model)):
         raise InvalidInputError(
             'A classifier must not depend on what else is in its batch to be served. Received: one '
             'of `saliency=shuffled`, which is a control for experiments only.'

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from fer_keras.data.batches import EvaluationBatches
+from fer_keras.models.inner_layers import inner_layers
 from fer_keras.training.objectives import Objective, Sums
 
 
@@ -209,7 +210,7 @@ class Engine:
         """The moving statistics of every batch normalisation that follows its batches."""
         return [
             variable
-            for layer in self._model._flatten_layers()
+            for layer in inner_layers(self._model)
             if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
             for variable in (layer.moving_mean, layer.moving_variance)
         ]

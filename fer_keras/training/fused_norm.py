@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from fer_keras.models.inner_layers import inner_layers
+
 
 def fuse_batch_norm(model: keras.Model) -> None:
     """Has the batch normalisations of images train with TensorFlow's fused operation.
@@ -25,7 +27,7 @@ def fuse_batch_norm(model: keras.Model) -> None:
     >>> bool(tf.reduce_all(tf.abs(tf.reduce_mean(model(images, training=True), [0, 1, 2])) < 1e-5))
     True
     """
-    for layer in model._flatten_layers():
+    for layer in inner_layers(model):
         if type(layer) is keras.layers.BatchNormalization and _fits(layer):
             layer.call = types.MethodType(_call, layer)
 

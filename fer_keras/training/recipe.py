@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from fer_keras.config.training import TrainingConfig
+from fer_keras.models.inner_layers import inner_layers
 
 OPTIMIZERS: dict[str, Any] = {'adamw': keras.optimizers.AdamW, 'sgd': keras.optimizers.SGD}
 
@@ -68,7 +69,7 @@ def compile_classifier(
 
 def freeze_batch_norm(model: keras.Model) -> None:
     """Keeps the statistics, scales and offsets of every batch normalisation as they are."""
-    for layer in model._flatten_layers():
+    for layer in inner_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
 
@@ -84,7 +85,7 @@ def average_batch_norm(model: keras.Model, momentum: float) -> None:
         model: The classifier.
         momentum: Of the averaged weights. Statistics that are slower already stay as they are.
     """
-    for layer in model._flatten_layers():
+    for layer in inner_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = max(layer.momentum, momentum)
 
