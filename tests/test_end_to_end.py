@@ -143,6 +143,7 @@ def test_evaluate_tests_another_set_and_masks_nothing_in_silence(trained):
     assert cv2.imread(str(picture)).shape == (128, 4 * 128, 3)
 
 
+@pytest.mark.slow
 def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
     run_dir = trained[0]
     completed = run('export', f'--run_dir={run_dir}', '--formats=saved_model,onnx', '--check')
@@ -192,7 +193,7 @@ def test_run_file_and_saved_model_agree(kind, trained, data_dir, tmp_path):
 def test_an_unknown_format_is_told_the_known_ones(trained):
     completed = run('export', f'--run_dir={trained[0]}', '--formats=caffe')
     assert completed.returncode == 2
-    assert '`saved_model`, `tflite`, `onnx`. Received: ' in completed.stderr
+    assert '`saved_model`, `keras`, `tflite`, `onnx`. Received: ' in completed.stderr
 
 
 def test_a_model_outside_its_run_needs_a_folder_for_the_report(trained):

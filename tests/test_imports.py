@@ -74,8 +74,8 @@ def test_every_file_stands_in_a_room_of_the_house():
     assert {room_of(path) for path in PACKAGE.glob('**/*.py')} == known
 
 
-def test_the_map_of_the_readme_names_every_room():
-    shown = (ROOT / 'README.md').read_text().partition('## Where things are')[2]
+def test_the_map_names_every_room():
+    shown = (ROOT / 'CONTRIBUTING.md').read_text().partition('## Where things are')[2]
     rooms = {room for floor in FLOORS for room in floor} | {'flags', 'usage'}
     named = {room for room in rooms if f'{room}/' in shown or f'{room}.py' in shown}
     assert named == rooms

@@ -132,7 +132,8 @@ def pixel_hash(image: np.ndarray) -> str:
         image: uint8 `[height, width, 3]`, RGB, upright, as `read_picture` gives it.
 
     Returns:
-        The first 16 bytes of the SHA-256 of `<height>x<width>:` and the pixels row by row, in hex.
+        In hex, the first 16 bytes of the SHA-256 of height and width, written as `2x3` with a colon
+        behind, and the pixels row by row.
     """
     height, width = image.shape[:2]
     found = hashlib.sha256(f'{height}x{width}:'.encode())

@@ -1,4 +1,4 @@
-"""The clients of the README, as they are printed there, against servers that speak the protocols.
+"""The clients of the documentation, as printed, against servers that speak the protocols.
 
 The server's own binary is not at hand: these hand each request to the loaded signatures, by the
 rules of TF Serving's REST and gRPC interfaces.
@@ -24,8 +24,7 @@ from fer_keras.run_dir import RunDir
 from fer_keras.serving.signatures import BATCHING_FILE
 from tests.fakes import BASIC, png_bytes, random_images
 
-README = (Path(__file__).parents[2] / 'README.md').read_text()
-SERVING = README[README.index('### Serving') : README.index('## The data sets alone')]
+SERVING = (Path(__file__).parents[2] / 'docs' / 'how_to' / 'serve.md').read_text()
 
 
 def snippet(marker: str) -> str:
