@@ -49,6 +49,7 @@ def main() -> None:
     write('people', people())
     write('answers', answers())
     write('saliency', saliency())
+    write('failures', failures())
     write('explanation', explanation(run_dir))
     draw_graph()
     draw_splits()
@@ -83,6 +84,28 @@ def answers() -> np.ndarray:
     photo = np.hstack([same_height(draw_photo(*person), 360, 290) for person in shown])
     rows = fer_keras.load().predict([photo]).to_dict('records')
     return draw_faces(photo, rows)
+
+
+def failures() -> np.ndarray:
+    """Drawn people who did not teach it and for whom it is wrong: what they show, its answer."""
+    shown = [(person, name) for person in range(NOBODY, NOBODY + 10) for name in EXPRESSIONS]
+    photos = [same_height(draw_photo(*one), 240, 200) for one in shown]
+    table = fer_keras.load().predict(photos)
+    rows = table[table['face'] == 0].drop_duplicates('photo').to_dict('records')
+    wrong = [row for row in rows if row['label'] != shown[row['photo']][1]]
+    pictures = []
+    for row in wrong[:: max(1, len(wrong) // 5)][:5]:
+        picture = draw_faces(photos[row['photo']], [row])
+        name = f'shows {shown[row["photo"]][1]}'
+        cv2.putText(
+            picture, name, (4, 234), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA
+        )
+        cv2.putText(
+            picture, name, (4, 234), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255,) * 3, 1, cv2.LINE_AA
+        )
+        pictures.append(picture)
+    print(f'{len(wrong)} of {len(rows)} drawn faces are answered wrongly')
+    return np.hstack(pictures)
 
 
 def saliency() -> np.ndarray:

@@ -29,7 +29,7 @@ PUBLIC_MODULES = (
     'tfds_builders.splits',
     'tfds_builders.expression_builder',
 )
-_LINK = re.compile(r'(?<!!)\[([^\]]+)\]\(([^)\s]+)\)')
+_LINK = re.compile(r'(!?)\[([^\]]+)\]\(([^)\s]+)\)')
 
 
 def write_all() -> None:
@@ -82,19 +82,21 @@ def relink(text: str, file: str, docname: str) -> str:
     pages['README.md'] = 'index'
 
     def replace(link: re.Match[str]) -> str:
-        label, target = link.groups()
+        mark, label, target = link.groups()
         path, hash_sign, anchor = target.partition('#')
         if '://' in target or not path:
             return link.group()
         known = os.path.normpath(os.path.join(os.path.dirname(file), path))
         if (DOCS / known.removeprefix('docs/')).is_file() and known.startswith('docs/'):
-            page = known.removeprefix('docs/').removesuffix('.md')
+            page = known.removeprefix('docs/')
         elif known in pages:
-            page = pages[known]
+            page = f'{pages[known]}.md'
+        elif mark:  # The site says that it is missing.
+            return link.group()
         else:
             return f'`{known}`' if label.strip('`') == os.path.basename(known) else label
-        relative = os.path.relpath(f'{page}.md', os.path.dirname(docname) or '.')
-        return f'[{label}]({relative}{hash_sign}{anchor})'
+        relative = os.path.relpath(page, os.path.dirname(docname) or '.')
+        return f'{mark}[{label}]({relative}{hash_sign}{anchor})'
 
     return _LINK.sub(replace, text)
 
