@@ -37,6 +37,7 @@ RUN = {
     'fer_keras.train --flagfile=experiments/cross.flags --data_dir=data --run_dir=runs/cross': (
         SHORT
     ),
+    'fer_keras.calibrate --run_dir=runs/cross': '',
     'fer_keras.evaluate --run_dir=runs/cross --target=fer2013/originals --target_split=test': '',
     'fer_keras.compare runs/cross runs/cross_saliency': '',
     'fer_keras.compare runs/a_0,runs/a_1,runs/a_2 runs/b_0,runs/b_1,runs/b_2': '',

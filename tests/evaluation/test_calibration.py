@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from fer_keras import calibrate as command
 from fer_keras.config.data import DataConfig
 from fer_keras.config.run import RunConfig
+from fer_keras.config.training import TrainingConfig
 from fer_keras.data.datasets import open_sources
 from fer_keras.data.recording import make_record
 from fer_keras.data.splits import read_split
@@ -43,7 +45,7 @@ def test_impossible_answers_have_a_temperature_too():
 
 
 @pytest.mark.parametrize('hog_branch', [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_a_run_is_calibrated_where_its_weights_lie(tmp_path, hog_branch):
+def test_a_run_is_calibrated_where_its_weights_lie(tmp_path, hog_branch, capsys):
     write_dataset(tmp_path, people={'train': 2, 'validation': 3, 'test': 1})
     write_dataset(tmp_path, name='other', people={'train': 2, 'validation': 2, 'test': 1})
     data = DataConfig(data_dir=str(tmp_path), source='fake,other', image_size_px=48, batch_size=4)
@@ -68,3 +70,8 @@ def test_a_run_is_calibrated_where_its_weights_lie(tmp_path, hog_branch):
     with open(run_dir.calibration_file) as file:
         assert json.load(file) == found
     assert find_record(run_dir.model_file).sources == ('fake', 'other')
+    command.main(RunConfig(data, training=TrainingConfig(run_dir=run_dir.path)))
+    printed = capsys.readouterr().out
+    assert (
+        'temperature ' in printed and 'fake' in printed and 'expected calibration error' in printed
+    )
