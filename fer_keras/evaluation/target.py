@@ -67,6 +67,12 @@ def count_left_out(target: tfds.core.DatasetBuilder, data: DataConfig, tested: i
     return int(sum(part.num_examples for part in chosen)) - tested
 
 
+def split_note(target: tfds.core.DatasetBuilder, data: DataConfig) -> str:
+    """What a data set says of the tested split, such as what else it is; empty: nothing."""
+    notes = (target.info.metadata or {}).get('split_notes', {})
+    return '' if _fold(data) >= 0 else str(notes.get(data.target_split, ''))
+
+
 def assume_record(data: DataConfig, names: Sequence[str]) -> TrainingRecord | None:
     """Who taught a model that has no record, if it was taught by what `data` says it was.
 
