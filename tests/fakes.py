@@ -99,13 +99,17 @@ def write_dataset(
     images_a_class: int = 1,
     named: bool = True,
     deal: Sequence[str] = (),
-    metadata: dict[str, str] | None = None,
+    metadata: dict[str, object] | None = None,
+    votes: Sequence[int] = (),
 ) -> str:
     """Prepares a data set of `class_image`s that `builder_from_files` finds; returns its name.
 
     With a `deal` its splits hold, in turn, the people and images of these splits of another one.
+    With `votes`, the first of them are for the class itself, the next for the one behind it, and so
+    on around; two more of seven each are for no expression.
     """
     people = people or {'train': 6, 'validation': 2, 'test': 3}
+    num_votes = len(declared or names) + 2
     features = tfds.features.FeaturesDict(
         {
             'image': tfds.features.Image(shape=(None, None, 3), encoding_format='png'),
@@ -113,6 +117,9 @@ def write_dataset(
             'subject_id': tfds.features.Text(),
             'file_name': tfds.features.Text(),
             'fold': np.int64,
+            **(
+                {'votes': tfds.features.Tensor(shape=(num_votes,), dtype=np.int64)} if votes else {}
+            ),
         }
     )
     tfds.dataset_builders.store_as_tfds_dataset(
@@ -121,7 +128,7 @@ def write_dataset(
         data_dir=data_dir,
         features=features,
         split_datasets={
-            split: _examples(drawn, people[split], names, images_a_class, features, named)
+            split: _examples(drawn, people[split], names, images_a_class, features, named, votes)
             for split, drawn in zip(people, deal or people, strict=True)
         },
         disable_shuffling=True,
@@ -139,6 +146,7 @@ def _examples(
     images_a_class: int,
     features: tfds.features.FeaturesDict,
     named: bool,
+    votes: Sequence[int],
 ) -> list[tuple[int, dict[str, object]]]:
     rows = []
     for person in range(people):
@@ -147,6 +155,8 @@ def _examples(
             for shot in range(images_a_class):
                 # Not `hash`, which is another one in each process.
                 seed = zlib.crc32(f'{split} {person} {label} {shot}'.encode())
+                around = (*votes, *[0] * (features['label'].num_classes - len(votes)))
+                voted = {'votes': np.array([*np.roll(around, label), 7, 7])} if votes else {}
                 rows.append(
                     {
                         'image': class_image(BASIC.index(class_name), seed),
@@ -154,6 +164,7 @@ def _examples(
                         'subject_id': f'{split}{person}' if named else '',
                         'file_name': f'{split}{person}_{class_name}_{shot}.png',
                         'fold': person % 10,
+                        **voted,
                     }
                 )
     return list(enumerate(rows))

@@ -9,6 +9,7 @@ from fer_keras.config.choices import FUSIONS
 from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.models.saliency import SALIENCY_KINDS
 from fer_keras.protocols.jobs import list_jobs
+from tfds_builders import BUILDERS
 
 FOLDER = Path(__file__).parents[1] / 'experiments'
 EXPERIMENTS = sorted(path for path in FOLDER.glob('*.flags') if path.stem != 'base')
@@ -77,6 +78,45 @@ def test_the_ablation_crosses_every_fusion_with_every_map(name):
         for kind in ('mlnet_light', 'spectral_residual', 'center', 'shuffled', 'attention')
     }
     assert {flags['saliency'] for flags in parsed} <= set(SALIENCY_KINDS)
+
+
+OF_PAPERS = {
+    'raf_db': 'raf_db/basic_aligned',
+    'affectnet_seven': 'affectnet/seven_faces',
+    'affectnet_eight': 'affectnet/eight_faces',
+    'fer_plus': 'fer_plus/majority',
+    'fer_plus_votes': 'fer_plus/majority',
+    'ck_plus': 'ck_plus/last_three_faces',
+}
+
+
+@pytest.mark.parametrize('name', OF_PAPERS)
+def test_a_protocol_of_papers_tests_its_own_set_and_says_beside_what(name):
+    path = FOLDER / f'{name}.flags'
+    comments = ' '.join(line.strip('# ') for line in path.read_text().splitlines())
+    assert re.search(r'Expected: not run here\. Stands beside .* \d{4}\.\d{5}', comments)
+    values = flags_of(path)
+    assert values['source'] == values.get('target', values['source']) == OF_PAPERS[name]
+    assert 'target_split' not in values
+    set_name, config = OF_PAPERS[name].split('/')
+    assert config in {known.name for known in BUILDERS[set_name].BUILDER_CONFIGS}
+
+
+def test_the_twin_on_votes_differs_in_the_label_alone():
+    one, twin = flags_of(FOLDER / 'fer_plus.flags'), flags_of(FOLDER / 'fer_plus_votes.flags')
+    assert twin == {**one, 'label': 'votes'}
+
+
+def test_seven_and_eight_classes_of_affectnet_have_one_recipe():
+    seven, eight = (flags_of(FOLDER / f'affectnet_{count}.flags') for count in ('seven', 'eight'))
+    assert {key for key in seven if seven[key] != eight[key]} == {'source', 'target'}
+    assert (eight['balance'], eight['cache']) == ('loss', 'false')
+
+
+def test_ten_folds_are_ten_runs():
+    file = str(FOLDER / 'ck_plus.flags')
+    jobs = list_jobs(ProtocolConfig(experiments=(file,), folds=10, seeds=(0,)))
+    assert [job.fold for job in jobs] == list(range(10))
 
 
 @pytest.mark.parametrize('name', ['cross', 'cross_reverse'])

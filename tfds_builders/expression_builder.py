@@ -66,13 +66,17 @@ class ExpressionDatasetBuilder(
     TERMS = ''
     # Whether its files say who is shown; else a person may be in several splits.
     NAMES_PEOPLE = True
+    # By split: a sentence that must stand beside every number of it.
+    SPLIT_NOTES: Mapping[str, str] = {}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
             features=self._features(),
             supervised_keys=('image', 'label'),
             homepage=self.HOMEPAGE,
-            metadata=tfds.core.MetadataDict(),
+            metadata=tfds.core.MetadataDict(
+                {'split_notes': dict(self.SPLIT_NOTES)} if self.SPLIT_NOTES else {}
+            ),
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:

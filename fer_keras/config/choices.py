@@ -35,6 +35,7 @@ SAVED_MODEL = 'saved_model:'
 # `saliency=folder:/maps`: maps that somebody computed beforehand, read by `data.map_folder`.
 FOLDER = 'folder:'
 AUGMENTATIONS = ['none', 'light', 'strong']
+LABELS = ['majority', 'votes']
 BALANCES = ['none', 'sampling', 'loss']
 COLORS = ['rgb', 'grey', 'gradients']
 FUSIONS = ['multiply', 'blend', 'residual']

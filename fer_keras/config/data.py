@@ -60,6 +60,14 @@ class DataConfig:
         'recipe',
         choices=choices.AUGMENTATIONS,
     )
+    label: str = setting(
+        'majority',
+        'What training images teach: the label of the data set (`majority`), or the share of each '
+        'class in the votes (`votes`) where it has some. Validation, tests, counts and `balance` '
+        'go by the label all the same, and so do the histograms of oriented gradients.',
+        'recipe',
+        choices=choices.LABELS,
+    )
     balance: str = setting(
         'none',
         'Have each class count alike, however many images it has: by how often its images are '

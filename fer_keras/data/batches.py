@@ -3,7 +3,7 @@
 Images are float32 `[batch, size, size, channels]`. Three channels are RGB in [0, 255]. Where there
 are saliency maps, the fourth channel is the map in [0, 255] as well, whether it was read from a
 folder or made by a saliency model and kept; the layer `MapChannel` brings either to [0, 1]. Labels
-are float32 `[batch, num_classes]`, one-hot unless images are mixed.
+are float32 `[batch, num_classes]`, one-hot unless votes are trained on or images are mixed.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from fer_keras.data.map_cache import add_kept_map
 from fer_keras.data.map_folder import read_map
 from fer_keras.data.mixing import draw_mix, mix
 from fer_keras.data.splits import Source
+from fer_keras.data.votes import VOTES
 from fer_keras.errors import InvalidInputError
 
 
 class TrainingBatches(EpochBatches):
     """Shuffled, augmented batches of a split; the module says what they hold.
 
+    With `label=votes` an image is taught by the shares of its votes, as `data.votes` has them; one
+    without votes for the classes of the model, such as each of a pooled set that has none, by its
+    label. Which class an image is drawn for (`balance=sampling`) goes by the label.
+
     Args:
         source: The split.
-        data: How it is read, drawn from, augmented and mixed.
+        data: How it is read, taught, drawn from, augmented and mixed.
         num_classes: Of the model.
         seed: Of the order, the augmentation and the mixing.
 
@@ -63,8 +68,8 @@ class TrainingBatches(EpochBatches):
     def prepare(self, example: Example) -> Example:
         # The cache holds uint8: a quarter of the memory, and `to_model_input` gives whole numbers.
         image = decode_example(example, self._data.image_size_px, self._source.maps_folder)
-        kept = {key: example[key] for key in ('label', 'position')}
-        return {'image': tf.cast(image, tf.uint8), **kept}
+        keys = ('label', 'position', *([VOTES] if self._data.label == VOTES else []))
+        return {'image': tf.cast(image, tf.uint8), **{key: example[key] for key in keys}}
 
     def finish(self, seed: tf.Tensor, example: Example) -> tuple[Any, ...]:
         data = self._data
@@ -72,6 +77,8 @@ class TrainingBatches(EpochBatches):
         image = add_kept_map(image, example['position'], self._source.maps)
         augmented = AUGMENTATIONS[data.augmentation](image, seed)
         label = tf.one_hot(example['label'], self._num_classes)
+        if data.label == VOTES:
+            label = tf.where(tf.reduce_sum(example[VOTES]) > 0, example[VOTES], label)
         if not data.mixes:
             return augmented, label
         draws = draw_mix(

@@ -36,7 +36,7 @@ def mix(images: tf.Tensor, labels: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tens
 
     Args:
         images: float32 `[batch, height, width, channels]`; `batch` is even.
-        labels: float32 `[batch, classes]`, one-hot.
+        labels: float32 `[batch, classes]`, one-hot or shares of the sum 1.
         draws: float32 `[batch, 4]`, from `draw_mix`.
 
     Returns:

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from fer_keras.data.datasets import label_names
 from fer_keras.data.map_folder import require_maps
+from fer_keras.data.votes import VOTES, has_votes, shares_of
 from fer_keras.errors import InvalidInputError
 
 # What is read beside the image, where the data set has it.
@@ -25,7 +26,8 @@ class Source:
 
     Attributes:
         examples: Dictionaries of `image` (encoded bytes), `label` (int64, index into the model's
-            label names), `position` (from 0, in this order), `data_set` (such as
+            label names), `votes` (float32, the share of each of these in the votes; 0 where the
+            set has none for them), `position` (from 0, in this order), `data_set` (such as
             `cfee/basic_faces`), `pixel_hash` (of the original; empty where the set does not know
             it) and `DESCRIPTIONS`, all of one shape whatever set they come from.
         counts: Number of examples of each of the model's labels.
@@ -203,12 +205,17 @@ def _read_one(
         wanted = tf.constant(folds, tf.int64)
         examples = examples.filter(lambda example: tf.reduce_any(example['fold'] == wanted))
 
+    votes_known = has_votes(builder)
+
     def describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         described = {
             key: tf.as_string(example[key]) if key in example else tf.constant('')
             for key in (*DESCRIPTIONS, 'pixel_hash')
         }
         label = tf.cast(tf.gather(to_model, example['label']), tf.int64)
+        described[VOTES] = (
+            shares_of(example[VOTES], own_names, names) if votes_known else tf.zeros(len(names))
+        )
         return {'image': example['image'], 'label': label, 'data_set': set_name, **described}
 
     return examples.map(describe, tf.data.AUTOTUNE).filter(lambda example: example['label'] >= 0)

@@ -39,8 +39,8 @@ def print_report(metrics: Mapping[str, Any], report_dir: str) -> None:
         f'unweighted average recall {metrics["unweighted_average_recall"]:.1%}, '
         f'{shown_sample(metrics)}'
     )
-    if metrics.get('few_people'):
-        print(metrics['few_people'])
+    for said in filter(None, (metrics.get('split_note'), metrics.get('few_people'))):
+        print(said)
     if metrics['classes_absent']:
         print(
             f'absent from this split: {", ".join(metrics["classes_absent"])}; deciding among the '

@@ -32,6 +32,7 @@ from fer_keras.evaluation.target import (
     count_left_out,
     find_seen_images,
     read_target,
+    split_note,
 )
 from fer_keras.evaluation.taught import COLUMN, NOT_RECORDED, describe_taught, mark, untaught
 from fer_keras.inference.predictor import Predictor
@@ -163,6 +164,7 @@ class _Test:
             'classes': list(names),
             'target': self._target.info.full_name,
             'target_split': data.target_split,
+            'split_note': split_note(self._target, data),
             'images_of_other_classes_left_out': count_left_out(self._target, data, len(rows)),
             'top_confusions': top_confusions(confusion_matrix(fresh, names)),
             'taught': taught,

@@ -38,8 +38,9 @@ _WHAT_IS_TRUE = {
     'people and unnamed images': _OF_PEOPLE
     + ' An image of nobody named is taken for a person of its own: where people have several such '
     'images, the intervals are too narrow.',
-    'images': 'The people are not named, so that the intervals are over images, as if each were of '
-    'another person: where people have several, they are too narrow.',
+    'images': 'The people are not named, so that one may be in several splits, and the intervals '
+    'are over images, as if each were of another person: where people have several, they are too '
+    'narrow.',
 }
 
 
@@ -130,9 +131,12 @@ def _summary(metrics: Mapping[str, Any]) -> list[Block]:
 
 
 def _warnings(metrics: Mapping[str, Any]) -> list[Block]:
-    few = metrics['few_people']
-    told = [*sentences(metrics.get('taught', {})), *([few] if few else [])]
-    return [Paragraph(one, is_warning=True) for one in told]
+    told = [
+        *sentences(metrics.get('taught', {})),
+        metrics.get('split_note', ''),
+        metrics['few_people'],
+    ]
+    return [Paragraph(one, is_warning=True) for one in told if one]
 
 
 def _confusions(findings: Findings) -> list[Block]:

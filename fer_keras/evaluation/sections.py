@@ -74,6 +74,7 @@ def model_card_blocks(metrics: Mapping[str, Any], flags: Mapping[str, str]) -> l
         flags: As `run_document.Findings.configuration`.
     """
     saliency, also = flags.get('saliency', ''), flags.get('hog_source', '')
+    note = metrics.get('split_note', '')
     attention = (
         'no saliency' if saliency in ('', 'none') else f'saliency {saliency}, {flags["fusion"]}'
     )
@@ -84,9 +85,11 @@ def model_card_blocks(metrics: Mapping[str, Any], flags: Mapping[str, str]) -> l
         ('Model', f'{model}; {metrics["parameters"]} parameters' if is_known else 'unknown'),
         ('Classes', ', '.join(metrics['classes'])),
         ('Trained on', flags['source']),
+        *([('Taught as', 'shares of the votes')] if flags.get('label') == 'votes' else []),
         *([('The HOG branch also on', also)] if also else []),
         ('Chosen by', f'{flags["monitor"]} on the validation people' if is_known else 'unknown'),
         ('Tested on', f'{metrics["target"]}, {metrics["target_split"]}'),
+        *([('That split', note)] if note else []),
         ('Accuracy', f'{shown_accuracy(metrics)}. {metrics["few_people"]}'.rstrip(' .')),
         ('Weakest class', f'{worst[0]}, recall {worst[1]["recall"]:.1%}'),
         (

@@ -12,6 +12,7 @@ from fer_keras.data.datasets import label_names, open_dataset, open_hog_sources,
 from fer_keras.data.image_hashes import HashedImages, unpack
 from fer_keras.data.recording import People, make_record, people_of, require_new_people
 from fer_keras.data.splits import Source, read_split, require_described
+from fer_keras.data.votes import require_described_votes
 from fer_keras.errors import InvalidInputError
 from fer_keras.evaluation.duplicates import find_duplicates
 from fer_keras.provenance.record import TaughtSplit, TrainingRecord
@@ -22,7 +23,9 @@ def require_testable(data: DataConfig) -> None:
 
     No op of TensorFlow runs: those of several workers must not before their strategy is made.
     """
-    names = label_names(open_sources(data))
+    sources = open_sources(data)
+    require_described_votes(data, sources)
+    names = label_names(sources)
     open_hog_sources(data)
     target = open_dataset(data.target_name, data.data_dir)
     require_described([target], data.target_split, names, _fold(data))
@@ -62,6 +65,12 @@ def count_left_out(target: tfds.core.DatasetBuilder, data: DataConfig, tested: i
     splits = target.info.splits
     chosen = splits.values() if data.target_split == 'all' else [splits[data.target_split]]
     return int(sum(part.num_examples for part in chosen)) - tested
+
+
+def split_note(target: tfds.core.DatasetBuilder, data: DataConfig) -> str:
+    """What a data set says of the tested split, such as what else it is; empty: nothing."""
+    notes = (target.info.metadata or {}).get('split_notes', {})
+    return '' if _fold(data) >= 0 else str(notes.get(data.target_split, ''))
 
 
 def assume_record(data: DataConfig, names: Sequence[str]) -> TrainingRecord | None:

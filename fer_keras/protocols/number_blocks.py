@@ -100,9 +100,14 @@ def matrix_blocks(summary: pd.DataFrame, draw: Gallery) -> list[Block]:
 
 
 def number_warnings(table: pd.DataFrame) -> list[str]:
-    """A sentence for each test, in a summary or in comparisons, of few people or of whom taught."""
+    """A sentence for each test of a summary or of comparisons that asks for one.
+
+    It says who taught, what a split is besides, or that few people stand behind a number.
+    """
     found = []
-    for column in ('taught', 'few_people'):
+    for column in ('taught', 'split_note', 'few_people'):
+        if column not in table:
+            continue
         told = table[table[column] != ''].drop_duplicates(['target', column])
         found += [f'{row["target"]}: {row[column]}' for row in told.to_dict('records')]
     return found

@@ -100,7 +100,7 @@ def check_jobs(jobs: Sequence[Job], parse_run: ParseRun) -> None:
             name, split = target.split() or (run.data.target, run.data.target_split)
             data = dataclasses.replace(run.data, target=name, target_split=split)
             # Of its fields only these count; many jobs share them.
-            kept = ('data_dir', 'source', 'hog_source', 'target', 'target_split', 'fold')
+            kept = ('data_dir', 'source', 'hog_source', 'target', 'target_split', 'fold', 'label')
             tests.add(DataConfig(**{field: getattr(data, field) for field in kept}))
     for data in tests:
         require_testable(data)

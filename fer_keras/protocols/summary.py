@@ -59,12 +59,17 @@ def summarize(jobs: Sequence[Job], target: str = '') -> tuple[pd.DataFrame, list
         target: `name/config split`; empty: the target of the experiment.
 
     Returns:
-        `experiment`, `variant` and the columns of `mean_over_seeds`; and the comparisons.
+        `experiment`, `variant`, `split_note` (what must be said of the tested split, or empty) and
+        the columns of `mean_over_seeds`; and the comparisons.
     """
     rows, comparisons = [], []
+    first = {job.experiment: job for job in reversed(jobs)}
     for experiment, variants in read_tables(jobs, target).items():
+        metrics = read_metrics(first[experiment].run_dir, report_name(target))
         for variant, seeds in variants.items():
-            rows.append({'experiment': experiment, 'variant': variant} | mean_over_seeds(seeds))
+            row = {'experiment': experiment, 'variant': variant}
+            row |= {'split_note': metrics.get('split_note', '')}
+            rows.append(row | mean_over_seeds(seeds))
         if len(variants) > 1:
             named = {f'{experiment} {variant}': seeds for variant, seeds in variants.items()}
             comparisons += compare(named)
@@ -139,8 +144,8 @@ def cross_matrix(
     Returns:
         A row for each experiment, variant, source and target: these, `split`, `is_seen` (whether
         the source holds the target), `classes` (of both), `masked` (classes of the source that the
-        images lack), `left_out` (images) and the columns of `mean_over_seeds`; and each variant
-        against the first.
+        images lack), `left_out` (images), `split_note` and the columns of `mean_over_seeds`; and
+        each variant against the first.
     """
     rows, comparisons = [], [_as_table([])]
     for (experiment, sources), of_pool in itertools.groupby(
@@ -182,6 +187,7 @@ def _told(metrics: Mapping[str, Any]) -> dict[str, Any]:
         'classes': ' '.join(name for name in metrics['classes'] if name not in masked),
         'masked': ' '.join(masked),
         'left_out': metrics['images_of_other_classes_left_out'],
+        'split_note': metrics.get('split_note', ''),
     }
 
 

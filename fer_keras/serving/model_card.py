@@ -60,6 +60,7 @@ def _describe_training(run: RunConfig | None) -> str:
     also = ', '.join(data.hog_source_names)
     rows = {
         'trained on': ', '.join(data.source_names),
+        **({'taught as': 'shares of the votes'} if data.label == 'votes' else {}),
         **({'histograms of oriented gradients also on': also} if also else {}),
         'input': f'{data.image_size_px} x {data.image_size_px} pixels',
         'backbone': f'{model.backbone}, weights before training: '
@@ -95,6 +96,7 @@ def _describe_test(metrics: dict[str, Any] | None) -> str:
         'images, people': f'{metrics["images"]}, {metrics["subjects"] or "unnamed"}',
         'accuracy': f'{metrics["accuracy"]:.1%}',
         f'95 % interval over {over}': interval,
+        **({'that split': metrics['split_note']} if metrics.get('split_note') else {}),
         **({'few people': metrics['few_people']} if metrics.get('few_people') else {}),
         'unweighted average recall': f'{metrics["unweighted_average_recall"]:.1%}',
         **{f'recall, {n}': f'{v["recall"]:.1%}' for n, v in metrics['per_class'].items()},

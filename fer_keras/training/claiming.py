@@ -15,6 +15,7 @@ from fer_keras.config.run import RunConfig
 from fer_keras.data.datasets import open_hog_sources, open_sources
 from fer_keras.data.recording import People, make_record, people_of
 from fer_keras.data.splits import Source, read_split, trained_label_names
+from fer_keras.data.votes import require_votes
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import read_json, write_bytes, write_json, write_text
@@ -65,7 +66,8 @@ def claim_run(
 
     Raises:
         ExistingFileError: The folder holds a finished run, or one of other flags.
-        InvalidInputError: The run began with other people, images or saliency.
+        InvalidInputError: The run began with other people, images or saliency; or votes shall
+            train, and no training image has some.
     """
     sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
     names = trained_label_names(sources, run.data.fold)
@@ -75,6 +77,7 @@ def claim_run(
         read_split(sources, split, names, run.model.maps_folder, run.data.fold)
         for split in ('train', 'validation')
     )
+    require_votes(run.data, sources, training.examples)
     others = [read_split([source], 'all', names) for source in hog_sources]
     taught, builders = Taught(names, training, validation, others), [*sources, *hog_sources]
     record = record_training(run, run_dir, taught, builders) if is_chief else None

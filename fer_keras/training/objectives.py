@@ -72,8 +72,10 @@ class ClassificationObjective(Objective):
     """A loss of labels and probabilities, and the accuracy; confusions when it validates.
 
     Args:
-        loss: Of one-hot labels and probabilities, such as that of a compiled classifier.
-        class_weights: Factor of the training loss of each class, or nothing.
+        loss: Of labels (one-hot, or shares of the sum 1) and probabilities, such as that of a
+            compiled classifier.
+        class_weights: Factor of the training loss of each class, or nothing. An image of several
+            classes has the mean of theirs, by its shares.
 
     >>> objective = ClassificationObjective(keras.losses.CategoricalCrossentropy())
     >>> labels = tf.constant([[1.0, 0.0], [0.0, 1.0]])

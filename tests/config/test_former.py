@@ -11,6 +11,9 @@ NEW = '--source=cfee\n--hog_branch=True\n--balance=none\n'
 def test_flags_of_before_say_the_same_as_todays():
     assert differing_flags(NEW, OLD) == []
     assert differing_flags(NEW.replace('none', 'loss'), OLD) == ['--balance=loss', '--balance=none']
+    # A run of before `label` trains on the label, and on nothing else.
+    assert not differing_flags(NEW + '--label=majority\n', OLD)
+    assert differing_flags(NEW + '--label=votes\n', OLD) == ['--label=majority', '--label=votes']
 
 
 def test_a_setting_younger_than_a_flag_file_has_its_default():

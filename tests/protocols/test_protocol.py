@@ -23,6 +23,7 @@ from fer_keras.flags import INTERRUPTED, parse_run
 from fer_keras.models.external_saliency import TRUSTED
 from fer_keras.protocols import runner
 from fer_keras.protocols.jobs import list_jobs, report_name
+from fer_keras.protocols.number_blocks import number_warnings
 from fer_keras.protocols.protocol_dir import ProtocolDir
 from fer_keras.protocols.run_blocks import blocks_of_first_runs
 from fer_keras.protocols.runner import run_job
@@ -197,6 +198,18 @@ def test_the_summary_is_over_seeds_and_people(config):
     assert first['macro_f1_low'] < first['macro_f1'] < first['macro_f1_high']
     assert [one.second for one in comparisons] == ['cross center', 'reverse center']
     assert comparisons[0].difference > 0.2 and comparisons[0].p_permutation < 0.05
+
+
+def test_what_a_split_is_besides_stands_beside_its_numbers(config):
+    jobs = list_jobs(config)
+    for number, job in enumerate(jobs):
+        write_report(job.run_dir, '', 0.8, number)
+        file = Path(RunDir(job.run_dir).report_dir('')) / 'metrics.json'
+        note = 'No test.' if job.experiment == 'cross' else ''
+        file.write_text(json.dumps(json.loads(file.read_text()) | {'split_note': note}))
+    summary = summarize(jobs)[0].assign(target='own target')
+    assert list(summary['split_note']) == ['No test.', 'No test.', '', '']
+    assert number_warnings(summary)[-1] == 'own target: No test.'
 
 
 @pytest.fixture

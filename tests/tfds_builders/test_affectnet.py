@@ -58,6 +58,7 @@ def test_the_lists_of_2017_are_read_also_without_a_header(tmp_path):
     assert np.isnan(row['votes']).all() and row['subject_id'] == b''
     metadata = json.loads((builder.data_path / 'metadata.json').read_text())
     assert metadata['other_configs_photos'] == 12
+    assert 'official validation part' in metadata['split_notes']['test']
     assert 'without a header' in metadata['table_notes']['validation.csv']
     assert 'training.csv' not in metadata['table_notes']
     skipped = metadata['skipped']

@@ -12,8 +12,12 @@ from tests.tfds_builders.test_laboratory_sets import labels_of
 from tfds_builders.errors import InvalidArchiveError
 
 
+def metadata_of(builder):
+    return json.loads((builder.data_path / 'metadata.json').read_text())
+
+
 def skipped_by(builder):
-    return json.loads((builder.data_path / 'metadata.json').read_text())['skipped']
+    return metadata_of(builder)['skipped']
 
 
 @pytest.fixture(scope='module')
@@ -89,6 +93,7 @@ def test_sfew_is_tested_on_its_validation_part(tmp_path):
     write_image(root / 'Test' / 'Test_Aligned_Faces' / 'Film_000519240_00000005.png')
     write_image(root / 'Val' / 'Val' / 'Fear' / 'Film_000519240_00000005.png')
     builder = build_set('sfew', tmp_path, tmp_path / 'data')
+    assert 'official validation part' in metadata_of(builder)['split_notes']['test']
     films = collections.defaultdict(set)
     for split, row in rows_of(builder):
         films[row['film'].decode()].add(split)
@@ -115,3 +120,4 @@ def test_caer_s_reads_classes_in_any_case(tmp_path):
     assert counts['test'] == 1 and counts['train'] + counts['validation'] == 40
     assert 0 < counts['validation'] < 10
     assert list(skipped_by(builder)) == ['CAER-S/test/confusion/0001.png']
+    assert 'split_notes' not in metadata_of(builder)

@@ -21,7 +21,7 @@ from tfds_builders.affectnet.annotations import (
 )
 from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.expression_builder import ExpressionConfig
-from tfds_builders.official_splits import OfficialSplitBuilder
+from tfds_builders.official_splits import TEST_IS_VALIDATION, OfficialSplitBuilder
 
 LAYOUT = (
     'Manually_Annotated_file_lists/ with training.csv and validation.csv beside '
@@ -92,6 +92,7 @@ class Builder(OfficialSplitBuilder):
     LAYOUT = LAYOUT
     HOMEPAGE = 'http://mohammadmahoor.com/affectnet/'
     TERMS = 'on request, research that is not commercial'
+    SPLIT_NOTES = TEST_IS_VALIDATION
     BUILDER_CONFIGS = [
         _config(kind, what)
         for kind in ('eight', 'seven', 'automatic')

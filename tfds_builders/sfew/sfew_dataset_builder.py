@@ -10,7 +10,7 @@ from etils import epath
 
 from tfds_builders import archives, expressions, splits
 from tfds_builders.expression_builder import ExpressionConfig
-from tfds_builders.official_splits import OfficialSplitBuilder
+from tfds_builders.official_splits import TEST_IS_VALIDATION, OfficialSplitBuilder
 
 LAYOUT = (
     'the folders Train/Train_Aligned_Faces/ and Val/Val_Aligned_Faces/, each with a folder a class '
@@ -37,6 +37,7 @@ class Builder(OfficialSplitBuilder):
     LAYOUT = LAYOUT
     HOMEPAGE = 'https://users.cecs.anu.edu.au/~few_group/AFEW.html'
     TERMS = 'on request, for research'
+    SPLIT_NOTES = TEST_IS_VALIDATION
     BUILDER_CONFIGS = [
         ExpressionConfig(
             name='aligned',
