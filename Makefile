@@ -50,8 +50,8 @@ lint: .venv/ready
 
 lock: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile setup.cfg --extra test --extra app --universal --python-version 3.10 --upgrade \
-	  --no-header --no-annotate --no-emit-index-url --quiet --output-file constraints.txt
+	$(BIN)/uv pip compile setup.cfg --constraint constraints.in --extra test --extra app --universal \
+	  --python-version 3.10 --upgrade --no-header --no-annotate --no-emit-index-url --quiet --output-file constraints.txt
 
 clean:
 	rm -rf .venv $(DEMO) docs/build docs/generated

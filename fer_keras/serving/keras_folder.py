@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_keras.config.fields import as_values, leaves_of
 from fer_keras.config.run import RunConfig
-from fer_keras.files import whole_file, write_text
+from fer_keras.files import read_json, whole_file, write_json, write_text
 from fer_keras.inference.trained_files import TrainedFiles
 from fer_keras.models.classifier import load_classifier
 from fer_keras.provenance.record import TrainingRecord
@@ -57,13 +57,12 @@ def write_keras_folder(
     if os.path.isfile(known.flags_file):
         write_text(written.flags_file, _flags_without_paths(run))
     write_text(written.card_file, card)
-    for file, copied in (
-        (known.calibration_file, written.calibration_file),
-        (_metrics_file(known), _metrics_file(written)),
-    ):
-        if os.path.isfile(file):
-            os.makedirs(os.path.dirname(copied), exist_ok=True)
-            shutil.copyfile(file, copied)
+    if os.path.isfile(known.calibration_file):
+        shutil.copyfile(known.calibration_file, written.calibration_file)
+    if os.path.isfile(_metrics_file(known)):
+        metrics = read_json(_metrics_file(known))
+        metrics.get('taught', {})['pretrained'] = {}  # The record in the model says it.
+        write_json(_metrics_file(written), metrics)
     return folder
 
 

@@ -1,5 +1,6 @@
 """A classifier to hand on answers as the one that was trained, and tells nothing of its machine."""
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -24,6 +25,18 @@ from fer_keras.run_dir import RunDir
 from fer_keras.serving.exporting import export_run
 from tests.fakes import BASIC, random_images, tiniest_model, write_untrained_run
 
+# What the card tells of a test.
+METRICS = {
+    'target': 'fake/1.0.0',
+    'target_split': 'test',
+    'images': 7,
+    'subjects': 3,
+    'accuracy': 0.5,
+    'accuracy_interval': [0.1, 0.9],
+    'unweighted_average_recall': 0.5,
+    'per_class': {},
+}
+
 
 @pytest.fixture(scope='module')
 def exported(tmp_path_factory):
@@ -37,6 +50,9 @@ def exported(tmp_path_factory):
     Path(run_dir.flags_file).write_text(as_flags(run))
     record = TrainingRecord((), {'backbone': f'{folder}/secret/w.h5 (SHA-256 0123456789ab)'})
     add_to_archive(run_dir.model_file, record.to_bytes())
+    metrics = Path(run_dir.report_dir(), 'metrics.json')
+    metrics.parent.mkdir()
+    metrics.write_text(json.dumps(METRICS | {'taught': {'pretrained': record.pretrained}}))
     export_run(run, ExportConfig(formats=('keras',)))
     return run_dir, RunDir(run_dir.keras_dir)
 
@@ -78,7 +94,8 @@ def test_no_place_of_the_machine_goes_along(exported):
             assert b'secret' not in Path(folder, file).read_bytes(), file
     record = find_record(handed_on.model_file)
     assert record.pretrained == {'backbone': 'w.h5 (SHA-256 0123456789ab)'}
-    assert 'w.h5' in Path(handed_on.card_file).read_text()
+    card = Path(handed_on.card_file).read_text()
+    assert 'w.h5' in card and '| accuracy | 50.0% |' in card
 
 
 def test_values_beyond_half_precision_stay_as_they_are(exported, tmp_path):
