@@ -104,11 +104,11 @@ def test_a_file_that_is_no_picture_is_left_out_and_named(tmp_path):
     (tmp_path / 'good.png').write_bytes(png_bytes(random_images(1, 50)[0]))
     files = [str(tmp_path / 'bad.png'), str(tmp_path / 'good.png')]
     with pytest.raises(InvalidInputError, match='1 of 2 files were left out:\n.*bad.png'):
-        explain_files(run_dir, files, str(tmp_path / 'out'))
+        explain_files(run_dir.path, files, str(tmp_path / 'out'))
     assert len(list((tmp_path / 'out').iterdir())) == 1
 
 
 def test_the_command_says_that_there_is_no_run(tmp_path):
     cv2.imwrite(str(tmp_path / 'face.png'), random_images(1, 50)[0])
     completed = run(f'--run_dir={tmp_path}', tmp_path / 'face.png')
-    assert completed.returncode == 2 and 'There is no trained classifier' in completed.stderr
+    assert completed.returncode == 2 and 'neither a run folder' in completed.stderr
