@@ -1,7 +1,7 @@
 """How well, and how fast, beside `fer` and `facex`: `python -m benchmarks.recognition`.
 
-`python -m benchmarks.recognition --rivals_python=RIVALS/bin/python --crops=FER2013/test
---photos=LONDON`
+`python -m benchmarks.recognition --rivals_python=RIVALS/bin/python --crops FER2013/test
+--photos LONDON`
 
 Each folder holds a folder of pictures for each expression. `inference.py` says how the environment
 of the two packages is made. A picture without a found face is answered wrongly. Besides all answers

@@ -124,6 +124,7 @@ def test_the_report_stands_alone_and_shows_no_face_unless_told(trained):
     assert f'{numbers["macro_f1"]:.3f}' in (folder / 'report.md').read_text()
 
 
+@pytest.mark.slow
 def test_evaluate_tests_another_set_and_masks_nothing_in_silence(trained):
     completed = run(
         'evaluate', f'--run_dir={trained[0]}', '--target=other', '--target_split=all',

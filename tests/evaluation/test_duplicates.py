@@ -107,6 +107,7 @@ def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
         assert (same['file_name'] == same['other_file_name']).all()
 
 
+@pytest.mark.slow
 def test_the_report_looks_where_what_was_trained_on_is_not_at_hand(tmp_path):
     write_dataset(tmp_path, name='own', people={'train': 1, 'validation': 1, 'test': 1})
     data = DataConfig(source='own', data_dir=str(tmp_path))
@@ -119,6 +120,7 @@ def test_the_report_looks_where_what_was_trained_on_is_not_at_hand(tmp_path):
     assert set(found['file_name']) == {''}  # A record has no names of files.
 
 
+@pytest.mark.slow
 def test_the_report_also_looks_among_what_taught_the_histograms(tmp_path):
     write_dataset(tmp_path, name='own', people={'train': 1, 'validation': 1, 'test': 1})
     write_dataset(tmp_path, name='more', people={'test': 1})  # The same pictures once more.

@@ -61,6 +61,7 @@ def test_a_photo_is_answered_on_the_screen_without_any_flag(tmp_path, monkeypatc
     assert [file.name for file in tmp_path.iterdir()] == ['photo.png']
 
 
+@pytest.mark.slow
 def test_it_is_served_without_any_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     completed = run('export', f'--model={DEFAULT}')

@@ -156,6 +156,7 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(own, others)
 
 
+@pytest.mark.slow
 def test_both_workers_end_with_identical_weights(peace):
     assert_same_weights((peace, 0), (peace, 1))
 
@@ -173,6 +174,7 @@ def test_the_history_is_that_of_a_run_in_peace(peace, killed):
     assert (killed / 'report/metrics.json').is_file()
 
 
+@pytest.mark.slow
 def test_each_worker_prepares_its_share_of_the_images_once(peace):
     for index in range(2):
         log = read_log(peace, index)
@@ -180,6 +182,7 @@ def test_each_worker_prepares_its_share_of_the_images_once(peace):
         assert 'PREPARED EvaluationBatches 7 of which different 7' in log
 
 
+@pytest.mark.slow
 def test_only_the_chief_writes_and_reports(peace):
     assert (peace / 'report/metrics.json').is_file()
     chief, worker = (read_log(peace, index) for index in range(2))
