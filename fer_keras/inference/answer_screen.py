@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 import pandas as pd
@@ -23,8 +22,7 @@ class AnswerScreen:
     >>> from fer_keras.inference.answers import Row, make_table
     >>> rows = [Row(0, face=0, box=(10, 20, 34.4, 50), file='holiday/a.jpg')]
     >>> table = make_table(rows, np.array([[0.125, 0.875]]), ['sad', 'happy'])
-    >>> with AnswerScreen(['sad', 'happy']) as screen:
-    ...     screen.write(table)
+    >>> AnswerScreen(['sad', 'happy']).write(table)
     file   face  box          label  score  next   score
     a.jpg  0     10,20 24x30  happy  88 %   sad    12 %
     """
@@ -37,17 +35,6 @@ class AnswerScreen:
         """
         self._names = tuple(names)
         self._widths: list[int] = []
-
-    def __enter__(self) -> AnswerScreen:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
 
     def write(self, table: pd.DataFrame) -> None:
         """Prints the rows of `make_table`; the first of them set the widths of the columns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
@@ -68,7 +69,8 @@ def answer_files(config: PredictionConfig, inputs: Sequence[str]) -> Outcome:
     overlays = OverlayFolder(config.overlay_dir) if config.overlay_dir else None
     outcome = Outcome(len(sources), left_out=found.describe_left_out() if left_out else '')
     names = predictor.names
-    with AnswerFile(config.output, names) if config.output else AnswerScreen(names) as file:
+    screen = contextlib.nullcontext(AnswerScreen(names))
+    with AnswerFile(config.output, names) if config.output else screen as file:
         try:
             _answer(predictor, sources, config, file, overlays, outcome)
         except KeyboardInterrupt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import tempfile
 import zipfile
 
@@ -53,12 +52,12 @@ def write_keras_folder(
         _halve(os.path.join(exact, 'exact.keras'), unfinished)
         if record:
             add_to_archive(unfinished, record.without_folders().to_bytes())
-    shutil.copyfile(known.labels_file, written.labels_file)
+    write_text(written.labels_file, ''.join(f'{name}\n' for name in known.read_labels()))
     if os.path.isfile(known.flags_file):
         write_text(written.flags_file, _flags_without_paths(run))
     write_text(written.card_file, card)
     if os.path.isfile(known.calibration_file):
-        shutil.copyfile(known.calibration_file, written.calibration_file)
+        write_json(written.calibration_file, read_json(known.calibration_file))
     if os.path.isfile(_metrics_file(known)):
         metrics = read_json(_metrics_file(known))
         metrics.get('taught', {})['pretrained'] = {}  # The record in the model says it.
