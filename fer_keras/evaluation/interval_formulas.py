@@ -6,6 +6,8 @@ images. docs/intervals.md has how often they hold the true value, and how that w
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -164,6 +166,23 @@ def difference_intervals(
     low = difference - _root(gained - gained_ends[..., 0], lost_ends[..., 1] - lost, correlation)
     high = difference + _root(gained_ends[..., 1] - gained, lost - lost_ends[..., 0], correlation)
     return np.stack([np.maximum(low, -1), np.minimum(high, 1)], axis=-1)
+
+
+def unpaired_interval(
+    one: float, one_ends: Sequence[float], other: float, other_ends: Sequence[float]
+) -> tuple[float, float]:
+    """The interval of `one` less `other`, two shares of different people, from theirs.
+
+    The method of variance estimates recovery without a correlation (Newcombe 1998, Statistics in
+    Medicine 17, 873-890, method 10).
+
+    >>> ends = unpaired_interval(0.9, (0.8, 0.95), 0.6, (0.5, 0.7))
+    >>> [round(end, 3) for end in ends]
+    [0.159, 0.412]
+    """
+    difference = one - other
+    low = difference - math.hypot(one - one_ends[0], other_ends[1] - other)
+    return low, difference + math.hypot(one_ends[1] - one, other - other_ends[0])
 
 
 def _root(one: Array, other: Array, correlation: Array) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fer_keras.evaluation.interval_formulas import unpaired_interval
 from fer_keras.evaluation.intervals import (
     FEWEST_PEOPLE,
     OF_ONE,
@@ -22,6 +23,8 @@ from fer_keras.evaluation.measures import MEASURES, measure, reliability_bins, w
 from fer_keras.evaluation.predictions import is_right, people, present_labels
 
 SLICES = ('gender', 'group', 'camera', 'gaze', 'age', 'detected')
+# Of these nobody is in two groups.
+OF_PEOPLE = ('gender', 'group', 'age')
 AGE_BANDS = [0, 12, 17, 24, 34, 44, 54, 64, 120]
 
 
@@ -140,6 +143,34 @@ def slices(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def gaps(found: pd.DataFrame) -> pd.DataFrame:
+    """Between the group that is most often answered rightly and the one that is least often.
+
+    Of groups of which nobody is in two, and without those of few people. Which two are compared was
+    seen in the numbers, so that of several groups the interval is somewhat too narrow.
+
+    Args:
+        found: From `slices`.
+
+    Returns:
+        `slice`, `most`, `least` (groups), `gap`, `low` and `high` (95 %), a row for each of
+        `OF_PEOPLE` with two such groups.
+    """
+    rows = []
+    for name in OF_PEOPLE:
+        is_of = (found['slice'] == name) & ~found['is_small'] & (found['no_interval'] == '')
+        groups = found[is_of].sort_values('accuracy').to_dict('records')
+        if len(groups) < 2:
+            continue
+        least, most = groups[0], groups[-1]
+        ends = [(row['low'], row['high']) for row in (most, least)]
+        low, high = unpaired_interval(most['accuracy'], ends[0], least['accuracy'], ends[1])
+        gap = most['accuracy'] - least['accuracy']
+        row = {'slice': name, 'most': most['value'], 'least': least['value'], 'gap': gap}
+        rows.append(row | {'low': low, 'high': high})
+    return pd.DataFrame(rows, columns=['slice', 'most', 'least', 'gap', 'low', 'high'])
+
+
 def _divisions(rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
     """Each of `SLICES` that has at least two values, with the value of each image."""
     for name in SLICES:
@@ -150,6 +181,8 @@ def _divisions(rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
             bands = [f'{low + 1} to {high}' for low, high in itertools.pairwise(AGE_BANDS)]
             years = pd.to_numeric(values, errors='coerce')
             # Some sets know a range only, such as `20 to 39`.
+            values = values.where(~(years < 0))  # -1 is an age that nobody knows.
+            years = years.where(years >= 0)
             values = pd.cut(years, AGE_BANDS, labels=bands).astype(object).fillna(values)
         if values.nunique() > 1:
             yield name, values

@@ -9,6 +9,7 @@ import pandas as pd
 
 from fer_keras.evaluation.document import Block, Paragraph, ReportFigure, Table
 from fer_keras.evaluation.intervals import FEWEST_PEOPLE, shown_accuracy, shown_interval
+from fer_keras.evaluation.metrics import gaps
 
 
 def slice_blocks(slices: pd.DataFrame, figure: str | None) -> list[Block]:
@@ -36,7 +37,21 @@ def slice_blocks(slices: pd.DataFrame, figure: str | None) -> list[Block]:
         )
         for row in found
     )
-    return [*blocks, Table(columns, rows)]
+    blocks.append(Table(columns, rows))
+    return [*blocks, *_gap_blocks(slices)]
+
+
+def _gap_blocks(slices: pd.DataFrame) -> list[Block]:
+    """How far groups of people are apart, where there are enough people to say."""
+    rows = tuple(
+        (
+            f'{row["slice"]}: {row["most"]} above {row["least"]}',
+            f'{row["gap"]:.1%}',
+            shown_interval((row['low'], row['high']), ''),
+        )
+        for row in gaps(slices).to_dict('records')
+    )
+    return [Table(('largest gap', 'accuracy', '95 %'), rows)] if rows else []
 
 
 def shown_slice_interval(row: Mapping[Any, Any]) -> str:

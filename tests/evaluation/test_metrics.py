@@ -5,6 +5,7 @@ import pytest
 from fer_keras.evaluation.intervals import accuracy_interval
 from fer_keras.evaluation.metrics import (
     confusion_matrix,
+    gaps,
     reliability,
     slices,
     summarize,
@@ -73,7 +74,7 @@ def test_the_interval_holds_the_accuracy_and_is_wider_for_few_people():
 
 
 def test_ages_that_are_ranges_are_slices_as_they_are():
-    found = slices(ROWS.assign(age=['20 to 39', '20 to 39', '70 or more', '']))
+    found = slices(ROWS.assign(age=['20 to 39', '20 to 39', '70 or more', '-1']))
     assert dict(zip(found['value'], found['images'], strict=True)) == {
         '20 to 39': 2,
         '70 or more': 1,
@@ -131,6 +132,23 @@ def test_slices_have_intervals_and_say_when_they_are_small():
     assert (unnamed.loc['m', 'over'], unnamed.loc['m', 'people']) == ('images', 0)
     named = {name: ['a', 'a', 'b', 'b'] for name in ('group', 'camera', 'gaze', 'detected')}
     assert set(slices(ROWS.assign(**named))['slice']) == set(named)
+
+
+def test_gaps_are_between_groups_of_enough_people():
+    people = [str(number) for number in range(40)]
+    right = [True] * 19 + [False] + [True] * 10 + [False] * 10
+    rows = pd.concat([ROWS.iloc[[0]]] * 40, ignore_index=True).assign(
+        subject_id=people,
+        gender=['f'] * 20 + ['m'] * 20,
+        group=['few'] * 3 + ['many'] * 37,
+        camera=['045', '090'] * 20,
+    )
+    rows['predicted'] = np.where(right, rows['label'], 'another')
+    found = gaps(slices(rows)).to_dict('records')
+    (row,) = found
+    assert (row['slice'], row['most'], row['least']) == ('gender', 'f', 'm')
+    assert row['gap'] == pytest.approx(0.95 - 0.5) and 0 < row['low'] < 0.45 < row['high'] < 1
+    assert gaps(slices(rows.assign(gender=''))).empty
 
 
 def test_confusions_are_sentences():
