@@ -1,8 +1,9 @@
-"""One way to recognise expressions in a process of its own; `benchmarks/inference.py` starts it.
+"""One way to recognise expressions in a process of its own, for `inference` and `recognition`.
 
 `python benchmarks/inference_workers.py FORM MODEL_DIR` reads lines of JSON, `{"photos": [files]}`
-or `{"crops": [files], "batch": 32}`, and answers each with the seconds that it took, and the peak
-of its memory. The packages `fer` and `facex` are called as their own pages show it.
+or `{"crops": [files], "batch": 32}`, and answers each with the seconds that it took and the peak of
+its memory; with `"scores": true` also with what it says of the largest face of each, by its own
+names (null: no face). The packages `fer` and `facex` are called as their own pages show it.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ def fer_package(model_dir: str) -> Ways:
 
     detector = FER()
 
-    def crops(images: np.ndarray) -> None:
-        for image in images:
-            height, width = image.shape[:2]
-            detector.detect_emotions(image[:, :, ::-1], face_rectangles=[(0, 0, width, height)])
+    def crop(image: np.ndarray) -> Any:
+        height, width = image.shape[:2]
+        # It adds ten pixels on each side of a box: what it then looks at is the whole crop.
+        whole = [(10, 10, width - 20, height - 20)]
+        return detector.detect_emotions(image[:, :, ::-1], face_rectangles=whole)
 
-    return lambda file: detector.detect_emotions(cv2.imread(file)), crops
+    photo = lambda file: detector.detect_emotions(cv2.imread(file))  # noqa: E731
+    return photo, lambda images: [crop(image) for image in images]
 
 
 def facex_package(model_dir: str) -> Ways:
@@ -46,11 +49,17 @@ def facex_package(model_dir: str) -> Ways:
     pool = facex.PoolManager(pool_size=1)
     worker = pool.pool[0]
 
-    def crops(images: np.ndarray) -> None:
-        for image in images:
-            worker.detect_emotion(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    def crop(image: np.ndarray) -> Any:
+        return worker.detect_emotion(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
-    return lambda file: pool.predict(cv2.imread(file)), crops
+    return lambda file: pool.predict(cv2.imread(file)), lambda images: [*map(crop, images)]
+
+
+def shipped(model_dir: str) -> Ways:
+    """`fer_keras.load().predict`, as README has it."""
+    import fer_keras
+
+    return _ways(fer_keras.load())
 
 
 def saved_model(model_dir: str) -> Ways:
@@ -119,6 +128,7 @@ def _finds_small_faces() -> bool:
 
 
 FORMS = {
+    'fer_keras': shipped,
     'fer': fer_package,
     'facex': facex_package,
     'SavedModel': saved_model,
@@ -174,19 +184,43 @@ def main() -> None:
 def _answer(request: dict[str, Any], photo: Any, crops: Any, model_dir: str) -> dict[str, Any]:
     if 'stages' in request:
         return stages(model_dir, request['stages'])
-    times = []
+    times, found_all = [], []
     if 'photos' in request:
         for file in request['photos']:
             start = time.perf_counter()
-            photo(file)
+            found = photo(file)
             times.append(time.perf_counter() - start)
+            found_all.append(found)
     else:
         images = np.stack([cv2.imread(file)[:, :, ::-1] for file in request['crops']])
         for first in range(0, len(images), request['batch']):
             start = time.perf_counter()
-            crops(images[first : first + request['batch']])
+            found = crops(images[first : first + request['batch']])
             times.append(time.perf_counter() - start)
-    return {'seconds': times, 'peak_mb': _peak_mb()}
+            found_all += _one_by_one(found)
+    answer = {'seconds': times, 'peak_mb': _peak_mb()}
+    is_asked = request.get('scores')
+    return {**answer, 'scores': [_of_largest(one) for one in found_all]} if is_asked else answer
+
+
+def _one_by_one(answers: Any) -> list[Any]:
+    """What was said of each of several crops; ours is a table."""
+    if hasattr(answers, 'iloc'):
+        return [answers.iloc[[row]] for row in range(len(answers))]
+    return list(answers)
+
+
+def _of_largest(answer: Any) -> dict[str, float] | None:
+    if hasattr(answer, 'iloc'):
+        row = answer.iloc[0]
+        found = {name[2:]: row[name] for name in answer if name.startswith('p_')}
+        return {name: float(score) for name, score in found.items()} if row['face'] >= 0 else None
+    if isinstance(answer, list):  # The faces of a package, each with its box.
+        boxes = [face.get('box', face.get('bbox')) for face in answer]
+        areas = [box[2] * box[3] for box in boxes]
+        face = answer[int(np.argmax(areas))] if answer else {}
+        answer = face.get('emotions', face.get('emot'))
+    return answer and {str(name): float(score) for name, score in answer.items()}
 
 
 def _peak_mb() -> float:

@@ -14,10 +14,7 @@ several pictures, as London's have two, it is somewhat too narrow.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import pathlib
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -27,44 +24,21 @@ import pandas as pd
 from sklearn.metrics import recall_score
 from tqdm import tqdm
 
+from benchmarks.inference import RIVALS, Worker
 from fer_keras.evaluation.interval_formulas import clopper_pearson
 from tfds_builders.expressions import canonical, find
 from tfds_builders.picture_formats import IMAGE_SUFFIXES
 
-RIVALS = ('fer', 'facex')
 OURS = 'fer_keras'
-_WORKERS = pathlib.Path(__file__).with_name('recognition_workers.py')
 
 
-class Worker:
-    """A package in a process of its own."""
-
-    def __init__(self, python: str, package: str) -> None:
-        environment = dict(os.environ)
-        if package == OURS:  # As README advises for single photos.
-            environment.setdefault('TF_NUM_INTRAOP_THREADS', '1')
-        self._process = subprocess.Popen(
-            [python, str(_WORKERS), package],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
-
-    def ask(self, file: str, *, is_crop: bool) -> dict[str, Any]:
-        """Scores by canonical names, or None; and seconds."""
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({'file': file, 'is_crop': is_crop}) + '\n')
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        scores = answer['scores']
-        answer['scores'] = scores and {canonical(name): score for name, score in scores.items()}
-        return answer
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.communicate()
+def ask(worker: Worker, file: str, *, is_crop: bool) -> dict[str, Any]:
+    """`scores` by canonical names, or None where no face was found; and `seconds`."""
+    pictures = {'crops': [file], 'batch': 1} if is_crop else {'photos': [file]}
+    answer = worker.ask({**pictures, 'scores': True})
+    (scores,) = answer['scores']
+    named = scores and {canonical(name): score for name, score in scores.items()}
+    return {'scores': named, 'seconds': answer['seconds'][0]}
 
 
 def main() -> None:
@@ -73,7 +47,11 @@ def main() -> None:
     pythons = {OURS: sys.executable}
     if options.rivals_python:
         pythons |= dict.fromkeys(RIVALS, options.rivals_python)
-    workers = {package: Worker(python, package) for package, python in pythons.items()}
+    # One thread an operation of ours, as README advises for single photos.
+    workers = {
+        package: Worker(python, package, '', threads_an_op=int(package == OURS))
+        for package, python in pythons.items()
+    }
     for folder, is_crop in (
         *((f, True) for f in options.crops),
         *((f, False) for f in options.photos),
@@ -112,11 +90,11 @@ def ask_all(
 ) -> dict[str, list[dict[str, Any]]]:
     """The answers of each package to each picture, asked in turns."""
     for worker in workers.values():
-        worker.ask(files[0][1], is_crop=is_crop)  # The first takes seconds.
+        ask(worker, files[0][1], is_crop=is_crop)  # The first takes seconds.
     answers: dict[str, list[dict[str, Any]]] = {package: [] for package in workers}
     for _, file in tqdm(files, disable=not sys.stderr.isatty()):
         for package, worker in workers.items():
-            answers[package].append(worker.ask(file, is_crop=is_crop))
+            answers[package].append(ask(worker, file, is_crop=is_crop))
     return answers
 
 
