@@ -37,6 +37,13 @@ def find_recipe(name: str) -> pathlib.Path:
     return known[name]
 
 
+def locate_flag_file(path: str) -> pathlib.Path:
+    """The file, whether it is there or not; `experiments/NAME.flags` may be the package's."""
+    found = pathlib.Path(expand_home(path))
+    is_of_package = not found.exists() and found.parts == (_TYPED, found.name)
+    return _folder() / found.name if is_of_package else found
+
+
 def expand_flag_files(arguments: Sequence[str]) -> list[str]:
     """Puts the flags of each flag file in the place where it is named, as absl would.
 
@@ -70,9 +77,7 @@ def _expand(arguments: Sequence[str], within: tuple[str, ...]) -> Iterator[str]:
 
 def _find(path: str, within: tuple[str, ...]) -> str:
     place = f' It is included by {within[-1]}.' if within else ''
-    found = pathlib.Path(expand_home(path)) if path else None
-    if found and not found.exists() and found.parts == (_TYPED, found.name):
-        found = _folder() / found.name
+    found = locate_flag_file(path) if path else None
     if found is None or not found.is_file():
         raise MissingFileError(
             f'--flagfile must name a file of flags. Received: {path or "nothing"}, which is none.'

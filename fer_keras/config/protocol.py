@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from typing import Any
 
 from fer_keras.config.data import set_of
 from fer_keras.config.fields import check, setting
+from fer_keras.config.flag_files import locate_flag_file
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import plain_name
 
@@ -58,7 +58,7 @@ class ProtocolConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        missing = [name for name in self.experiments if not os.path.isfile(name)]
+        missing = [name for name in self.experiments if not locate_flag_file(name).is_file()]
         if missing or not self.experiments:
             raise InvalidInputError(
                 '`experiments` must name flag files, with commas between. '

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fer_keras import figures, files
+from fer_keras.config.flag_files import locate_flag_file
 from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.evaluation.document import (
     Block,
@@ -94,7 +95,7 @@ def configuration_blocks(config: ProtocolConfig, jobs: Sequence[Job]) -> list[Bl
     rows = [(f'--{name}', _shown(value)) for name, value in dataclasses.asdict(config).items()]
     blocks: list[Block] = [Table(('flag', 'value'), tuple(rows), text_columns=2)]
     for path in config.experiments:
-        with open(path, encoding='utf-8') as file:
+        with open(locate_flag_file(path), encoding='utf-8') as file:
             lines = [line for line in file.read().splitlines() if line.strip()]
         blocks += [Paragraph(f'{path}:'), Bullets(tuple(lines))]
     for job in _first_jobs(jobs):

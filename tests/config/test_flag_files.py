@@ -6,7 +6,9 @@ import pytest
 
 from fer_keras import flags
 from fer_keras.config.flag_files import expand_flag_files, find_recipe, recipes
+from fer_keras.config.protocol import ProtocolConfig
 from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.protocols.jobs import list_jobs
 from fer_keras.usage import commands, describe_recipe
 
 
@@ -45,6 +47,9 @@ def test_the_recipes_of_the_package_are_read_in_any_folder(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     run = flags.parse_run(['--flagfile=experiments/cross.flags'])  # It includes base.flags.
     assert (run.data.source, run.model.color) == ('cfee/basic_faces', 'gradients')
+    assert list_jobs(ProtocolConfig(experiments=('experiments/cross.flags',)))
+    with pytest.raises(InvalidInputError, match='crosss.flags.. do not exist'):
+        ProtocolConfig(experiments=('experiments/crosss.flags',))
     os.mkdir('experiments')
     with open('experiments/base.flags', 'w') as file:
         file.write('--color=grey')
