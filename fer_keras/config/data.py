@@ -36,6 +36,14 @@ class DataConfig:
     source: str = setting(
         'cfee/basic_faces', 'Data set to train on, `name/config`; a comma pools several.', 'data'
     )
+    source_share: float = setting(
+        1.0,
+        'Share of the people of the source that train, or of its images where nobody is named; a '
+        'smaller share is part of a larger one. Validation and test stay whole.',
+        'data',
+        low=0.001,
+        high=1,
+    )
     hog_source: str = setting(
         '',
         'Data sets besides the source, all of whose images teach the histograms of oriented '

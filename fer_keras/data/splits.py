@@ -18,6 +18,8 @@ from fer_keras.errors import InvalidInputError
 # What is read beside the image, where the data set has it.
 DESCRIPTIONS = ('file_name', 'subject_id', 'gender', 'group', 'camera', 'gaze', 'age', 'detected')
 NUM_FOLDS = 10
+# As finely as shares of a data set are told apart.
+_SHARES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +70,14 @@ def read_split(
     names: Sequence[str],
     maps_folder: str = '',
     fold: int = -1,
+    share: float = 1.0,
 ) -> Source:
     """Reads a split of every data set that has it, in a fixed order, and only classes in `names`.
 
     With a `fold` of 0 to 9, `test` is that fold of everyone, `validation` the next one, and `train`
-    the others; folds are subject-independent.
+    the others; folds are subject-independent. With a `share` below 1 only about that share of each
+    set's people is read, or of its images where nobody is named: always the same ones, and all of
+    a smaller share.
 
     Raises:
         MissingFileError: `maps_folder` is given and lacks the map of an example.
@@ -85,6 +90,8 @@ def read_split(
     else:
         holders = [b for b in builders if split == 'all' or split in b.info.splits]
         parts = [_read_one(builder, split, tuple(names)) for builder in holders]
+    if share < 1:
+        parts = [part.filter(lambda example: _is_in_share(example, share)) for part in parts]
     pooled = _number_through(parts, len(names))
     counts = tuple(sum(of_label) for of_label in zip(*(own for _, own in pooled), strict=True))
     if not sum(counts):
@@ -129,14 +136,16 @@ def _no_images(
     )
 
 
-def trained_label_names(builders: Sequence[tfds.core.DatasetBuilder], fold: int = -1) -> list[str]:
+def trained_label_names(
+    builders: Sequence[tfds.core.DatasetBuilder], fold: int = -1, share: float = 1.0
+) -> list[str]:
     """The classes that have training images: of what a set declares, it may hold a part.
 
     Raises:
         InvalidInputError: Fewer than two have.
     """
     names = label_names(builders)
-    counts = read_split(builders, 'train', names, fold=fold).counts
+    counts = read_split(builders, 'train', names, fold=fold, share=share).counts
     present = [name for name, count in zip(names, counts, strict=True) if count]
     if len(present) < 2:
         described = ', '.join(builder.info.full_name for builder in builders)
@@ -169,6 +178,15 @@ def _count_labels(examples: tf.data.Dataset, num_classes: int) -> tuple[int, ...
         none, lambda sums, one: sums + tf.one_hot(one['label'], num_classes, dtype=tf.int64)
     )
     return tuple(counts.numpy().tolist())
+
+
+def _is_in_share(example: dict[str, tf.Tensor], share: float) -> tf.Tensor:
+    """Whether a person, or an image of nobody who is named, falls below a share by its hash."""
+    is_named = example['subject_id'] != ''
+    unit = tf.where(is_named, example['subject_id'], example['file_name'])
+    name = tf.strings.join([example['data_set'], unit], separator='/')
+    # FarmHash's fingerprint: the same on every machine.
+    return tf.strings.to_hash_bucket_fast(name, _SHARES) < round(share * _SHARES)
 
 
 def _read_fold(

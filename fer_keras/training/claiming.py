@@ -70,12 +70,12 @@ def claim_run(
             train, and no training image has some.
     """
     sources, hog_sources = open_sources(run.data), open_hog_sources(run.data)
-    names = trained_label_names(sources, run.data.fold)
+    names = trained_label_names(sources, run.data.fold, run.data.source_share)
     run_dir.refuse_others(as_flags(run))
     recorded = read_recorded(run_dir) if run_dir.has_begun else ''
     training, validation = (
-        read_split(sources, split, names, run.model.maps_folder, run.data.fold)
-        for split in ('train', 'validation')
+        read_split(sources, split, names, run.model.maps_folder, run.data.fold, share)
+        for split, share in (('train', run.data.source_share), ('validation', 1.0))
     )
     require_votes(run.data, sources, training.examples)
     others = [read_split([source], 'all', names) for source in hog_sources]

@@ -242,3 +242,20 @@ def test_file_names_are_those_of_the_batch(builder, cache):
     }
     for step, (images, _) in enumerate(take(batches.epoch(1), 3)):
         assert batches.file_names(1, step) == [known[image.tobytes()] for image in images]
+
+
+def test_a_share_is_of_whole_people_and_lies_in_a_larger_one(builder):
+    def people_of(share):
+        examples = read_split([builder], 'train', BASIC, share=share).examples
+        found = [(one['subject_id'], one['position']) for one in examples.as_numpy_iterator()]
+        assert [position for _, position in found] == list(range(len(found)))
+        return [person for person, _ in found]
+
+    whole, half, most = people_of(1.0), people_of(0.5), people_of(0.8)
+    assert set(half) <= set(most) <= set(whole) and len(set(half)) < len(set(whole))
+    assert all(half.count(person) == whole.count(person) for person in half)
+
+
+def test_where_nobody_is_named_a_share_is_of_images(tmp_path):
+    nobody = open_dataset(write_dataset(tmp_path, named=False), str(tmp_path))
+    assert 0 < read_split([nobody], 'train', BASIC, share=0.3).size < 42
