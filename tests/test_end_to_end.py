@@ -170,8 +170,8 @@ def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
     'kind',
     [
         pytest.param('', marks=pytest.mark.slow),
-        pytest.param('checkpoints/best.keras', marks=pytest.mark.slow),
-        'saved_model',
+        'checkpoints/best.keras',
+        pytest.param('saved_model', marks=pytest.mark.slow),
     ],
 )
 def test_run_file_and_saved_model_agree(kind, trained, data_dir, tmp_path):
@@ -202,6 +202,7 @@ def test_a_model_outside_its_run_needs_a_folder_for_the_report(trained):
     assert completed.returncode == 2 and '`model` and `output` belong together' in completed.stderr
 
 
+@pytest.mark.slow
 def test_label_names_of_another_model_are_refused(trained, tmp_path):
     (tmp_path / 'checkpoints').mkdir()
     shutil.copy(trained[0] / 'checkpoints/best.keras', tmp_path / 'checkpoints/best.keras')

@@ -150,6 +150,7 @@ def test_a_run_its_model_file_and_its_saved_model_answer_alike(made, path, expec
     np.testing.assert_allclose(probabilities(path), np.load(f'expected/{expected}.npy'), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_evaluate_finds_the_numbers_of_the_report(made):
     completed = run_command('evaluate', '--run_dir=runs/finished')
     assert completed.returncode == 0, completed.stderr[-3000:]
@@ -167,6 +168,7 @@ def test_a_finished_run_is_not_trained_again(made):
         train(run, RunDir('runs/finished'))
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_goes_on_to_where_it_would_have_come(made, monkeypatch):
     # The backbone's name is one that people have; the network is small, so that the state is.
     monkeypatch.setitem(BACKBONES, 'mobilenet_v2', TINY_BACKBONE)

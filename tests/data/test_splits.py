@@ -213,7 +213,7 @@ def test_workers_without_a_cache_share_the_batches_of_one_worker(builder):
         np.testing.assert_array_equal(np.concatenate([first[1], second[1]]), whole[1])
 
 
-@pytest.mark.parametrize('cache', [True, False])
+@pytest.mark.parametrize('cache', [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_balanced_sampling_draws_each_class_equally_often(tmp_path, cache):
     write_dataset(tmp_path, name='basic', people={'train': 1})
     write_dataset(tmp_path, name='happy', names=('happy',), people={'train': 11})

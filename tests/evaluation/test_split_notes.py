@@ -25,6 +25,7 @@ def data(tmp_path):
     return DataConfig(data_dir=str(tmp_path), source='fake', image_size_px=48, batch_size=14)
 
 
+@pytest.mark.slow
 def test_a_test_on_the_official_validation_part_says_so(data, tmp_path, capsys):
     def answer(images):
         return np.full((len(images), 7), 1 / 7)

@@ -126,6 +126,7 @@ def test_images_of_nobody_known_are_left_out_of_the_number(run_dir, data_dir, tm
     assert matrix.to_numpy().sum() == 14
 
 
+@pytest.mark.slow
 def test_a_model_without_a_record_says_so_in_every_number(data_dir, tmp_path, capsys):
     def answer(images):
         return np.full((len(images), 7), 1 / 7)

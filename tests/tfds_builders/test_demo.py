@@ -83,6 +83,7 @@ def test_photos_have_their_laboratory_s_size(demo_dir):
         assert (width, height) == demo.LABORATORIES[laboratory].size
 
 
+@pytest.mark.slow
 def test_same_seed_draws_the_same_bytes(demo_dir, tmp_path):
     demo.write_demo_archives(tmp_path, subjects=2, seed=5)
     assert _files(tmp_path) == _files(demo_dir)
