@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 import tfds_builders
 from tests.tfds_builders.test_builders import fer2013_rows, no_face_found, write_image  # noqa: F401
 from tests.tfds_builders.test_fixations import write_salicon
-from tfds_builders import build, demo, expressions, faces
+from tfds_builders import build, demo, expressions, faces, prepared
 from tfds_builders.archives import Photo
 from tfds_builders.errors import EndedWorkerError
 from tfds_builders.fixations import ImageTask
@@ -98,6 +98,8 @@ def test_several_processes_make_what_one_makes(built):
 
 def test_beam_makes_what_one_process_makes(built):
     name, config, folder, here = built
+    if name == 'expression_folders':
+        pytest.skip('built below, with more shards')
     require_equal(here, build_at(name, config, folder, 'beam', beam=DIRECT))
 
 
@@ -119,8 +121,11 @@ def test_beam_may_cut_shards_elsewhere_and_keeps_their_order(tmp_path):
     )
     assert len(builder.info.splits['train'].shard_lengths) > 1
     assert records_of(builder) == records_of(here)
-    skipped = dict(builder.info.metadata)['skipped']
-    assert skipped == dict(here.info.metadata)['skipped'] and len(skipped) == 5
+    listing = {prepared.LISTING: dict(here.info.metadata)[prepared.LISTING]}
+    metadata = json.loads((builder.data_path / 'metadata.json').read_text())
+    written = json.loads((here.data_path / 'metadata.json').read_text())
+    assert {**listing, **metadata} == written and len(metadata['skipped']) == 5
+    assert list(metadata['skipped']) == list(written['skipped'])
 
 
 def test_a_split_of_which_nothing_can_be_read_is_told_in_a_line_with_beam_too(tmp_path, capsys):
@@ -177,7 +182,7 @@ def test_whatever_is_wrong_with_one_photo_leaves_out_that_photo_alone(tmp_path, 
     outcomes = list(PhotoTask(tuple((photo, 0) for photo in photos), True).outcomes())
     assert [outcome.example is not None for outcome in outcomes] == [True, False, True, False]
     assert outcomes[1].finding.left_out == 'cannot be prepared: RuntimeError: no room for this one'
-    assert outcomes[3].finding.left_out == "cannot be prepared: LookupError: 'nowhere'"
+    assert outcomes[3].finding.left_out == 'cannot be prepared: LookupError: nowhere'
 
 
 def test_a_process_that_the_system_ends_is_told(tmp_path):
