@@ -70,9 +70,13 @@ def build_at(name, config, folder, data_dir, **how):
 
 
 def records_of(builder):
-    """The examples of each split as bytes, read shard by shard."""
+    """The examples of each split, read shard by shard."""
     return {
-        name: list(tf.data.TFRecordDataset(split.filepaths).as_numpy_iterator())
+        # Not as bytes, in which the order of the features is another in each process.
+        name: [
+            tf.train.Example.FromString(record)
+            for record in tf.data.TFRecordDataset(split.filepaths).as_numpy_iterator()
+        ]
         for name, split in builder.info.splits.items()
     }
 
