@@ -34,6 +34,13 @@ RUN = {
     'fer_keras.protocol --experiments=experiments/fine_tune.flags --folds=5 --seeds=0 '
     '--flags=--data_dir=data': '--flags="--data_dir=data --epochs=1 --head_epochs=0"',
     'tfds_builders.build cfee rafd drawn_faces --manual_dir=archives --data_dir=data': '',
+    'tfds_builders.build cfee --manual_dir=archives --data_dir=data --workers=8': (
+        '--workers=2 --config=basic_originals'
+    ),
+    'tfds_builders.build cfee --manual_dir=archives --data_dir=data --beam_pipeline_options='
+    'runner=DirectRunner,direct_num_workers=8,direct_running_mode=multi_processing': (
+        '--config=all_originals --beam_pipeline_options=runner=DirectRunner'
+    ),
     'fer_keras.train --flagfile=experiments/cross.flags --data_dir=data --run_dir=runs/cross': (
         SHORT
     ),

@@ -5,28 +5,30 @@
 `ARCHIVES` holds a folder for each set, or is the folder of the one set that is built; a set may
 also be given with a folder of its own, `cfee=/photos/CFEE`. Ends with 0 where every set is built,
 with 1 where one could not be, and with 2 on a wrong command line.
+
+`--workers=4` makes the examples in four processes, `--beam_pipeline_options=runner=...,...` on
+Apache Beam, with options as `tfds build` takes them; what is built is the same.
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
 import contextlib
 import io
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 from rich.console import Console
-from rich.table import Table
 
 import tfds_builders
-from tfds_builders import command, expressions, splits
+from tfds_builders import command
 from tfds_builders.archives import listing_hash
 from tfds_builders.errors import BuilderError, InvalidArchiveError, MissingArchiveError
+from tfds_builders.how import How
 from tfds_builders.listing import print_sets
 from tfds_builders.prepared import (
     HERE,
@@ -38,8 +40,8 @@ from tfds_builders.prepared import (
     require_same_people,
 )
 from tfds_builders.quiet import load_tensorflow
+from tfds_builders.summary import print_summary
 
-_LISTED = 20
 _PEOPLE_FLAGS = ('no_subjects', 'accept_subjects')
 
 
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _build(options: argparse.Namespace) -> int:
     # Before anything is built: a wrong name should not be told after an hour.
     configs = {name: configs_of(name, options.config) for name in options.sets}
+    options.how.pipeline_options()
     console = Console()
     if options.list:
         print_sets()
@@ -64,6 +67,7 @@ def _build(options: argparse.Namespace) -> int:
                     folder,
                     options.data_dir,
                     options.subject_pattern,
+                    how=options.how,
                     **{flag: True for flag in _PEOPLE_FLAGS if getattr(options, flag)},
                 )
             except BuilderError as error:
@@ -103,7 +107,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action='store_true',
         help='expression_folders: people are as their names are read, however unlikely it looks',
     )
+    parser.add_argument(
+        '--workers', type=int, default=1, help='processes that make the examples, of a thread each'
+    )
+    parser.add_argument(
+        '--beam_pipeline_options',
+        help='options of Apache Beam, with commas between them: make the examples there',
+    )
     options = parser.parse_args(arguments)
+    options.how = How(options.workers, options.beam_pipeline_options)
     if not options.sets and not options.list:
         parser.error('the following arguments are required: SET[=FOLDER]')
     named = [given.partition('=') for given in options.sets]
@@ -111,10 +123,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if unknown:
         raise InvalidArchiveError(f'A set must be one of {known}. Received: {", ".join(unknown)}.')
     options.sets = {
-        name: epath.Path(command.expand_home(folder or options.manual_dir))
+        name: options.how.place(command.expand_home(folder or options.manual_dir))
         for name, _, folder in named
     }
-    options.data_dir = epath.Path(command.expand_home(options.data_dir))
+    options.data_dir = options.how.place(command.expand_home(options.data_dir))
     return options
 
 
@@ -145,15 +157,18 @@ def prepare(
     *,
     no_subjects: bool = False,
     accept_subjects: bool = False,
+    how: How | None = None,
 ) -> tuple[tfds.core.DatasetBuilder, float]:
     """Builds a set unless it is there, and gives it with the seconds that it took (0: was there).
 
-    The last three are those of the builder of `expression_folders`, and of no other.
+    `subject_pattern`, `no_subjects` and `accept_subjects` are those of the builder of
+    `expression_folders`, and of no other; `how` says where examples are made, by default here.
 
     Raises:
         MissingArchiveError: The archive is missing or empty.
         InvalidArchiveError: The archive is another one, or holds a mixture.
         UnwritableFolderError: The folder of the set cannot be written to.
+        EndedWorkerError: A process was ended by the system.
     """
     load_tensorflow()
     given: dict[str, Any] = {}
@@ -175,7 +190,7 @@ def prepare(
             )
         with hold_build(builder):
             if not is_prepared(builder):
-                return builder, _prepare(builder, folder)
+                return builder, _prepare(builder, folder, how or How())
         builder = make()  # Another process has built it meanwhile.
     if given:
         require_same_people(builder, subject_pattern, no_subjects=no_subjects)
@@ -183,7 +198,7 @@ def prepare(
     return builder, 0.0
 
 
-def _prepare(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> float:
+def _prepare(builder: tfds.core.DatasetBuilder, folder: epath.Path, how: How) -> float:
     """Builds a set; returns the seconds that it took."""
     archive = archive_of(builder, folder)
     if archive and builder.info.metadata is not None:
@@ -193,92 +208,13 @@ def _prepare(builder: tfds.core.DatasetBuilder, folder: epath.Path) -> float:
     tfds.disable_progress_bar()
     # TFDS prints that it downloads, which it does not.
     with contextlib.redirect_stdout(io.StringIO()):
+        builder.workers = how.workers
         builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=folder),
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=folder, beam_options=how.pipeline_options()
+            ),
         )
     return time.monotonic() - start
-
-
-def print_summary(console: Console, builder: tfds.core.DatasetBuilder, seconds: float) -> None:
-    """Prints images a class and split, what was not found, and what was left out and why."""
-    metadata = dict(builder.info.metadata or {})
-    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
-    console.print()
-    if 'images' in metadata:
-        console.print(_class_table(builder.info.full_name, metadata))
-    else:
-        console.print(f'{builder.info.full_name}: {sizes}')
-    speed = (
-        f'built in {seconds:.0f} s, {sum(sizes.values()) / seconds:.1f} images/s'
-        if seconds
-        else 'was already built; delete the folder to build it again'
-    )
-    lines = [f'{builder.data_path} ({speed})']
-    lines += _notes(metadata)
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _class_table(title: str, metadata: Mapping[str, Any]) -> Table:
-    table = Table(title=title, title_justify='left')
-    table.add_column('class')
-    for split in splits.SPLITS:
-        table.add_column(split, justify='right')
-    counts = metadata['images']
-    present = [
-        name for name in expressions.CLASS_NAMES if any(counts[s].get(name) for s in splits.SPLITS)
-    ]
-    for name in present:
-        table.add_row(name, *(str(counts[split].get(name, 0)) for split in splits.SPLITS))
-    table.add_section()
-    table.add_row('images', *(str(sum(counts[split].values())) for split in splits.SPLITS))
-    if 'subjects' in metadata:
-        table.add_row('people', *(str(metadata['subjects'][split]) for split in splits.SPLITS))
-    if 'crop' in metadata:
-        undetected = metadata['undetected']
-        table.add_row('no face found', *(str(len(undetected[split])) for split in splits.SPLITS))
-    return table
-
-
-def _notes(metadata: Mapping[str, Any]) -> list[str]:
-    lines = _people(metadata)
-    lines += [f'warning: {metadata["warning"]}'] if 'warning' in metadata else []
-    lines += [f'{key}: {metadata[key]}' for key in ('scheme', 'split_hash') if key in metadata]
-    if 'crop' in metadata:
-        names = [name for split in splits.SPLITS for name in metadata['undetected'][split]]
-        lines += _listed('no face found, centre crop kept', {name: '' for name in names})
-    skipped = metadata.get('skipped', {})
-    lines += _listed('left out', skipped)
-    lines += _listed('written again for training', metadata.get('re_encoded', {}))
-    lines += _listed('read with a loss', metadata.get('reading_notes', {}))
-    lines += [f'note: {name}: {what}' for name, what in metadata.get('table_notes', {}).items()]
-    reasons = collections.Counter(skipped.values())
-    if len(skipped) > _LISTED:
-        lines += [f'  {count} of them: {reason}' for reason, count in reasons.most_common()]
-    others = metadata.get('other_configs_photos', 0)
-    return lines + ([f'left to other configs: {others} photos'] if others else [])
-
-
-def _people(metadata: Mapping[str, Any]) -> list[str]:
-    """Who was found by names, with examples; empty for a set whose names are fixed."""
-    source = metadata.get('people_from')
-    if source == 'nobody':
-        return ['people: nobody is named; images are split by content, intervals are over images']
-    if source is None:
-        return []
-    people = metadata['people']
-    examples = [f'  {example}' for example in people['examples']]
-    return [f'people: {people["count"]} found by their {source}, for example', *examples]
-
-
-def _listed(title: str, files: Mapping[str, str]) -> list[str]:
-    """The files with their reasons; a long list goes on in `metadata.json`, which has them all."""
-    if not files:
-        return []
-    named = [f'  {name}{f": {reason}" if reason else ""}' for name, reason in files.items()]
-    more = len(named) - _LISTED
-    tail = [f'  and {more} more, all listed in metadata.json of the data set'] if more > 0 else []
-    return [f'{title}: {len(files)}', *named[:_LISTED], *tail]
 
 
 if __name__ == '__main__':

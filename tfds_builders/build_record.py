@@ -6,8 +6,8 @@ import collections
 from typing import Any
 
 from tfds_builders import faces, splits
-from tfds_builders.archives import Archive, Photo
-from tfds_builders.pictures import Reading
+from tfds_builders.archives import Archive
+from tfds_builders.tasks import Finding
 
 
 class BuildRecord:
@@ -42,27 +42,22 @@ class BuildRecord:
             metadata['crop'] = {'size_px': faces.CROP_SIZE_PX, 'margin': faces.CROP_MARGIN}
         self._how = f'{config} {metadata.get("crop", "untouched files")}'
 
-    def skip(self, photo: Photo, reason: str) -> None:
-        """A photo that cannot be read, and why."""
-        self._skipped[photo.file_name] = reason
-
-    def re_encode(self, photo: Photo, how: str) -> None:
-        """A photo that is stored otherwise than it lies there, and how."""
-        self._re_encoded[photo.file_name] = how
-
-    def note(self, photo: Photo, reading: Reading) -> None:
-        """What is to be said of a photo that was read with a loss."""
-        if reading.notes:
-            self._notes[photo.file_name] = f'{reading.kind}: {"; ".join(reading.notes)}'
-
-    def add(self, split: str, photo: Photo, known_by: str, *, detected: bool) -> None:
-        """A photo that is an example now."""
-        self._rows.append((photo.file_name, split, photo.label, known_by))
-        if photo.subject_id:
-            self._people[split].add(photo.subject_id)
-        self._counts[split][photo.label] = self._counts[split].get(photo.label, 0) + 1
-        if not detected:
-            self._undetected[split].append(photo.file_name)
+    def take(self, split: str, finding: Finding) -> None:
+        """What became of a photo of a split: an example, or left out."""
+        name = finding.file_name
+        if finding.left_out:
+            self._skipped[name] = finding.left_out
+            return
+        if finding.re_encoded:
+            self._re_encoded[name] = finding.re_encoded
+        if finding.note:
+            self._notes[name] = finding.note
+        self._rows.append((name, split, finding.label, finding.pixel_hash))
+        if finding.subject_id:
+            self._people[split].add(finding.subject_id)
+        self._counts[split][finding.label] = self._counts[split].get(finding.label, 0) + 1
+        if not finding.detected:
+            self._undetected[split].append(name)
 
     def finish(self) -> None:
         """Brings the metadata up to date; TFDS saves them after the last split."""

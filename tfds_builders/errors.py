@@ -99,6 +99,14 @@ class HeldLockError(BuilderError, BlockingIOError):
     """
 
 
+class EndedWorkerError(BuilderError, ChildProcessError):
+    """A process that reads pictures was ended by the system, most often for want of memory.
+
+    >>> isinstance(EndedWorkerError('One of the 8 processes was ended.'), OSError)
+    True
+    """
+
+
 class UnwritableFolderError(BuilderError, OSError):
     """A folder cannot be written to: no right to, or no room.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import abc
+import collections
 import dataclasses
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,12 @@ from tqdm import tqdm
 from tfds_builders import faces, splits
 from tfds_builders.archives import Archive, Photo, first_lines, manual_dir
 from tfds_builders.build_record import BuildRecord
-from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
-from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
-from tfds_builders.pictures import Reading, fit, pixel_hash, read
-from tfds_builders.png import encode_png
+from tfds_builders.errors import InvalidArchiveError
+from tfds_builders.listed_builder import ListedDatasetBuilder
+from tfds_builders.photo_tasks import PhotoTask, list_tasks
+from tfds_builders.tasks import Finding
 
 SPLITS = splits.SPLITS
-_DETECTION_BATCH = 16  # mtcnn is several times faster on a batch than on single images.
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -45,7 +44,7 @@ class ExpressionConfig(tfds.core.BuilderConfig):
 
 
 class ExpressionDatasetBuilder(
-    tfds.core.GeneratorBasedBuilder,
+    ListedDatasetBuilder,
     skip_registration=True,  # type: ignore[call-arg]  # TFDS is loaded lazily and untyped.
 ):
     """A set of face photos with a label each. A set says how its archive is read.
@@ -79,7 +78,9 @@ class ExpressionDatasetBuilder(
             ),
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+    def _list_tasks(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Mapping[str, Iterable[PhotoTask]]:
         return self._split_photos(manual_dir(dl_manager, self.name, self.LAYOUT))
 
     @abc.abstractmethod
@@ -149,96 +150,43 @@ class ExpressionDatasetBuilder(
             }
         )
 
-    def _split_photos(self, manual_dir: epath.Path) -> dict[str, Iterator[tuple[str, Any]]]:
+    def _split_photos(self, manual_dir: epath.Path) -> Mapping[str, Iterable[PhotoTask]]:
         """Reads the archive and gives each split its photos."""
         archive = self._read_archive(manual_dir)
+        crops = self.builder_config.crops_faces
         self._record = BuildRecord(
-            archive,
-            self.builder_config.name,
-            self.info.metadata,
-            crops_faces=self.builder_config.crops_faces,
+            archive, self.builder_config.name, self.info.metadata, crops_faces=crops
         )
+        self._problems: dict[str, list[str]] = collections.defaultdict(list)
         by_split: dict[str, list[tuple[Photo, int]]] = {split: [] for split in SPLITS}
         for photo, slot in zip(archive.photos, self._slots(archive.photos), strict=True):
             by_split[self._split_of(photo, slot)].append((photo, splits.fold_of(slot)))
-        self._progress = tqdm(total=len(archive.photos), unit='image', desc=self.info.full_name)
+        self._num_photos = {split: len(rows) for split, rows in by_split.items()}
+        if not self.is_on_beam:
+            self.progress = tqdm(total=len(archive.photos), unit='image', desc=self.info.full_name)
         # TFDS fails on a split without examples, which a small folder may have.
         return {
-            split: self._generate_examples(split, rows) for split, rows in by_split.items() if rows
+            split: list_tasks(rows, crops_faces=crops) for split, rows in by_split.items() if rows
         }
 
-    def _generate_examples(
-        self, split: str, rows: Iterable[tuple[Photo, int]]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields the photos of a split; one that cannot be read is written down instead.
+    def _take(self, split: str, finding: Finding) -> None:
+        self._record.take(split, finding)
+        if finding.left_out:
+            self._problems[split].append(f'{finding.file_name}: {finding.left_out}')
+
+    def _finish(self, split: str) -> None:
+        """Brings the metadata up to date.
 
         Raises:
-            InvalidArchiveError: None can be read.
+            InvalidArchiveError: None of the split's photos can be read.
         """
-        remaining = iter(rows)
-        problems: list[str] = []
-        count = 0
-        while batch := list(itertools.islice(remaining, _DETECTION_BATCH)):
-            readable = []
-            for photo, fold in batch:
-                try:
-                    data = photo.path.read_bytes()
-                    readable.append((photo, fold, data, read(data)))
-                except (InvalidPictureError, OSError) as error:
-                    reason = describe_problem(error)
-                    self._record.skip(photo, reason)
-                    problems.append(f'{photo.file_name}: {reason}')
-            count += len(readable)
-            yield from self._describe(split, readable)
-            self._progress.update(len(batch))
-        if not count:
+        problems = self._problems[split]
+        if len(problems) == self._num_photos[split]:
             raise InvalidArchiveError(
                 f'The split `{split}` must have a picture that can be read. Received: none of '
                 f'{len(problems)}, such as {first_lines(problems)}.'
             )
         self._record.finish()
-
-    def _describe(
-        self, split: str, rows: Sequence[tuple[Photo, int, bytes, Reading]]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        crops = self.builder_config.crops_faces
-        found = faces.find_faces([reading.image for *_, reading in rows]) if crops and rows else []
-        for (photo, fold, data, reading), face in itertools.zip_longest(rows, found):
-            image = reading.image
-            known_by = pixel_hash(image)
-            self._record.add(split, photo, known_by, detected=not crops or face is not None)
-            self._record.note(photo, reading)
-            yield (
-                photo.file_name,
-                {
-                    'image': b'' if crops else self._for_graph(photo, data, reading),
-                    'label': photo.label,
-                    'subject_id': photo.subject_id,
-                    'file_name': photo.file_name,
-                    'pixel_hash': known_by,
-                    'fold': fold,
-                    **photo.extras,
-                    **(describe_face(image, face) if crops else {}),
-                },
-            )
-
-    def _for_graph(self, photo: Photo, data: bytes, reading: Reading) -> bytes:
-        """The bytes of the file where training and the graph read them, else a PNG file."""
-        if reading.is_for_graph:
-            return data
-        image = fit(reading.image, LARGEST_PIXELS_IN_GRAPH)
-        height, width = image.shape[:2]
-        was = f'{reading.kind} of {reading.image.shape[1]}x{reading.image.shape[0]}'
-        reduced = '' if image is reading.image else f', reduced to {width}x{height}'
-        self._record.re_encode(photo, f'as PNG: {was}{reduced}')
-        return encode_png(image)
-
-
-def describe_problem(error: Exception) -> str:
-    """Why a file was left out, as the metadata say it."""
-    if isinstance(error, OSError) and not isinstance(error, InvalidPictureError):
-        return f'cannot be opened: {error.strerror or error}'
-    return f'cannot be read: it {str(error).removeprefix("the picture ")}'
 
 
 _FACE_FEATURES = {
@@ -247,23 +195,3 @@ _FACE_FEATURES = {
     'detected': np.bool_,
     'confidence': np.float32,
 }
-
-
-def describe_face(image: np.ndarray, face: faces.Face | None) -> dict[str, Any]:
-    """The features of a crop: `image`, `box`, `landmarks`, `detected`, `confidence`.
-
-    `box` and `landmarks` are shares of the original's width and height. Where no face was found the
-    crop and the box are the largest centred square and the landmarks are -1.
-    """
-    height, width = image.shape[:2]
-    left, top, right, bottom = face.box if face else faces.center_box(width, height)
-    landmarks = face.landmarks / (width, height) if face else np.full((5, 2), -1)
-    return {
-        'image': encode_png(faces.crop_face(image, face) if face else faces.center_crop(image)),
-        'box': tfds.features.BBox(
-            ymin=top / height, xmin=left / width, ymax=bottom / height, xmax=right / width
-        ),
-        'landmarks': landmarks.astype(np.float32),
-        'detected': face is not None,
-        'confidence': face.confidence if face else 0.0,
-    }

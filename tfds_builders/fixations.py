@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,49 @@ from PIL import Image
 
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError, MissingArchiveError
 from tfds_builders.pictures import open_picture
+from tfds_builders.tasks import Finding, Outcome
 
 # As the published sets have them.
 _SUFFIXES = ('.jpg', '.jpeg', '.png')
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageTask:
+    """An image to make an example of.
+
+    Attributes:
+        make: A function of a module, which gives key and features of the image.
+        image: File of the picture.
+        where: What else `make` takes.
+
+    >>> task = ImageTask(lambda image: (image.name, {}), epath.Path('a.jpg'))
+    >>> [outcome.example for outcome in task.outcomes()]
+    [('a.jpg', {})]
+    """
+
+    make: Callable[..., tuple[str, dict[str, Any]]]
+    image: epath.Path
+    where: tuple[Any, ...] = ()
+
+    def __len__(self) -> int:
+        return 1
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yields the example.
+
+        Raises:
+            InvalidArchiveError: A file of it is damaged.
+            MissingArchiveError: A file of it is missing.
+        """
+        key, features = self.make(self.image, *self.where)
+        yield Outcome(Finding(key), (key, features))
+
+
+def list_tasks(
+    make: Callable[..., tuple[str, dict[str, Any]]], images: Iterable[epath.Path], *where: Any
+) -> Iterator[ImageTask]:
+    """A task for each image."""
+    return (ImageTask(make, image, where) for image in images)
 
 
 def features() -> tfds.features.FeaturesDict:

@@ -22,10 +22,10 @@ from fer_keras.inference.predictor import find_faces
 from tfds_builders import picture_formats, pictures, splits
 from tfds_builders.archives import Skip
 from tfds_builders.errors import BuilderError, InvalidPictureError
-from tfds_builders.expression_builder import encode_png
 from tfds_builders.expression_folders.expression_folders_dataset_builder import read_subjects
 from tfds_builders.fer2013 import fer2013_dataset_builder as fer2013
 from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
+from tfds_builders.png import encode_png
 
 READ = 'read'
 _graph = tf.function(decode_upright, input_signature=[tf.TensorSpec([], tf.string)])

@@ -273,7 +273,7 @@ def test_unknown_sets_and_configs_list_the_known_ones(capsys):
 
 
 def test_a_fault_of_the_package_shows_where_it_came_from(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(build, 'prepare', lambda *arguments: {}['no such key'])
+    monkeypatch.setattr(build, 'prepare', lambda *arguments, **how: {}['no such key'])
     assert build.main(['cfee', f'--data_dir={tmp_path}']) == 70
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith('Traceback') and lines[-2] == "KeyError: 'no such key'"

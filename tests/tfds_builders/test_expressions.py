@@ -2,7 +2,7 @@ import pytest
 
 from tfds_builders import expressions
 from tfds_builders.cfee import cfee_dataset_builder as cfee
-from tfds_builders.fer2013 import fer2013_dataset_builder as fer2013
+from tfds_builders.fer2013 import grey_pictures as fer2013
 
 
 def test_the_order_is_basic_then_contempt_then_compounds():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfds_builders import demo, faces
-from tfds_builders.expression_builder import describe_face
+from tfds_builders.photo_tasks import describe_face
 from tfds_builders.pictures import read_picture
 
 

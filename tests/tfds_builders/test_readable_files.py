@@ -13,7 +13,7 @@ from PIL import Image
 
 from fer_keras.data.decoding import decode_upright
 from tests.fakes import png_bytes, random_images
-from tfds_builders import archives, build, expression_builder, picture_formats, pictures
+from tfds_builders import archives, build, photo_tasks, picture_formats, pictures
 
 
 def as_file(image, kind, **options):
@@ -83,7 +83,7 @@ def test_what_the_graph_cannot_read_is_stored_as_png_and_listed(tmp_path, capsys
 
 
 def test_more_pixels_than_the_graph_takes_are_reduced(tmp_path, monkeypatch):
-    for module in (picture_formats, expression_builder):
+    for module in (picture_formats, photo_tasks):
         monkeypatch.setattr(module, 'LARGEST_PIXELS_IN_GRAPH', 399)
     files = {'sad/001_a.png': png_bytes(PHOTO)}
     metadata, rows = build_originals(write_people(tmp_path / 'photos', files), tmp_path / 'data')

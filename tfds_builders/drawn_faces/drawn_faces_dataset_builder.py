@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -10,6 +10,7 @@ from etils import epath
 from tfds_builders import archives, expressions
 from tfds_builders.drawing.people import Drawing
 from tfds_builders.expression_builder import ExpressionConfig, ExpressionDatasetBuilder
+from tfds_builders.photo_tasks import PhotoTask
 
 NUM_PEOPLE = 160  # Whole blocks of twenty, so that the splits are 14:3:3 (`splits.subject_slot`).
 
@@ -39,7 +40,9 @@ class Builder(ExpressionDatasetBuilder):
         ),
     ]
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+    def _list_tasks(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Mapping[str, Iterable[PhotoTask]]:
         return self._split_photos(epath.Path())  # There is no archive: everything is drawn.
 
     def _read_archive(self, manual_dir: epath.Path) -> archives.Archive:

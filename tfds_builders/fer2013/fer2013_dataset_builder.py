@@ -3,54 +3,43 @@
 from __future__ import annotations
 
 import collections
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_builders import archives, expressions, splits
 from tfds_builders.errors import InvalidArchiveError, InvalidPictureError
-from tfds_builders.expression_builder import describe_problem
+from tfds_builders.fer2013.grey_pictures import (
+    COLUMNS,
+    SIZE_PX,
+    USAGES,
+    ListedFile,
+    list_files,
+    list_rows,
+    split_of,
+    to_grey_file,
+)
+from tfds_builders.listed_builder import ListedDatasetBuilder
 from tfds_builders.picture_files import printable
-from tfds_builders.pictures import pixel_hash, read, read_picture, read_unchanged
 from tfds_builders.table_files import Table, one_of, open_table
+from tfds_builders.tasks import Finding, Task, describe_problem
 
 LAYOUT = 'fer2013.csv or icml_face_data.csv, or else the folders train/<class>/ and test/<class>/'
-SIZE_PX = 48
 CSV_NAMES = ('fer2013.csv', 'icml_face_data.csv')
-# Of the pictures in the tables.
-CODES = {
-    0: 'angry',
-    1: 'disgusted',
-    2: 'fearful',
-    3: 'happy',
-    4: 'sad',
-    5: 'surprised',
-    6: 'neutral',
-}
-# Papers call PublicTest validation.
-USAGES = {'Training': 'train', 'PublicTest': 'validation', 'PrivateTest': 'test'}
-_COLUMNS = ('emotion', 'pixels', 'Usage')
 _WHERE_TO_GET = (
     'Take fer2013.csv or icml_face_data.csv of the challenge, which have all three, or sort the '
     'pictures into folders and build expression_folders with --no_subjects.'
 )
 _FOLDER_SPLITS = ('train', 'test')
-# Grey levels by which the channels of a grey picture saved in colours may differ.
-_LARGEST_CHANNEL_DIFFERENCE = 8
-
-_Example = tuple[str, str, bytes, str]
 
 archives.register(
     'fer2013', archives.Signature(lambda path: path.name.lower() in CSV_NAMES, is_whole=True)
 )
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(ListedDatasetBuilder):
     """Facial Expression Recognition 2013. Nobody is named, so people may be in several splits.
 
     >>> Builder.BUILDER_CONFIGS[0].name
@@ -86,11 +75,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(),
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+    def _list_tasks(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Mapping[str, Iterable[Task]]:
         manual_dir = archives.manual_dir(dl_manager, self.name, LAYOUT)
         folder = archives.find_folder(manual_dir, self.name, LAYOUT)
         file = find_form(folder)
-        table = open_table(file, one_of(*_COLUMNS), _COLUMNS, _WHERE_TO_GET) if file else None
+        table = open_table(file, one_of(*COLUMNS), COLUMNS, _WHERE_TO_GET) if file else None
         if table:
             check_usages(table)
             if table.notes:
@@ -99,34 +90,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._re_encoded: dict[str, str] = {}
         self._rows: list[tuple[str, str, str, str]] = []
         self._counts = {split: dict.fromkeys(expressions.BASIC, 0) for split in splits.SPLITS}
+        self._is_table = table is not None
+        if table:
+            return {split: list_rows(table, split, self.name) for split in splits.SPLITS}
+        files = self._list_files(folder)
+        return {split: list_files(files[split], self.name) for split in splits.SPLITS}
 
-        def read() -> Iterator[_Example]:
-            return self._read_csv(table) if table else self._read_folders(folder)
+    def _take(self, split: str, finding: Finding) -> None:
+        if finding.left_out:
+            self._skipped[finding.file_name] = finding.left_out
+            return
+        self._rows.append((finding.file_name, split, finding.label, finding.pixel_hash))
+        self._counts[split][finding.label] += 1
 
-        return {split: self._generate_examples(split, read()) for split in splits.SPLITS}
-
-    def _generate_examples(
-        self, split: str, examples: Iterator[_Example]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        # The file is read once a split: memory stays flat, and it is small.
-        for file_name, own_split, image, label in examples:
-            if own_split != split:
-                continue
-            known_by = pixel_hash(read_picture(image))
-            self._rows.append((file_name, split, label, known_by))
-            self._counts[split][label] += 1
-            slot = splits.hash_slot(self.name, image)
-            yield (
-                file_name,
-                {
-                    'image': image,
-                    'label': label,
-                    'subject_id': '',
-                    'file_name': file_name,
-                    'pixel_hash': known_by,
-                    'fold': splits.fold_of(slot),
-                },
-            )
+    def _finish(self, split: str) -> None:
+        # As they were listed, in whatever split they are.
+        place = _line_of if self._is_table else _parts_of
+        self._skipped = dict(sorted(self._skipped.items(), key=lambda one: place(one[0])))
         if not any(self._counts[split].values()):
             raise InvalidArchiveError(
                 f'The split `{split}` of FER2013 must have a picture. Received: none; '
@@ -146,17 +126,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         named = (f'{name}: {reason}' for name, reason in self._skipped.items())
         return f', such as {archives.first_lines(named)}' if self._skipped else ''
 
-    def _read_csv(self, table: Table) -> Iterator[_Example]:
-        for row in table.rows():
-            file_name = f'{table.path.name}:{row.line}'
-            try:
-                if row.problem and len(row.cells) in (0, len(table.header)):
-                    raise ValueError(row.problem)
-                yield (file_name, *parse_row(row.cells, table))
-            except ValueError as error:
-                self._skipped[file_name] = f'not a row of FER2013: {error}'
-
-    def _read_folders(self, folder: epath.Path) -> Iterator[_Example]:
+    def _list_files(self, folder: epath.Path) -> dict[str, list[ListedFile]]:
+        """The files of each split. All are read, for the content says which split it is."""
+        found: dict[str, list[ListedFile]] = {split: [] for split in splits.SPLITS}
         for path in archives.list_files(folder):
             parts = path.relative_to(folder).parts
             file_name = printable('/'.join(parts))
@@ -173,12 +145,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 continue
             if how:
                 self._re_encoded[file_name] = how
-            yield file_name, self._folder_split(parts[0], data), data, str(label)
+            found[self._folder_split(parts[0], data)].append((path, file_name, str(label)))
+        return found
 
     def _folder_split(self, part: str, data: bytes) -> str:
         """By content, so that copies of a picture stay together."""
         in_validation = splits.hash_slot(self.name, data) in splits.TENTH_THAT_VALIDATES
         return 'validation' if part == 'train' and in_validation else part
+
+
+def _line_of(file_name: str) -> list[int]:
+    """Where a row of a table was listed."""
+    return [int(file_name.rpartition(':')[2])]
+
+
+def _parts_of(file_name: str) -> list[str]:
+    """Where a file of the folders was listed."""
+    return file_name.split('/')
 
 
 def find_form(folder: epath.Path) -> epath.Path | None:
@@ -212,7 +195,7 @@ def check_usages(table: Table) -> None:
     for row in table.rows():
         usage = row.cells.get('Usage', '')
         try:
-            splits_of_rows[_split_of(usage)] += 1
+            splits_of_rows[split_of(usage)] += 1
         except ValueError:
             others[row.problem or repr(usage)] += 1
     if all(splits_of_rows[split] for split in USAGES.values()):
@@ -223,68 +206,3 @@ def check_usages(table: Table) -> None:
         f'{table.describe()}, must have rows of each Usage: {", ".join(USAGES)}. Received: '
         f'{", ".join(counts)}. {_WHERE_TO_GET}'
     )
-
-
-def _split_of(usage: str) -> str:
-    """The split of a usage, whatever the case of its letters.
-
-    Raises:
-        ValueError: It is none.
-    """
-    wanted = re.sub(r'[\W_]+', '', usage).lower()
-    found = next((split for name, split in USAGES.items() if name.lower() == wanted), None)
-    if found is None:
-        raise ValueError(f'Usage is {usage!r}, none of {", ".join(USAGES)}')
-    return found
-
-
-def parse_row(row: Mapping[str, str], table: Table) -> tuple[str, bytes, str]:
-    """Split, picture as PNG (lossless) and label of a row.
-
-    Codes and grey levels may be written as `3.0`; a code may also be the name of the expression.
-
-    Raises:
-        ValueError: A cell is missing or out of range, or there are not 48 x 48 pixels.
-    """
-    missing = [name for name in _COLUMNS if not row.get(name)]
-    if missing:
-        raise ValueError(f'nothing in {", ".join(missing)}')
-    split = _split_of(row['Usage'])
-    levels = np.array(row['pixels'].split(), np.float64)
-    if levels.size != SIZE_PX**2:
-        raise ValueError(f'{levels.size} pixels, expected {SIZE_PX**2}')
-    if not ((levels >= 0) & (levels <= 255) & (levels == np.floor(levels))).all():
-        raise ValueError('pixels that are no whole numbers from 0 to 255')
-    pixels = levels.astype(np.uint8).reshape(SIZE_PX, SIZE_PX)
-    image = cv2.imencode('.png', pixels)[1].tobytes()
-    return split, image, _label_of(row['emotion'], table)
-
-
-def _label_of(emotion: str, table: Table) -> str:
-    named = expressions.find(emotion)
-    if named in expressions.BASIC:
-        return str(named)
-    label = CODES.get(table.whole_number(emotion))
-    if label is None:
-        raise ValueError(f'emotion is {emotion}, none of 0 to {max(CODES)}')
-    return label
-
-
-def to_grey_file(data: bytes) -> tuple[bytes, str]:
-    """A grey picture's file, and how it was written again; empty where it is as it was.
-
-    Raises:
-        archives.Skip: It has another size, or colours.
-        InvalidPictureError: It is no picture.
-    """
-    reading = read(data)
-    height, width = reading.image.shape[:2]
-    if (height, width) != (SIZE_PX, SIZE_PX):
-        raise archives.Skip(f'not a picture of {SIZE_PX} x {SIZE_PX} px but {width} x {height}')
-    channels = reading.image.astype(np.int64)
-    if np.ptp(channels, axis=-1).max() > _LARGEST_CHANNEL_DIFFERENCE:
-        raise archives.Skip('a picture in colours; those of FER2013 are grey')
-    if reading.is_for_graph and read_unchanged(data).ndim == 2:
-        return data, ''
-    grey = cv2.cvtColor(reading.image, cv2.COLOR_RGB2GRAY)
-    return cv2.imencode('.png', grey)[1].tobytes(), f'as grey PNG: {reading.kind}'

@@ -15,6 +15,7 @@ from tfds_builders import archives, expressions
 from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.expression_builder import ExpressionConfig
 from tfds_builders.fer2013 import fer2013_dataset_builder as fer2013
+from tfds_builders.fer2013.grey_pictures import parse_row
 from tfds_builders.official_splits import OfficialSplitBuilder
 from tfds_builders.table_files import Row, Table, one_of, open_table
 
@@ -128,7 +129,7 @@ class Builder(OfficialSplitBuilder):
             _require_same_usage(table, of_picture, votes, of_votes)
             file_name = f'{table.path.name}:{of_picture.line}'
             try:
-                split, data, _ = fer2013.parse_row(of_picture.cells, table)
+                split, data, _ = parse_row(of_picture.cells, table)
                 counts = _counts(votes, of_votes)
             except ValueError as error:
                 self._skipped[file_name] = f'not a row of FER2013 and FER+: {error}'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from etils import epath
 
 from tfds_builders import archives, fixations
 from tfds_builders.errors import InvalidArchiveError, MissingArchiveError
+from tfds_builders.listed_builder import ListedDatasetBuilder
 
 LAYOUT = '`images/{train,val,test}/`, `fixations/{train,val}/*.mat`, `maps/{train,val}/*.png`'
 SPLITS = ('train', 'val', 'test')
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(ListedDatasetBuilder):
     """One example an image, the fixations of all observers pooled.
 
     >>> str(Builder.VERSION)
@@ -32,25 +33,29 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             features=fixations.features(), homepage='http://salicon.net/'
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
+    def _list_tasks(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Mapping[str, Iterable[fixations.ImageTask]]:
         manual_dir = archives.manual_dir(dl_manager, 'salicon', LAYOUT)
         root = archives.find_folder(manual_dir, 'salicon', LAYOUT)
         present = [split for split in SPLITS if (root / 'images' / split).exists()]
         if not present:
             raise MissingArchiveError(f'{root} must hold {LAYOUT}: `images/` has none of {SPLITS}.')
-        return {split: self._generate_examples(root, split) for split in present}
+        return {
+            split: fixations.list_tasks(
+                _make, fixations.list_images(root / 'images' / split), root, split
+            )
+            for split in present
+        }
 
-    def _generate_examples(
-        self, root: epath.Path, split: str
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        for image in fixations.list_images(root / 'images' / split):
-            # The fixations of the test part were never published.
-            if split == 'test':
-                yield image.name, fixations.example(image, np.zeros((0, 2)), None)
-                continue
-            xy = read_fixations(root / 'fixations' / split / f'{image.stem}.mat')
-            map_path = root / 'maps' / split / f'{image.stem}.png'
-            yield image.name, fixations.example(image, xy, map_path)
+
+def _make(image: epath.Path, root: epath.Path, split: str) -> tuple[str, dict[str, Any]]:
+    # The fixations of the test part were never published.
+    if split == 'test':
+        return image.name, fixations.example(image, np.zeros((0, 2)), None)
+    xy = read_fixations(root / 'fixations' / split / f'{image.stem}.mat')
+    map_path = root / 'maps' / split / f'{image.stem}.png'
+    return image.name, fixations.example(image, xy, map_path)
 
 
 def read_fixations(path: epath.Path) -> np.ndarray:
