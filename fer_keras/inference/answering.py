@@ -121,7 +121,7 @@ def _follows(config: PredictionConfig, sources: Sequence[str], outcome: Outcome)
         if config.overlay_video or config.summary_dir:
             raise InvalidInputError(MISSING)
         # As it was before there were tracks.
-        outcome.notes.append(f'{MISSING}, and are not now.')
+        outcome.notes.append(f'faces of videos have no `track`. {MISSING}')
         return False
     return True
 

@@ -11,7 +11,7 @@ import numpy as np
 from fer_keras.errors import InvalidInputError
 from tfds_builders.faces import Face
 
-MISSING = 'Faces of videos are followed with: pip install "fer_keras[video]"'
+MISSING = 'To follow people through a video: pip install "fer_keras[video]"'
 # Who is found again later than this is somebody new.
 LOST_S = 1.0
 # How far from where a face was lost it is looked for, in sizes of the face, and how much larger or
@@ -19,6 +19,8 @@ LOST_S = 1.0
 _REACH, _LARGEST_CHANGE = 1.5, 2.0
 # The unit of time of the Kalman filter's noise.
 _FRAMES_A_SECOND = 25.0
+# Times of frames are rounded.
+_ROUNDING_S = 0.002
 # Two frames of one time would stop the filter.
 _SHORTEST_S = 1e-3
 
@@ -86,7 +88,7 @@ class Tracker:
         self._seen = {
             number: (when, box)
             for number, (when, box) in self._seen.items()
-            if self._time_s - when <= LOST_S
+            if self._time_s - when <= LOST_S + _ROUNDING_S
         }
         boxes = np.array([face.box for face in faces], float).reshape(-1, 4)
         numbers = self._ask(boxes, np.array([face.confidence for face in faces], float))

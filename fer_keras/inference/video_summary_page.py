@@ -32,9 +32,7 @@ def make_page(videos: Sequence[Video], names: Sequence[str]) -> str:
         videos: With their people.
         names: Of the classes.
     """
-    template = (
-        importlib.resources.files(__package__).joinpath('video_summary.html').read_text('utf-8')
-    )
+    file = importlib.resources.files(__package__).joinpath('video_summary.html')
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
