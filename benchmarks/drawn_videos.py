@@ -46,7 +46,8 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """A video: for each person where they are at a time, those in front last; and its cuts.
+    """A video: for each person where they are at a time, those in front last; its cuts, and the
+    standard deviation of its noise in grey levels.
 
     >>> SCENES['cut'].seconds
     6.0
@@ -55,6 +56,7 @@ class Scene:
     seconds: float
     people: tuple[Callable[[float], Place | None], ...]
     cuts: tuple[float, ...] = ()
+    noise: float = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +137,9 @@ SCENES = {
         (_after_cut, lambda time_s: _staying(0.7)(time_s) if time_s < 3 else None),
         cuts=(3.0,),
     ),
+    'small and noisy': Scene(
+        6.0, (_staying(0.3, 0.45, 0.07), _staying(0.7, 0.45, 0.07)), noise=45.0
+    ),
 }
 
 
@@ -166,7 +171,7 @@ def draw_scene(
             if is_inside and place.turn < 45:
                 box = left, top, right, bottom
                 truths.append(Truth((person, place.part), box, expression))
-        noise = rng.normal(0, 2, (size[1], size[0], 1)).astype(np.float32)
+        noise = rng.normal(0, scene.noise, (size[1], size[0], 1)).astype(np.float32)
         seen = [one for place, one in enumerate(truths) if not _hides(truths[place + 1 :], one)]
         yield time_s, np.clip(picture + noise, 0, 255).astype(np.uint8), seen
 

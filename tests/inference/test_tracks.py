@@ -23,11 +23,8 @@ def test_two_who_cross_keep_their_numbers():
     # The one who is behind is found by nobody for two searches.
     right = [100 + 25 * step for step in range(20)]
     left = [580 - 25 * step for step in range(20)]
-    pairs = list(zip(right, left, strict=True))
-    hidden = [abs(a - b) < 50 for a, b in pairs]
-    places = [
-        [a, None if is_hidden else b] for (a, b), is_hidden in zip(pairs, hidden, strict=True)
-    ]
+    hidden = [abs(a - b) < 50 for a, b in zip(right, left, strict=True)]
+    places = [[a, None if no else b] for a, b, no in zip(right, left, hidden, strict=True)]
     numbers = follow(*places)
     assert sum(hidden) == 2
     assert all(found[0] == 0 for found in numbers)
