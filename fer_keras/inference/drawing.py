@@ -43,6 +43,7 @@ def draw_box(
     box: Sequence[float] | None,
     text: str,
     colour: tuple[int, int, int] = _COLOUR,
+    thinnest: int = 1,
 ) -> None:
     """Draws a box with its label on it.
 
@@ -51,6 +52,7 @@ def draw_box(
         box: Left, top, right and bottom in pixels; None: the label alone, in the corner.
         text: The label.
         colour: Of the box, and behind the label.
+        thinnest: Pixels that its lines have at least.
     """
     # Readable on a thumbnail and on a poster.
     scale = max(0.45, max(canvas.shape[:2]) / 1100)
@@ -59,7 +61,7 @@ def draw_box(
     left, top = 0, height + below + line
     if box is not None:
         left, top, right, bottom = (round(place) for place in box)
-        cv2.rectangle(canvas, (left, top), (right, bottom), colour, line)
+        cv2.rectangle(canvas, (left, top), (right, bottom), colour, max(thinnest, line))
     # Inside the picture, whatever the face.
     left = min(max(left, 0), max(0, canvas.shape[1] - width))
     top = max(top, height + below + line)

@@ -22,6 +22,8 @@ from fer_keras.inference.smoothing import AnsweredFrame
 _SECONDS, _MOST_PEOPLE = 10.0, 4
 # A colour of the timeline ends so long after the last answer, or after so many frames.
 _LONGEST_GAP_S, _LONGEST_GAP_FRAMES = 0.5, 1.5
+# A grey line of one pixel is lost on skin, and in the video's compression.
+_BOX_LINE_PX = 3
 _TIME_BASE = Fraction(1, 1000)
 _PAPER, _INK, _LINE = (250, 250, 250), (30, 30, 30), (215, 215, 215)
 
@@ -130,7 +132,7 @@ class _Drawing:
             smoothed = answered.smoothed[track]
             best = int(smoothed.argmax())
             text = f'{track} {self._names[best]} {smoothed[best]:.0%}'
-            draw_box(canvas, face.box, text, self._colours[best])
+            draw_box(canvas, face.box, text, self._colours[best], thinnest=_BOX_LINE_PX)
             samples = self._history.setdefault(track, deque())
             samples.append(_Sample(now, best, float(smoothed[best])))
         self._forget(now)

@@ -69,7 +69,7 @@ def test_frames_of_one_time_are_followed():
 def test_no_two_faces_of_a_frame_share_a_number():
     rng = np.random.default_rng(0)
     tracker = Tracker()
-    for step in range(300):
+    for step in range(100):
         people = [face_at(*rng.uniform(0, 300, 2)) for _ in range(rng.integers(6))]
         numbers = tracker.update(step * rng.uniform(0.01, 0.3), people)
         assert len(set(numbers)) == len(people) and min(numbers, default=0) >= 0

@@ -101,7 +101,7 @@ def test_memory_stays_flat_over_a_long_video_that_is_followed(predict, tmp_path)
     video = cv2.VideoWriter(
         str(tmp_path / 'long.avi'), cv2.VideoWriter.fourcc(*'MJPG'), 25, (320, 240)
     )
-    for number in range(300):
+    for number in range(150):
         video.write(np.full((240, 320, 3), 80 + number // 10, np.uint8))
     video.release()
     predict(tmp_path / 'long.avi', max_frames=30)  # What is kept for good.
@@ -109,8 +109,8 @@ def test_memory_stays_flat_over_a_long_video_that_is_followed(predict, tmp_path)
     _, table = predict(tmp_path / 'long.avi', summary_dir=str(tmp_path / 'summary'))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # All frames together have 69 MB, the thirty that wait for others have 7.
-    assert len(table) == 300 and peak < 14e6
+    # All frames together have 35 MB, the thirty that wait for others have 7.
+    assert len(table) == 150 and peak < 14e6
 
 
 def test_without_the_extra_a_video_has_the_rows_it_had_before(predict, is_missing, tmp_path):
