@@ -138,7 +138,7 @@ SCENES = {
         cuts=(3.0,),
     ),
     'small and noisy': Scene(
-        6.0, (_staying(0.3, 0.45, 0.07), _staying(0.7, 0.45, 0.07)), noise=45.0
+        6.0, (_staying(0.3, 0.45, 0.08), _staying(0.7, 0.45, 0.08)), noise=24.0
     ),
 }
 
