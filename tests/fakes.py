@@ -19,6 +19,7 @@ from fer_keras.models.backbones import BACKBONES, Backbone
 from fer_keras.models.classifier import build_classifier
 from fer_keras.run_dir import RunDir
 from tfds_builders import demo
+from tfds_builders.faces import Face
 
 # The smallest thing that has every part: tests of the graph need no ImageNet weights.
 TINY_MODEL = ModelConfig(backbone='mobilenet_v2', backbone_weights='none')
@@ -78,6 +79,12 @@ def portraits(count: int) -> list[np.ndarray]:
     """Photos of drawn people whose faces can be found, uint8 `[height, width, 3]`."""
     shots = itertools.islice(demo.rafd_shots(subjects=count, seed=0), 0, None, 24)
     return [demo.photograph(shot, seed=0) for shot in shots]
+
+
+def face_at(x: float, y: float = 100, size: float = 60) -> Face:
+    """A face of a detector around a point, in pixels."""
+    box = (x - size / 2, y - size / 2, x + size / 2, y + size / 2)
+    return Face(box, np.full((5, 2), (x, y), np.float32), confidence=0.99)
 
 
 def class_image(label: int, seed: int, size_px: int = 48) -> np.ndarray:

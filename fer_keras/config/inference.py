@@ -30,6 +30,28 @@ class PredictionConfig:
     )
     every: int = setting(1, 'Use every n-th frame of a video.', 'input', low=1)
     max_frames: int = setting(0, 'Used frames of a video or camera; 0: all.', 'input', low=0)
+    track: bool = setting(
+        True,
+        'Follow faces through a video, so that each person has a number, `track`. Needs the extra '
+        '`video`.',
+        'input',
+    )
+    search_s: float = setting(
+        0.2,
+        'Seconds of a video from one search for faces to the next; between, they are followed. '
+        '0: search every used frame.',
+        'input',
+        low=0,
+        high=2,
+    )
+    smoothing_s: float = setting(
+        0.5,
+        'Smoothed answers of a video are means over so many seconds, half before and half after '
+        'the frame, of the same person. 0: not smoothed.',
+        'input',
+        low=0,
+        high=2,
+    )
     batch_size: int = setting(8, 'Pictures at a time.', 'execution', low=1)
     output: str = setting(
         '',
@@ -40,12 +62,37 @@ class PredictionConfig:
     overlay_dir: str = setting(
         '', 'Folder for pictures with boxes and labels.', 'output', is_path=True
     )
+    overlay_video: str = setting(
+        '',
+        'Video to write, .mp4 or .mkv, with boxes, numbers of people, labels and a timeline, of '
+        'the one video that is given.',
+        'output',
+        is_path=True,
+    )
+    summary_dir: str = setting(
+        '',
+        'Folder for a page and a table about the people of the videos: a timeline for each, and '
+        'the seconds of each expression.',
+        'output',
+        is_path=True,
+    )
+    thumbnails: bool = setting(True, 'Show the faces of people on that page.', 'output')
 
     def __post_init__(self) -> None:
         check(self)
         if self.output and not self.output.endswith(('.csv', '.jsonl')):
             raise InvalidInputError(
                 f'`output` must end in .csv or .jsonl. Received: {self.output!r}.'
+            )
+        if self.overlay_video and not self.overlay_video.endswith(('.mp4', '.mkv')):
+            raise InvalidInputError(
+                f'`overlay_video` must end in .mp4 or .mkv. Received: {self.overlay_video!r}.'
+            )
+        wanted = [name for name in ('overlay_video', 'summary_dir') if getattr(self, name)]
+        if wanted and (self.crops or not self.track):
+            raise InvalidInputError(
+                f'`{wanted[0]}` shows people, whom it must follow. Received: '
+                f'{"crops=True" if self.crops else "track=False"}.'
             )
 
 

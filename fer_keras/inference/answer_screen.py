@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from fer_keras.inference.answers import BOX, OK, PROBABILITY
 
-_COLUMNS = ('file', 'face', 'box', 'label', 'score', 'next', 'score')
+_PLACE = ('file', 'face', 'box')
+_ANSWER = ('label', 'score', 'next', 'score')
 _LONGEST_NAME = 40
 
 
@@ -27,12 +28,14 @@ class AnswerScreen:
     a.jpg  0     10,20 24x30  happy  88 %   sad    12 %
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, of_video: bool = False) -> None:
         """Prints nothing yet.
 
         Args:
             names: Of the classes.
+            of_video: Whether there is a column with the track of each face.
         """
+        self._place_columns = (*_PLACE, 'track') if of_video else _PLACE
         self._names = tuple(names)
         self._widths: list[int] = []
 
@@ -40,24 +43,29 @@ class AnswerScreen:
         """Prints the rows of `make_table`; the first of them set the widths of the columns."""
         lines = [self._cells(row) for row in table.to_dict('records')]
         if lines and not self._widths:
-            label_width = max(map(len, (*self._names, *_COLUMNS)))
+            columns = [*self._place_columns, *_ANSWER]
+            label_width = max(map(len, (*self._names, *columns)))
+            places = range(len(self._place_columns))
             self._widths = [
-                *(max(len(cells[i]) for cells in (*lines, _COLUMNS)) for i in range(3)),
+                *(max(len(cells[i]) for cells in (*lines, columns)) for i in places),
                 *(label_width, 5, label_width, 5),
             ]
-            lines.insert(0, list(_COLUMNS))
+            lines.insert(0, columns)
         for cells in lines:
             padded = (f'{cell:<{width}}' for cell, width in zip(cells, self._widths, strict=False))
             # Past a progress bar, where there is one.
             tqdm.write('  '.join(padded).rstrip())
 
     def _cells(self, row: Mapping[Any, Any]) -> list[str]:
+        nothing = [''] * (len(self._place_columns) - 1)
         if row['status'] != OK:
-            return [_place(row), '', '', row['status']]
+            return [_place(row), *nothing, row['status']]
         scores = {name: row[PROBABILITY.format(name)] for name in self._names}
         likeliest = sorted(self._names, key=lambda name: -scores[name])[:2]
         answers = [cell for name in likeliest for cell in (name, f'{100 * scores[name]:.0f} %')]
-        return [_place(row), str(row['face']), _box(row), *answers]
+        place = [_place(row), str(row['face']), _box(row)]
+        track = '' if pd.isna(row['track']) else str(row['track'])
+        return [*place, *([track] if len(nothing) == len(place) else []), *answers]
 
 
 def _place(row: Mapping[Any, Any]) -> str:

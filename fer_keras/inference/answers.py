@@ -19,6 +19,7 @@ from fer_keras.errors import UnwritableFileError
 
 BOX = ('left', 'top', 'right', 'bottom')
 PROBABILITY = 'p_{}'
+SMOOTHED = 'smoothed_{}'
 OK, NO_FACE, UNREADABLE = 'ok', 'no face', 'unreadable: {}'
 # In Python's own strings: those of pyarrow hold no file names that are not UTF-8.
 _TEXT = pd.StringDtype('python')
@@ -50,6 +51,8 @@ class Row:
         file: Its file, or `camera:0`; empty where it has none.
         frame: Number of the frame in a video.
         time: Seconds from the start of the video.
+        track: Number of the person in the video.
+        time_s: As `time`, and for a camera seconds since its first frame.
 
     >>> Row(photo=3).face
     -1
@@ -63,16 +66,30 @@ class Row:
     file: str = ''
     frame: int | None = None
     time: float | None = None
+    track: int | None = None
+    time_s: float | None = None
 
 
-def column_types(names: Sequence[str]) -> dict[str, Any]:
-    """The columns in their order, with the type of each, for classes of these names."""
+def column_types(names: Sequence[str], *, of_video: bool = False) -> dict[str, Any]:
+    """The columns in their order, with the type of each, for classes of these names.
+
+    Args:
+        names: Of the classes.
+        of_video: Whether there are those of videos whose faces are followed.
+    """
     probabilities = {PROBABILITY.format(name): 'float64' for name in names}
-    return {**_BEFORE, **probabilities, 'status': _TEXT}
+    types = {**_BEFORE, **probabilities, 'status': _TEXT}
+    if of_video:
+        smoothed = {SMOOTHED.format(name): 'float64' for name in ('score', *names)}
+        types |= {'time_s': 'float64', SMOOTHED.format('label'): _TEXT, **smoothed}
+    return types
 
 
 def make_table(
-    rows: Sequence[Row], probabilities: np.ndarray, names: Sequence[str]
+    rows: Sequence[Row],
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    smoothed: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """The table of these rows.
 
@@ -80,6 +97,7 @@ def make_table(
         rows: In the order of the table.
         probabilities: float32 `[faces, classes]`, for each row with a face, in their order.
         names: Of the classes.
+        smoothed: As `probabilities`, of videos whose faces are followed: adds their columns.
 
     >>> rows = [Row(photo=0, face=0), Row(photo=1, status=NO_FACE)]
     >>> table = make_table(rows, np.array([[0.75, 0.25]]), ['sad', 'happy'])
@@ -87,11 +105,6 @@ def make_table(
     [[0, 0, 'sad', 0.75, 0.25, 'ok'], [1, -1, <NA>, nan, nan, 'no face']]
     """
     has_face = np.array([row.face >= 0 for row in rows], bool)
-    # A float64 table of float32 numbers; NaN where nobody is.
-    spread = np.full((len(rows), len(names)), np.nan)
-    spread[has_face] = probabilities
-    labels = np.full(len(rows), None, object)
-    labels[has_face] = [names[best] for best in probabilities.argmax(axis=1)]
     boxes = np.array([row.box or (np.nan,) * 4 for row in rows], float).reshape(-1, 4)
     columns: dict[str, Any] = {
         'file': [row.file or None for row in rows],
@@ -99,16 +112,33 @@ def make_table(
         'time': [row.time for row in rows],
         'photo': [row.photo for row in rows],
         'face': [row.face for row in rows],
-        'track': [None] * len(rows),
+        'track': [row.track for row in rows],
         **dict(zip(BOX, boxes.T, strict=True)),
         'confidence': [row.confidence for row in rows],
-        'label': labels,
-        'score': spread.max(axis=1),
-        **{PROBABILITY.format(name): spread[:, i] for i, name in enumerate(names)},
+        **_answers(has_face, probabilities, names, '{}', PROBABILITY),
         'status': [row.status for row in rows],
     }
-    types = column_types(names)
+    if smoothed is not None:
+        columns['time_s'] = [row.time_s for row in rows]
+        columns |= _answers(has_face, smoothed, names, SMOOTHED, SMOOTHED)
+    types = column_types(names, of_video=smoothed is not None)
     return pd.DataFrame({name: pd.Series(columns[name], dtype=types[name]) for name in types})
+
+
+def _answers(
+    has_face: np.ndarray, probabilities: np.ndarray, names: Sequence[str], best: str, each: str
+) -> dict[str, Any]:
+    """`label` and `score` by the pattern `best`, and a column a class by the pattern `each`."""
+    # A float64 table of float32 numbers; NaN where nobody is.
+    spread = np.full((len(has_face), len(names)), np.nan)
+    spread[has_face] = probabilities
+    labels = np.full(len(has_face), None, object)
+    labels[has_face] = [names[place] for place in probabilities.argmax(axis=1)]
+    return {
+        best.format('label'): labels,
+        best.format('score'): spread.max(axis=1),
+        **{each.format(name): spread[:, place] for place, name in enumerate(names)},
+    }
 
 
 class AnswerFile:
@@ -124,12 +154,13 @@ class AnswerFile:
     <BLANKLINE>
     """
 
-    def __init__(self, path: str, names: Sequence[str]) -> None:
+    def __init__(self, path: str, names: Sequence[str], *, of_video: bool = False) -> None:
         """Opens the file.
 
         Args:
             path: CSV where it ends in `.csv`, else JSON Lines.
             names: Of the classes.
+            of_video: Whether it has the columns of videos, empty for photos.
 
         Raises:
             UnwritableFileError: It cannot be opened.
@@ -141,9 +172,9 @@ class AnswerFile:
         except OSError as error:
             raise UnwritableFileError(f'{path} cannot be written: {error.strerror}.') from error
         self._is_csv = path.endswith('.csv')
+        self._columns = list(column_types(names, of_video=of_video))
         if self._is_csv:
-            nothing = make_table([], np.zeros((0, len(names))), names)
-            nothing.to_csv(self._file, index=False)
+            pd.DataFrame(columns=self._columns).to_csv(self._file, index=False)
 
     def __enter__(self) -> AnswerFile:
         return self
@@ -158,6 +189,7 @@ class AnswerFile:
 
     def write(self, table: pd.DataFrame) -> None:
         """Appends the rows of `make_table`, to be read at once by whoever watches a camera."""
+        table = table.reindex(columns=self._columns)
         table = table.assign(**{name: table[name].map(_as_utf_8) for name in ('file', 'status')})
         if self._is_csv:
             table.to_csv(self._file, index=False, header=False, float_format=f'%{_DIGITS}')

@@ -16,7 +16,7 @@ from fer_keras.files import whole_file
 from fer_keras.inference.answers import BOX
 
 _COLOUR = (255, 170, 0)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_faces(image: np.ndarray, rows: Sequence[dict[Any, Any]]) -> np.ndarray:
@@ -31,24 +31,55 @@ def draw_faces(image: np.ndarray, rows: Sequence[dict[Any, Any]]) -> np.ndarray:
         A copy of the image, drawn on.
     """
     canvas = np.ascontiguousarray(image.copy())
-    # Readable on a thumbnail and on a poster.
-    scale = max(0.45, max(image.shape[:2]) / 1100)
-    line = max(1, round(scale * 2))
     for row in rows:
-        text = f'{row["label"]} {row["score"]:.0%}'
-        (width, height), below = cv2.getTextSize(text, _FONT, scale, line)
-        left, top = 0, height + below + line
-        if not pd.isna(row['left']):
-            left, top, right, bottom = (round(row[side]) for side in BOX)
-            cv2.rectangle(canvas, (left, top), (right, bottom), _COLOUR, line)
-        # Inside the picture, whatever the face.
-        left = min(max(left, 0), max(0, image.shape[1] - width))
-        top = max(top, height + below + line)
-        corner = (left, top - height - below - line)
-        cv2.rectangle(canvas, corner, (left + width, top), _COLOUR, -1)
-        place = (left, top - below)
-        cv2.putText(canvas, text, place, _FONT, scale, (0, 0, 0), line, cv2.LINE_AA)
+        has_box = not pd.isna(row['left'])
+        box = [row[side] for side in BOX] if has_box else None
+        draw_box(canvas, box, f'{row["label"]} {row["score"]:.0%}')
     return canvas
+
+
+def draw_box(
+    canvas: np.ndarray,
+    box: Sequence[float] | None,
+    text: str,
+    colour: tuple[int, int, int] = _COLOUR,
+    thinnest: int = 1,
+) -> None:
+    """Draws a box with its label on it.
+
+    Args:
+        canvas: uint8 `[height, width, 3]`, RGB, which is drawn on.
+        box: Left, top, right and bottom in pixels; None: the label alone, in the corner.
+        text: The label.
+        colour: Of the box, and behind the label.
+        thinnest: Pixels that its lines have at least.
+    """
+    # Readable on a thumbnail and on a poster.
+    scale = max(0.45, max(canvas.shape[:2]) / 1100)
+    line = max(1, round(scale * 2))
+    (width, height), below = cv2.getTextSize(text, FONT, scale, line)
+    left, top = 0, height + below + line
+    if box is not None:
+        left, top, right, bottom = (round(place) for place in box)
+        cv2.rectangle(canvas, (left, top), (right, bottom), colour, max(thinnest, line))
+    # Inside the picture, whatever the face.
+    left = min(max(left, 0), max(0, canvas.shape[1] - width))
+    top = max(top, height + below + line)
+    corner = (left, top - height - below - line)
+    cv2.rectangle(canvas, corner, (left + width, top), colour, -1)
+    place = (left, top - below)
+    cv2.putText(canvas, text, place, FONT, scale, ink_on(colour), line, cv2.LINE_AA)
+
+
+def ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Black or white, whichever is read better on a colour.
+
+    >>> ink_on((255, 170, 0)), ink_on((0, 114, 178))
+    ((0, 0, 0), (255, 255, 255))
+    """
+    # Luma by ITU-R BT.601.
+    is_light = np.dot(colour, (0.299, 0.587, 0.114)) > 110
+    return (0, 0, 0) if is_light else (255, 255, 255)
 
 
 class OverlayFolder:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from fer_keras.inference.videos import (
 )
 from tfds_builders import picture_formats, pictures
 from tfds_builders.picture_files import printable
+
+_T = TypeVar('_T')
 
 
 class Picture(NamedTuple):
@@ -61,7 +63,7 @@ def read_pictures(sources: Sequence[str], *, every: int, max_frames: int) -> Ite
     for source in sources:
         try:
             camera = camera_of(source)
-            if camera is None and not is_video(source):
+            if not is_moving(source):
                 image, note = read_photo(source)
                 yield Picture(source, None, image, note=note)
                 continue
@@ -86,12 +88,38 @@ def read_photo(source: str) -> tuple[np.ndarray, str]:
     return reading.image, note
 
 
+def in_batches(
+    items: Iterable[_T], size: int, image_of: Callable[[_T], np.ndarray | None]
+) -> Iterator[list[_T]]:
+    """Lists of `size` items, or of fewer where their images are large.
+
+    >>> list(in_batches('abc', 2, lambda letter: None))
+    [['a', 'b'], ['c']]
+    """
+    batch: list[_T] = []
+    values = 0
+    for item in items:
+        batch.append(item)
+        image = image_of(item)
+        values += 0 if image is None else image.size
+        if len(batch) == size or values >= picture_formats.LARGEST_PIXELS_UNREDUCED:
+            yield batch
+            batch, values = [], 0
+    if batch:
+        yield batch
+
+
 def is_video(source: str) -> bool:
     """Whether a file is a video, by its first bytes; where these do not say, by its name."""
     head = read_head(source)
     if picture_formats.find_format(head) is not None:
         return False
     return picture_formats.is_video(head) or source.lower().endswith(VIDEO_SUFFIXES)
+
+
+def is_moving(source: str) -> bool:
+    """Whether a source is a video or a camera."""
+    return camera_of(source) is not None or is_video(source)
 
 
 def read_head(source: str) -> bytes:

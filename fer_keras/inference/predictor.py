@@ -157,7 +157,7 @@ class Predictor:
                 crops.append(face.crop)
             if not people:
                 rows.append(dataclasses.replace(row, status=NO_FACE))
-        return make_table(rows, self._probabilities(crops), self.names)
+        return make_table(rows, self.probabilities(crops), self.names)
 
     def _predict(
         self,
@@ -177,8 +177,12 @@ class Predictor:
             )
         return pd.concat(tables or [self.predict_pictures([])], ignore_index=True)
 
-    def _probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """float32 `[n, classes]`: images of one size are answered together."""
+    def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """The answers for face crops without a table: float32 `[n, classes]`.
+
+        Args:
+            images: uint8 `[height, width, 3]`, RGB; those of one size are answered together.
+        """
         probabilities = np.zeros((len(images), len(self.names)), np.float32)
         sizes = [image.shape for image in images]
         for size in set(sizes):
