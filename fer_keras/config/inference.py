@@ -75,9 +75,7 @@ class PredictionConfig:
         'output',
         is_path=True,
     )
-    format: str = setting(
-        'jsonl', 'What shards on Beam are.', 'output', choices=SHARD_FORMATS
-    )
+    format: str = setting('jsonl', 'What shards on Beam are.', 'output', choices=SHARD_FORMATS)
     files_a_shard: int = setting(
         500, 'Photos in a shard on Beam; a video has one for itself.', 'output', low=1
     )
