@@ -10,6 +10,7 @@ does not keep, and rows of a shard brought together again by a shuffle.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,17 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from fer_keras.config.inference import PredictionConfig
+from fer_keras.errors import InvalidInputError
 from fer_keras.inference.shard_plan import Shard, ShardPlan
 
 if TYPE_CHECKING:
     # TensorFlow, which a worker loads in its own way.
     from fer_keras.inference.predictor import Predictor
+
+# In the traceback of a worker, of which Beam hands on the text alone.
+_WHAT_A_USER_CAN_MEND = re.compile(
+    r'^(?:fer_keras|tfds_builders)\.errors\.\w+: (.+?)(?: \[while running .*)?$', re.MULTILINE
+)
 
 
 class ShardHandler(ModelHandler):
@@ -76,11 +83,20 @@ def write_shards(
         plan: Which files are in which shard.
         config: How they are read and searched.
         options: `PipelineOptions` of Beam.
+
+    Raises:
+        InvalidInputError: A worker met with what the user can mend.
     """
-    with beam.Pipeline(options=options) as pipeline:
-        _ = (
-            pipeline
-            | 'ListShards' >> beam.Create(shards)
-            | 'SpreadShards' >> beam.Reshuffle()
-            | 'AnswerShards' >> RunInference(ShardHandler(plan, config))
-        )
+    try:
+        with beam.Pipeline(options=options) as pipeline:
+            _ = (
+                pipeline
+                | 'ListShards' >> beam.Create(shards)
+                | 'SpreadShards' >> beam.Reshuffle()
+                | 'AnswerShards' >> RunInference(ShardHandler(plan, config))
+            )
+    except RuntimeError as error:
+        told = _WHAT_A_USER_CAN_MEND.search(str(error))
+        if told is None:
+            raise
+        raise InvalidInputError(told[1]) from error
