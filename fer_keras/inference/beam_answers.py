@@ -11,6 +11,7 @@ does not keep, and rows of a shard brought together again by a shuffle.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     # TensorFlow, which a worker loads in its own way.
     from fer_keras.inference.predictor import Predictor
 
-# In the traceback of a worker, of which Beam hands on the text alone.
+# In what Beam adds to an error of this process, or in the traceback of another, which is a text.
 _WHAT_A_USER_CAN_MEND = re.compile(
     r'^(?:fer_keras|tfds_builders)\.errors\.\w+: (.+?)(?: \[while running .*)?$', re.MULTILINE
 )
@@ -95,8 +96,8 @@ def write_shards(
                 | 'SpreadShards' >> beam.Reshuffle()
                 | 'AnswerShards' >> RunInference(ShardHandler(plan, config))
             )
-    except RuntimeError as error:
-        told = _WHAT_A_USER_CAN_MEND.search(str(error))
+    except Exception as error:
+        told = _WHAT_A_USER_CAN_MEND.search(''.join(traceback.format_exception_only(error)))
         if told is None:
             raise
         raise InvalidInputError(told[1]) from error
