@@ -23,7 +23,7 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
     from fer_keras.inference.answering import answer_files
 
     outcome = answer_files(config, [*config.input, *arguments])
-    found = f'{outcome.rows} rows of {outcome.sources} files, {len(outcome.problems)} unreadable'
+    found = outcome.describe()
     print(f'{config.output}: {found}' if config.output else found)
     for kind, lines in (('unreadable', outcome.problems), ('note', outcome.notes)):
         for line in lines[:5]:

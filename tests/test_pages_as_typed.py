@@ -25,6 +25,10 @@ RUN = {
     'fer_keras.recipes': '',
     'fer_keras.export --model=wild': '',
     'fer_keras.predict --output=faces.csv holiday/ trip/**/*.jpg clip.mp4': '',
+    'fer_keras.predict --output=answers holiday/ --beam_pipeline_options=runner=DirectRunner,'
+    'direct_num_workers=8,direct_running_mode=multi_processing': (
+        '--beam_pipeline_options=runner=DirectRunner'
+    ),
     'fer_keras.explain --output=explanations faces/': '',
     'fer_keras.saliency_maps --input=PHOTOS --output=OUT': '',
     'tfds_builders.build expression_folders=photos --data_dir=data': '',

@@ -8,6 +8,8 @@ from fer_keras.config import shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
 
+SHARD_FORMATS = ('jsonl', 'parquet')
+
 
 @dataclasses.dataclass(frozen=True)
 class PredictionConfig:
@@ -20,6 +22,12 @@ class PredictionConfig:
     model: str = shared.model()
     input: tuple[str, ...] = setting(
         (), 'Pictures, videos, folders, patterns, or `camera:0`, with commas between.', 'input'
+    )
+    input_list: str = setting(
+        '',
+        'Text file that names pictures and videos, one a line, for more than a command line takes.',
+        'input',
+        is_path=True,
     )
     crops: bool = setting(False, 'They are face crops: do not look for faces.', 'input')
     small_faces: bool = setting(
@@ -53,11 +61,23 @@ class PredictionConfig:
         high=2,
     )
     batch_size: int = setting(8, 'Pictures at a time.', 'execution', low=1)
+    beam_pipeline_options: str = setting(
+        '',
+        'Options of a pipeline of Apache Beam, with commas between, to read millions of files on '
+        'many machines: runner=DirectRunner,direct_num_workers=8. Needs the extra `beam`. The same '
+        'command goes on where it was ended.',
+        'execution',
+    )
     output: str = setting(
         '',
-        'File to write, .csv or .jsonl, with all probabilities; empty: a table on the screen.',
+        'File to write, .csv or .jsonl, with all probabilities; empty: a table on the screen. On '
+        'Beam the folder of the shards.',
         'output',
         is_path=True,
+    )
+    format: str = setting('jsonl', 'What shards on Beam are.', 'output', choices=SHARD_FORMATS)
+    files_a_shard: int = setting(
+        500, 'Photos in a shard on Beam; a video has one for itself.', 'output', low=1
     )
     overlay_dir: str = setting(
         '', 'Folder for pictures with boxes and labels.', 'output', is_path=True
@@ -80,9 +100,12 @@ class PredictionConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        if self.output and not self.output.endswith(('.csv', '.jsonl')):
+        if self.beam_pipeline_options:
+            self._check_shards()
+        elif self.output and not self.output.endswith(('.csv', '.jsonl')):
             raise InvalidInputError(
-                f'`output` must end in .csv or .jsonl. Received: {self.output!r}.'
+                '`output` must end in .csv or .jsonl, or be a folder with '
+                f'`beam_pipeline_options`. Received: {self.output!r}.'
             )
         if self.overlay_video and not self.overlay_video.endswith(('.mp4', '.mkv')):
             raise InvalidInputError(
@@ -94,6 +117,19 @@ class PredictionConfig:
                 f'`{wanted[0]}` shows people, whom it must follow. Received: '
                 f'{"crops=True" if self.crops else "track=False"}.'
             )
+
+    def _check_shards(self) -> None:
+        if not self.output or self.output.endswith(('.csv', '.jsonl', '.parquet')):
+            raise InvalidInputError(
+                '`output` must be a folder for `beam_pipeline_options`, which write many files: '
+                f'--output=answers. Received: {self.output!r}.'
+            )
+        for name in ('overlay_dir', 'overlay_video', 'summary_dir'):
+            if getattr(self, name):
+                raise InvalidInputError(
+                    f'`{name}` is not written on Beam: leave out `beam_pipeline_options`. '
+                    f'Received: {name}={getattr(self, name)!r}.'
+                )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import itertools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 from tqdm import tqdm
@@ -17,52 +15,21 @@ from fer_keras.inference.answer_screen import AnswerScreen
 from fer_keras.inference.answers import OK, AnswerFile
 from fer_keras.inference.drawing import OverlayFolder, draw_faces
 from fer_keras.inference.folders import find_sources
+from fer_keras.inference.outcome import Outcome
 from fer_keras.inference.overlay_video import OverlayVideo
-from fer_keras.inference.photos import (
-    Picture,
-    count_pictures,
-    in_batches,
-    is_moving,
-    read_pictures,
-)
+from fer_keras.inference.photos import Picture, count_pictures, is_moving
 from fer_keras.inference.predictor import Predictor, load
 from fer_keras.inference.smoothing import AnsweredFrame
-from fer_keras.inference.tracks import MISSING, is_installed
-from fer_keras.inference.video_answers import answer_video
+from fer_keras.inference.source_answers import (
+    AnsweredPictures,
+    answer_sources,
+    decide_following,
+)
 from fer_keras.inference.video_summary import VideoSummary
 
 
-@dataclasses.dataclass
-class Outcome:
-    """What came of a table.
-
-    Attributes:
-        sources: Files and cameras that were asked for.
-        rows: Rows that were written.
-        problems: Why sources, or the rest of them, could not be read.
-        notes: What is to be said of pictures that were read.
-        left_out: Which other files lie in the folders, as a phrase.
-        is_stopped: Whether Ctrl-C ended it.
-
-    >>> Outcome(sources=2, rows=3, problems=['a.jpg is damaged']).exit_status
-    1
-    """
-
-    sources: int
-    rows: int = 0
-    problems: list[str] = dataclasses.field(default_factory=list)
-    notes: list[str] = dataclasses.field(default_factory=list)
-    left_out: str = ''
-    is_stopped: bool = False
-
-    @property
-    def exit_status(self) -> int:
-        """Of the command: 0 where everything was read, 1 where not, 130 after Ctrl-C."""
-        return 130 if self.is_stopped else min(1, len(self.problems))
-
-
 def answer_files(config: PredictionConfig, inputs: Sequence[str]) -> Outcome:
-    """Writes one table for all the inputs, as it goes, into a file or on the screen.
+    """Writes one table for all the inputs, as it goes, into a file, on the screen, or on Beam.
 
     Args:
         config: The model, where to write, and how.
@@ -73,7 +40,12 @@ def answer_files(config: PredictionConfig, inputs: Sequence[str]) -> Outcome:
         MissingFileError: The model or an input is not there.
         UnwritableFileError: The output cannot be opened.
     """
-    sources, left_out = found = find_sources(inputs)
+    if config.beam_pipeline_options:
+        # Here: it is another command in all but its flags.
+        from fer_keras.inference.sharded_answers import answer_in_shards
+
+        return answer_in_shards(config, inputs)
+    sources, left_out = found = find_sources(inputs, config.input_list)
     if not sources:
         raise InvalidInputError('Nothing to look at: give pictures, videos or folders.')
     outcome = Outcome(len(sources), left_out=found.describe_left_out() if left_out else '')
@@ -115,15 +87,7 @@ def _follows(config: PredictionConfig, sources: Sequence[str], outcome: Outcome)
         )
     if config.summary_dir and not videos:
         raise InvalidInputError('`summary_dir` is about videos. Received: none.')
-    if not videos or config.crops or not config.track:
-        return False
-    if not is_installed():
-        if config.overlay_video or config.summary_dir:
-            raise InvalidInputError(MISSING)
-        # As it was before there were tracks.
-        outcome.notes.append(f'faces of videos have no `track`. {MISSING}')
-        return False
-    return True
+    return decide_following(config, outcome, has_videos=bool(videos))
 
 
 class _Answering:
@@ -142,56 +106,30 @@ class _Answering:
         self._file = file
         self._overlays = overlays
         self._outcome = outcome
-        self._photos = 0
         # What else is shown of videos.
         self.views: list[Callable[[AnsweredFrame], None]] = []
 
     def answer(self, sources: Sequence[str], *, follows: bool) -> None:
-        """Answers for all sources; a video is followed by itself, photos come in batches."""
+        """Answers for all sources."""
         limits = {'every': self._config.every, 'max_frames': self._config.max_frames}
         total = count_pictures(sources, **limits)
         with tqdm(total=total, disable=not sys.stderr.isatty()) as progress:
-            for is_followed, some in itertools.groupby(
-                sources, lambda source: follows and is_moving(source)
+            for answered in answer_sources(
+                self._predictor, sources, self._config, follows=follows, seen=progress.update
             ):
-                # A track is of one video.
-                for group in [[source] for source in some] if is_followed else [list(some)]:
-                    pictures = read_pictures(group, **limits)
-                    answer = self._answer_video if is_followed else self._answer_pictures
-                    answer(_counted(pictures, progress))
+                self._keep(answered)
 
-    def _answer_pictures(self, pictures: Iterator[Picture]) -> None:
-        for batch in in_batches(pictures, self._config.batch_size, lambda p: p.image):
-            table = self._predictor.predict_pictures(
-                batch,
-                first_photo=self._photos,
-                are_crops=self._config.crops,
-                small_faces=self._config.small_faces,
-            )
-            self._keep(batch, table)
-
-    def _answer_video(self, pictures: Iterator[Picture]) -> None:
-        answers = answer_video(self._predictor, pictures, self._config, first_photo=self._photos)
-        for frames, table in answers:
-            self._keep([one.frame.picture for one in frames], table)
-            for view in self.views:
-                for one in frames:
-                    view(one)
-
-    def _keep(self, pictures: list[Picture], table: pd.DataFrame) -> None:
+    def _keep(self, answered: AnsweredPictures) -> None:
+        pictures, table = answered.pictures, answered.table
         self._file.write(table)
         self._outcome.rows += len(table)
         self._outcome.problems += [one.problem for one in pictures if one.image is None]
         self._outcome.notes += [one.note for one in pictures if one.note]
         if self._overlays:
-            _draw(self._overlays, pictures, table, self._photos)
-        self._photos += len(pictures)
-
-
-def _counted(pictures: Iterator[Picture], progress: tqdm) -> Iterator[Picture]:
-    for picture in pictures:
-        yield picture
-        progress.update()
+            _draw(self._overlays, pictures, table, answered.first_photo)
+        for view in self.views:
+            for frame in answered.frames:
+                view(frame)
 
 
 def _draw(

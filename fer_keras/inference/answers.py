@@ -189,8 +189,7 @@ class AnswerFile:
 
     def write(self, table: pd.DataFrame) -> None:
         """Appends the rows of `make_table`, to be read at once by whoever watches a camera."""
-        table = table.reindex(columns=self._columns)
-        table = table.assign(**{name: table[name].map(_as_utf_8) for name in ('file', 'status')})
+        table = in_utf_8(table.reindex(columns=self._columns))
         if self._is_csv:
             table.to_csv(self._file, index=False, header=False, float_format=f'%{_DIGITS}')
         else:
@@ -198,6 +197,11 @@ class AnswerFile:
                 values = {str(name): _as_json(value) for name, value in row.items()}
                 self._file.write(f'{json.dumps(values)}\n')
         self._file.flush()
+
+
+def in_utf_8(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with names of files and their problems as a file holds them."""
+    return table.assign(**{name: table[name].map(_as_utf_8) for name in ('file', 'status')})
 
 
 def _as_utf_8(text: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import collections
 import fnmatch
 import glob
@@ -46,15 +47,20 @@ class Sources(NamedTuple):
         return f'left out as no pictures or videos: {listed}'
 
 
-def find_sources(inputs: Sequence[str]) -> Sources:
+def find_sources(inputs: Sequence[str], input_list: str = '') -> Sources:
     """Files and cameras, such as `camera:0`.
 
     A folder stands for the pictures and videos below it, told by their content or their names, and
     a pattern such as `trip/**/*.jpg` for what fits it. Hidden files are left out, and a folder is
     entered once, whatever links lead to it.
 
+    Args:
+        inputs: Files, folders, patterns and cameras.
+        input_list: A file that `read_list` reads, for what follows; empty: nothing follows.
+
     Raises:
         MissingFileError: One does not exist, or a folder holds neither.
+        InvalidInputError: The list cannot be read.
     """
     names: list[str] = []
     left_out: collections.Counter[str] = collections.Counter()
@@ -63,7 +69,30 @@ def find_sources(inputs: Sequence[str]) -> Sources:
             names.append(given)
         else:
             names += _files_of(given, left_out)
+    if input_list:
+        names += read_list(input_list)
     return Sources(names, left_out)
+
+
+def read_list(path: str) -> list[str]:
+    """The files that a text names, one a line, whether they exist or not.
+
+    What fails of millions of files is known by its row. A name is taken as it is, whatever bytes it
+    has, and is no pattern; empty lines are passed over.
+
+    Raises:
+        MissingFileError: There is no such text.
+        InvalidInputError: It cannot be read.
+    """
+    try:
+        with open(path, 'rb') as file:
+            lines = file.read().removeprefix(codecs.BOM_UTF8).split(b'\n')
+    except FileNotFoundError as error:
+        raise MissingFileError(f'{path} does not exist. Give a text with a file a line.') from error
+    except OSError as error:
+        raise InvalidInputError(f'{path} cannot be read: {error.strerror}.') from error
+    names = (os.fsdecode(line.removesuffix(b'\r')) for line in lines)
+    return [name for name in names if name.strip()]
 
 
 def list_inputs(inputs: Sequence[str]) -> list[pathlib.Path]:

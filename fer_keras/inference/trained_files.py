@@ -99,3 +99,17 @@ def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
         '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote, or the '
         f'name of a classifier of the package: {", ".join(NAMES)}.'
     )
+
+
+def list_model_files(path: str | os.PathLike[str]) -> list[str]:
+    """The files that decide what a classifier answers, in a fixed order.
+
+    Raises:
+        MissingFileError: There is none.
+    """
+    exported = find_exported(path)
+    if exported:
+        return [str(file) for file in sorted(exported.rglob('*')) if file.is_file()]
+    trained = find_trained(path)
+    names = trained.run_dir.labels_file
+    return [trained.model_file, *([names] if os.path.isfile(names) else [])]

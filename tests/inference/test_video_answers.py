@@ -9,7 +9,7 @@ import pytest
 
 from fer_keras.config.inference import PredictionConfig
 from fer_keras.errors import InvalidInputError
-from fer_keras.inference import answering
+from fer_keras.inference import answering, source_answers
 from fer_keras.inference.answers import column_types
 from fer_keras.inference.predictor import Predictor
 from tests.fakes import face_at
@@ -44,7 +44,7 @@ def predict(monkeypatch, tmp_path):
 @pytest.fixture
 def is_missing(monkeypatch):
     """As where the extra `video` is not installed."""
-    monkeypatch.setattr(answering, 'is_installed', lambda: False)
+    monkeypatch.setattr(source_answers, 'is_installed', lambda: False)
 
 
 # Ten frames a second; the change of the light is too slow for a cut.
