@@ -114,7 +114,7 @@ class Tracker:
         found.data['place'] = np.arange(len(boxes))
         known = self._tracker.update(found, timestamp=self._time_s)
         numbers = [-1] * len(boxes)
-        if known.tracker_id is not None:  # Without boxes it may be.
+        if len(boxes) and known.tracker_id is not None:
             for place, number in zip(known.data['place'], known.tracker_id, strict=True):
                 numbers[place] = int(number)
         return numbers
