@@ -145,9 +145,10 @@ def test_a_request_without_images_is_told_so(name, taken, signatures):
 
 
 def test_frames_are_answered_as_lossless_files_of_them_are(signatures):
-    people = portraits(2)
-    two = cv2.resize(np.hstack(people), people[0].shape[1::-1])
-    frames = np.stack([people[0], np.full_like(two, 90), two])
+    two = np.hstack(portraits(2))
+    one = two.copy()
+    one[:, two.shape[1] // 2 :] = 90
+    frames = np.stack([one, np.full_like(two, 90), two])
     files = tf.constant([png_bytes(frame) for frame in frames])
     expected = signatures['predict_photos'](image_bytes=files)
     answer = signatures['predict_frames'](frames=tf.constant(frames))
