@@ -2,8 +2,9 @@
 
 A program of its own, since a process that imports `tensorflow` would prove nothing:
 `python -I c_api.py LIBRARY SAVED_MODEL < requests.json > answers.json`, where the requests are
-`{"input": "op:0", "output": "op:1", "batches": [["base64", ...], ...]}` and the answers, in the
-same order, `{"values": [[...], ...]}` or `{"error": "..."}`.
+`{"input": "op:0", "output": "op:1", "batches": [["base64", ...], ...]}`, where a batch may also be
+`{"shape": [...], "pixels": "base64"}`, and the answers, in the same order,
+`{"values": [[...], ...]}` or `{"error": "..."}`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import base64
 import ctypes
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 # tensorflow/c/tf_datatype.h and tf_tstring.h
-_FLOAT, _STRING = 1, 7
+_FLOAT, _UINT8, _STRING = 1, 4, 7
 _STRING_BYTES = 24
 
 
@@ -49,26 +51,44 @@ class Session:
         )
         self._check()
 
-    def run(self, input_name: str, files: Sequence[bytes], output_name: str) -> list[list[float]]:
-        """Feeds strings `[batch]` and fetches float32 `[batch, n]`.
+    def run(self, input_name: str, batch: Any, output_name: str) -> list[list[float]]:
+        """Feeds a batch and fetches float32 `[batch, ...]`, all axes but the first as one.
+
+        Args:
+            input_name: Of a tensor in the graph.
+            batch: A batch of the requests, see above: files, or uint8 of any shape.
+            output_name: Of a tensor in the graph.
 
         Raises:
             RuntimeError: TensorFlow's message.
         """
-        fed, fetched = (ctypes.c_void_p * 1)(self._strings(files)), (ctypes.c_void_p * 1)()
+        fed, fetched = (ctypes.c_void_p * 1)(self._tensor(batch)), (ctypes.c_void_p * 1)()
         self._tf.TF_SessionRun(
             self._session, None, self._find(input_name), fed, 1,
             self._find(output_name), fetched, 1, None, 0, None, self._status,
         )  # fmt: skip
         self._tf.TF_DeleteTensor(fed[0])
         self._check()
-        rows, columns = (self._tf.TF_Dim(fetched[0], axis) for axis in (0, 1))
+        axes = range(self._tf.TF_NumDims(fetched[0]))
+        rows, *others = (self._tf.TF_Dim(fetched[0], axis) for axis in axes)
+        columns = math.prod(others)
         if self._tf.TF_TensorType(fetched[0]) != _FLOAT:
             raise RuntimeError(f'{output_name} must be float32.')
         data = self._tf.TF_TensorData(fetched[0])
-        values = list((ctypes.c_float * (rows * columns)).from_address(data)) if rows else []
+        values = (
+            list((ctypes.c_float * (rows * columns)).from_address(data)) if rows * columns else []
+        )
         self._tf.TF_DeleteTensor(fetched[0])
         return [values[row * columns : (row + 1) * columns] for row in range(rows)]
+
+    def _tensor(self, batch: Any) -> int:
+        if isinstance(batch, list):
+            return self._strings([base64.b64decode(one) for one in batch])
+        pixels, axes = base64.b64decode(batch['pixels']), batch['shape']
+        shape = (ctypes.c_int64 * len(axes))(*axes)
+        tensor = self._tf.TF_AllocateTensor(_UINT8, shape, len(axes), len(pixels))
+        ctypes.memmove(self._tf.TF_TensorData(tensor), pixels, len(pixels))
+        return tensor
 
     def _strings(self, files: Sequence[bytes]) -> int:
         shape = (ctypes.c_int64 * 1)(len(files))
@@ -110,6 +130,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         'TF_AllocateTensor': (pointer, [integer, pointer, integer, ctypes.c_size_t]),
         'TF_DeleteTensor': (None, [pointer]),
         'TF_TensorData': (pointer, [pointer]),
+        'TF_NumDims': (integer, [pointer]),
         'TF_TensorType': (integer, [pointer]),
         'TF_Dim': (ctypes.c_int64, [pointer, integer]),
         'TF_StringInit': (None, [pointer]),
@@ -130,9 +151,8 @@ def main() -> None:
     session, requests = Session(*sys.argv[1:3]), json.load(sys.stdin)
     answers: list[dict[str, Any]] = []
     for batch in requests['batches']:
-        files = [base64.b64decode(one) for one in batch]
         try:
-            values = session.run(requests['input'], files, requests['output'])
+            values = session.run(requests['input'], batch, requests['output'])
             answers.append({'values': values})
         except RuntimeError as error:
             answers.append({'error': str(error)})

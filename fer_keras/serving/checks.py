@@ -19,9 +19,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from fer_keras.data.decoding import decode
 from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.faces.detector import FaceDetector
 from fer_keras.models.classifier import load_classifier
 from fer_keras.serving import c_api
 from fer_keras.serving.portable import ONNX_FILE, SIGNATURE, TFLITE_FILES
+from fer_keras.serving.whole_photos import make_finder
 from fer_keras.tables import print_table
 
 # Files of each request -> probabilities of each, float32 `[batch, classes]`.
@@ -35,6 +37,8 @@ TOLERANCES = {
     '.keras float16': ('mean', 0.02),
     'SavedModel': ('largest', 1e-5),
     'SavedModel, C API': ('largest', 1e-5),
+    # A grey level more or less, wherever the search ends: as for whole photos in Python.
+    'SavedModel, frames': ('largest', 0.02),
     'TFLite float32': ('largest', 1e-4),
     'TFLite float16': ('mean', 0.02),
     'TFLite int8': ('mean', 0.03),
@@ -59,22 +63,61 @@ def compare_forms(
     """
     batches = [files[:size] for size in BATCHES]
     expected = ask_model(model, batches)
-    rows: list[dict[str, Any]] = []
-    for name, form in forms.items():
-        for size, right, found in zip(BATCHES, expected, form(batches), strict=True):
-            differences = np.abs(found - right)
-            compared, limit = TOLERANCES[name]
-            row: dict[str, Any] = {
-                'form': name,
-                'batch': size,
-                'largest': float(differences.max()),
-                'mean': float(differences.mean()),
-                'same_label': float((found.argmax(axis=1) == right.argmax(axis=1)).mean()),
-            }
-            # Not `>`, which NaN would pass.
-            agrees = row[compared] <= limit
-            rows.append({**row, 'compared': compared, 'limit': limit, 'agrees': agrees})
+    rows = [
+        _compare(name, size, right, found)
+        for name, form in forms.items()
+        for size, right, found in zip(BATCHES, expected, form(batches), strict=True)
+    ]
     return pd.DataFrame(rows)
+
+
+def compare_frames(model: keras.Model, version_dir: str, frames: np.ndarray) -> pd.DataFrame:
+    """Compares `predict_frames`, through TensorFlow's C API, with the graph that was trained.
+
+    Args:
+        model: The classifier as it was trained.
+        version_dir: A version of `export_classifier`.
+        frames: uint8 `[batch, height, width, 3]`, RGB.
+
+    Returns:
+        One row, as in `compare_forms`; none where there is no face in any frame.
+
+    Raises:
+        RuntimeError: The signature failed.
+    """
+    find = make_finder(FaceDetector(), model.input_shape[1], small_faces=True)
+    # Behind the row of the frame itself.
+    crops = [find(tf.constant(frame))[-1][1:].numpy().astype(np.float32) for frame in frames]
+    most = max(len(faces) for faces in crops)
+    if not most:
+        return pd.DataFrame()
+    right = np.zeros((len(frames), most, model.output_shape[-1]), np.float32)
+    for position, faces in enumerate(crops):
+        if len(faces):
+            right[position, : len(faces)] = model.predict_on_batch(faces)
+    answers = ask_c_api(version_dir, [frames], 'predict_frames')
+    found = np.array(_values(answers[0]), np.float32)
+    # Another number of faces is no agreement, whatever the probabilities.
+    found = found.reshape(right.shape) if found.size == right.size else np.full_like(right, np.inf)
+    is_face = right.any(axis=-1) | found.any(axis=-1)
+    row = _compare('SavedModel, frames', len(frames), right[is_face], found[is_face])
+    return pd.DataFrame([row])
+
+
+def _compare(name: str, batch: int, right: np.ndarray, found: np.ndarray) -> dict[str, Any]:
+    """A row of `compare_forms`, from probabilities `[n, classes]`."""
+    differences = np.abs(found - right)
+    compared, limit = TOLERANCES[name]
+    row: dict[str, Any] = {
+        'form': name,
+        'batch': batch,
+        'largest': float(differences.max()),
+        'mean': float(differences.mean()),
+        'same_label': float((found.argmax(axis=1) == right.argmax(axis=1)).mean()),
+    }
+    # Not `>`, which NaN would pass.
+    agrees = row[compared] <= limit
+    return {**row, 'compared': compared, 'limit': limit, 'agrees': agrees}
 
 
 def open_forms(
@@ -116,7 +159,7 @@ def ask_model(model: keras.Model, batches: Batches) -> list[np.ndarray]:
 
 def ask_c_api(
     version_dir: str,
-    batches: Batches,
+    batches: Sequence[Sequence[bytes] | np.ndarray],
     signature_name: str = 'serving_default',
     output: str = 'probabilities',
 ) -> list[dict]:
@@ -124,12 +167,12 @@ def ask_c_api(
 
     Args:
         version_dir: A SavedModel.
-        batches: Files of images.
-        signature_name: One that takes `image_bytes`.
-        output: One of its outputs of two axes.
+        batches: Files of images, or uint8 pixels: what the signature takes.
+        signature_name: One of the SavedModel.
+        output: One of its outputs of float32.
 
     Returns:
-        For each batch `{'values': rows}` or `{'error': message}`.
+        For each batch `{'values': rows}`, all axes but the first as one, or `{'error': message}`.
 
     Raises:
         MissingFileError: TensorFlow has no C library on this platform.
@@ -142,10 +185,11 @@ def ask_c_api(
     with open(os.path.join(version_dir, 'saved_model.pb'), 'rb') as file:
         graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
     signature = graph.signature_def[signature_name]
+    (taken,) = signature.inputs.values()
     requests = {
-        'input': signature.inputs['image_bytes'].name,
+        'input': taken.name,
         'output': signature.outputs[output].name,
-        'batches': [[base64.b64encode(one).decode() for one in batch] for batch in batches],
+        'batches': [_to_json(batch) for batch in batches],
     }
     completed = subprocess.run(
         [sys.executable, '-I', c_api.__file__, libraries[0], version_dir],
@@ -157,6 +201,19 @@ def ask_c_api(
     if completed.returncode:
         raise RuntimeError(f"TensorFlow's C API failed: {completed.stderr[-2000:]}")
     return json.loads(completed.stdout)
+
+
+def _to_json(batch: Sequence[bytes] | np.ndarray) -> Any:
+    """A batch as `serving.c_api` reads it."""
+    if isinstance(batch, np.ndarray):
+        return {'shape': batch.shape, 'pixels': base64.b64encode(batch.tobytes()).decode()}
+    return [base64.b64encode(one).decode() for one in batch]
+
+
+def _values(answer: dict[str, Any]) -> list[list[float]]:
+    if 'error' in answer:
+        raise RuntimeError(answer['error'])
+    return answer['values']
 
 
 def vary(images: Sequence[np.ndarray], count: int) -> list[bytes]:
@@ -208,10 +265,7 @@ def _open_saved_model(version_dir: str) -> Form:
 def _open_with_c_api(version_dir: str) -> Form:
     def ask(batches: Batches) -> list[np.ndarray]:
         answers = ask_c_api(version_dir, batches)
-        for answer in answers:
-            if 'error' in answer:
-                raise RuntimeError(answer['error'])
-        return [np.array(answer['values'], np.float32) for answer in answers]
+        return [np.array(_values(answer), np.float32) for answer in answers]
 
     return ask
 

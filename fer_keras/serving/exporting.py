@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from fer_keras.config.run import RunConfig
 from fer_keras.config.serving import ExportConfig
@@ -24,6 +25,9 @@ from fer_keras.serving import checks, portable
 from fer_keras.serving.keras_folder import write_keras_folder
 from fer_keras.serving.model_card import describe_model
 from fer_keras.serving.signatures import export_classifier
+
+# So many face crops are also asked as if they were frames of a video, and looked for faces.
+_FRAMES = 8
 
 
 def export_run(run: RunConfig, options: ExportConfig) -> None:
@@ -88,10 +92,14 @@ def _check(
     model: keras.Model, trained: TrainedFiles, written: RunDir, version: str, images: np.ndarray
 ) -> None:
     """Compares all forms, prints and writes the table, and raises where they differ too much."""
-    files = checks.vary(list(images.astype(np.uint8)), max(checks.BATCHES))
+    pixels = images.astype(np.uint8)
+    files = checks.vary(list(pixels), max(checks.BATCHES))
     handed_on = RunDir(written.keras_dir).model_file
     forms = checks.open_forms(trained.model_file, version, written.portable_dir, handed_on)
     table = checks.compare_forms(model, forms, files)
+    if version:
+        of_frames = checks.compare_frames(model, version, pixels[:_FRAMES])
+        table = pd.concat([table, of_frames], ignore_index=True) if len(of_frames) else table
     table.to_csv(written.parity_file, index=False)
     checks.print_comparison(table)
     print(written.parity_file)

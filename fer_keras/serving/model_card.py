@@ -13,6 +13,10 @@ from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.wording import sentences
 from fer_keras.version import __version__
 
+_WHOLE = """\
+As a SavedModel it finds the faces itself, too: `predict_photos` and `predict_portraits` take files
+of whole photos, `predict_frames` takes frames of videos which are decoded already.
+"""
 _LIMITS = """\
 ## Limits
 
@@ -44,7 +48,7 @@ def describe_model(
         '# Facial-expression classifier\n',
         f'Written by fer_keras {__version__}, Python {platform.python_version()}, {versions}.\n',
         f'## Answers\n\nOne of {len(names)} expressions for a crop of one face, in this order: '
-        f'{", ".join(names)}.\n',
+        f'{", ".join(names)}.\n\n{_WHOLE}',
         _describe_training(run),
         _describe_record(record),
         _describe_test(metrics),

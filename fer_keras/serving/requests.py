@@ -1,4 +1,4 @@
-"""The files of one request: looked at side by side, and named by position where one is broken."""
+"""The images of one request: looked at side by side, and named by position where one is broken."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decode_each(
             there is none.
     """
     image_bytes = require_any(image_bytes)
-    positions, rows = _without_failures(image_bytes, decode, row)
+    positions, rows = rows_of_each(image_bytes, decode, row, skip_failures=True)
     decoded = tf.unique(positions).y
     is_whole = tf.size(decoded) == tf.size(image_bytes)
     message = tf.cond(
@@ -59,12 +59,25 @@ def require_any(images: tf.Tensor) -> tf.Tensor:
         return tf.identity(images)
 
 
-def _without_failures(
-    image_bytes: tf.Tensor, function: Callable[[tf.Tensor], Rows], row: RowSpec
+def rows_of_each(
+    images: tf.Tensor,
+    function: Callable[[tf.Tensor], Rows],
+    row: RowSpec,
+    *,
+    skip_failures: bool = False,
 ) -> tuple[tf.Tensor, Rows]:
-    """Positions, int64 `[rows]`, and rows of the images for which `function` did not fail.
+    """Looks at the images of a request, a few at a time, in a graph.
 
     An op that fails ends the whole graph. A data set is the one place that can go on without it.
+
+    Args:
+        images: `[batch, ...]`, files or pixels.
+        function: From one of them to its rows, one or more.
+        row: Shapes, all of them known, and types of the values of a row.
+        skip_failures: Leave out the images for which `function` fails.
+
+    Returns:
+        The position of each row's image, int64 `[rows]`, and the rows of all images, in order.
     """
 
     def to_rows(position: tf.Tensor, one: tf.Tensor) -> tuple[tf.Tensor, Rows]:
@@ -74,8 +87,10 @@ def _without_failures(
         )
         return tf.repeat(position, tf.shape(rows[0])[0]), rows
 
-    each = tf.data.Dataset.from_tensor_slices(image_bytes).enumerate()
-    results = each.map(to_rows, num_parallel_calls=_PARALLEL_CALLS).ignore_errors().unbatch()
+    each = tf.data.Dataset.from_tensor_slices(images).enumerate()
+    results = each.map(to_rows, num_parallel_calls=_PARALLEL_CALLS)
+    if skip_failures:
+        results = results.ignore_errors()
     # A row that is always there, since nothing cannot be batched.
     blank = tuple(tf.zeros(spec.shape, spec.dtype) for spec in row)
     nothing = tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), blank))
@@ -83,7 +98,7 @@ def _without_failures(
     # Tuning takes longer than a request.
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
-    everything = nothing.concatenate(results).batch(tf.int64.max).with_options(options)
+    everything = nothing.concatenate(results.unbatch()).batch(tf.int64.max).with_options(options)
     positions, rows = everything.get_single_element()
     return positions[1:], tuple(values[1:] for values in rows)
 
@@ -93,10 +108,11 @@ def _describe_failures(
 ) -> tf.Tensor:
     """One sentence for each of the first failures, string `[]`."""
     count = tf.size(image_bytes, tf.int64)
-    positions, (problems,) = _without_failures(
+    positions, (problems,) = rows_of_each(
         image_bytes,
         lambda one: (find_problem(one, largest_pixels)[None],),
         (tf.TensorSpec([], tf.string),),
+        skip_failures=True,
     )
     unexplained = tf.fill([count], 'must be a whole picture. Received: a damaged file.')
     is_explained = tf.strings.length(problems) > 0

@@ -49,6 +49,7 @@ def _requests() -> dict[str, Mapping[str, np.ndarray]]:
         'explain': {'image_bytes': file},
         'predict_photos': {'image_bytes': file},
         'predict_portraits': {'image_bytes': file},
+        'predict_frames': {'frames': noise[None]},
         'predict_images': {'images': noise[None]},
         'predict_float_images': {'images': noise[None].astype(np.float32)},
     }

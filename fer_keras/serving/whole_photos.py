@@ -1,8 +1,7 @@
-"""Whole photos in a SavedModel: from encoded files to faces and their expressions."""
+"""Whole photos and frames in a SavedModel: from files or pixels to faces and expressions."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import keras
@@ -11,8 +10,9 @@ import tensorflow as tf
 from fer_keras.data.decoding import decode_upright, to_model_input
 from fer_keras.faces.crops import crop_faces
 from fer_keras.faces.detector import FaceDetector
-from fer_keras.serving.requests import Rows, RowSpec, decode_each
+from fer_keras.serving.requests import Rows, RowSpec, decode_each, require_any, rows_of_each
 from tfds_builders.faces import CROP_SIZE_PX
+from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 
 # The score of a row before a photo's faces: the photo was read, whether it has any or not.
 _NO_FACE = -1.0
@@ -24,11 +24,15 @@ def add_photo_endpoints(
     recognize: Callable[[tf.Tensor], Answer],
     image_size_px: int,
 ) -> None:
-    """Adds the signatures `predict_photos` and `predict_portraits`.
+    """Adds the signatures `predict_photos`, `predict_portraits` and `predict_frames`.
 
-    Both take `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos. The first finds
-    the faces of `tfds_builders.faces.find_all_faces`, the second those of `small_faces=False`, in
-    half of the time. They give, for each photo, its faces, the largest first, and behind
+    The first two take `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos.
+    `predict_photos` finds the faces of `tfds_builders.faces.find_all_faces`, `predict_portraits`
+    those of `small_faces=False`, in half of the time. `predict_frames` takes `frames`, uint8
+    `[batch, height, width, 3]`, RGB: frames of a video, decoded already, of which it says what
+    `predict_photos` says of lossless files of them.
+
+    All give, for each photo or frame, its faces, the largest first, and behind
     them rows of zeros up to the largest number of the batch, so that TF Serving can batch requests.
 
     - `num_faces`: int32 `[batch]`.
@@ -46,25 +50,59 @@ def add_photo_endpoints(
             `probabilities`, `label`, `score` and `label_names`.
         image_size_px: Side of the images that it takes.
     """
-    detector = FaceDetector()
+    detector, row = FaceDetector(), _row_of_a_face(image_size_px)
+    find_all, find_large = (
+        make_finder(detector, image_size_px, small_faces=small_faces)
+        for small_faces in (True, False)
+    )
 
-    def serve(image_bytes: tf.Tensor, *, small_faces: bool) -> Answer:
-        find = functools.partial(
-            _find_faces, detector=detector, size_px=image_size_px, small_faces=small_faces
-        )
-        positions, rows = decode_each(image_bytes, find, _row_of_a_face(image_size_px))
-        is_face = rows[2] != _NO_FACE
-        positions, boxes, landmarks, scores, crops = (
-            tf.boolean_mask(values, is_face) for values in (positions, *rows)
-        )
-        answer = _recognize_any(crops, recognize)
-        label_names = answer.pop('label_names')
-        of_faces = {'boxes': boxes, 'landmarks': landmarks, 'detection_scores': scores, **answer}
-        return _by_photo(of_faces, positions, label_names, tf.size(image_bytes, tf.int64))
+    # A closure: what `functools.partial` binds, a SavedModel tries to store.
+    def make_serve_files(find: Callable[[tf.Tensor], Rows]) -> Callable[[tf.Tensor], Answer]:
+        def serve_files(image_bytes: tf.Tensor) -> Answer:
+            found = decode_each(image_bytes, lambda one: find(decode_upright(one)), row)
+            return _answer(*found, tf.size(image_bytes, tf.int64), recognize)
+
+        return serve_files
+
+    def serve_frames(frames: tf.Tensor) -> Answer:
+        found = rows_of_each(_require_pixels(frames), find_all, row)
+        return _answer(*found, tf.shape(frames, tf.int64)[0], recognize)
 
     files = tf.TensorSpec([None], tf.string, name='image_bytes')
-    for name, small_faces in (('predict_photos', True), ('predict_portraits', False)):
-        archive.add_endpoint(name, functools.partial(serve, small_faces=small_faces), [files])
+    pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, name='frames')
+    for name, find in (('predict_photos', find_all), ('predict_portraits', find_large)):
+        archive.add_endpoint(name, make_serve_files(find), [files])
+    archive.add_endpoint('predict_frames', serve_frames, [pixels])
+
+
+def make_finder(
+    detector: FaceDetector, size_px: int, *, small_faces: bool
+) -> Callable[[tf.Tensor], Rows]:
+    """The search in pixels: one function, stored once for all signatures that call it.
+
+    Args:
+        detector: Finds the faces.
+        size_px: Side of the crops.
+        small_faces: Of `FaceDetector.find_all_faces`.
+
+    Returns:
+        From uint8 `[height, width, 3]`, RGB, to a row that says only that the image was looked at,
+        and one for each of its faces: box, landmarks, score, and crop, uint8
+        `[1 + faces, size_px, size_px, 3]`.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)], autograph=False)
+    def find(image: tf.Tensor) -> Rows:
+        boxes, landmarks, scores = detector.find_all_faces(image, small_faces=small_faces)
+        crops = to_model_input(crop_faces(image, landmarks, CROP_SIZE_PX), size_px)
+        return (
+            _below_a_blank(boxes),
+            _below_a_blank(landmarks),
+            tf.concat([[_NO_FACE], scores], axis=0),
+            _below_a_blank(tf.cast(crops, tf.uint8)),
+        )
+
+    return find
 
 
 def _row_of_a_face(image_size_px: int) -> RowSpec:
@@ -77,19 +115,33 @@ def _row_of_a_face(image_size_px: int) -> RowSpec:
     )
 
 
-def _find_faces(
-    image_bytes: tf.Tensor, *, detector: FaceDetector, size_px: int, small_faces: bool
-) -> Rows:
-    """The rows of one photo: one of a photo that was read, and one for each of its faces."""
-    image = decode_upright(image_bytes)
-    boxes, landmarks, scores = detector.find_all_faces(image, small_faces=small_faces)
-    crops = to_model_input(crop_faces(image, landmarks, CROP_SIZE_PX), size_px)
-    return (
-        _below_a_blank(boxes),
-        _below_a_blank(landmarks),
-        tf.concat([[_NO_FACE], scores], axis=0),
-        _below_a_blank(tf.cast(crops, tf.uint8)),
+def _require_pixels(frames: tf.Tensor) -> tf.Tensor:
+    """Fails where there are no frames, or they are empty or larger than a photo may be."""
+    height, width = tf.unstack(tf.shape(frames, tf.int64)[1:3])
+    is_right = (height * width > 0) & (height * width <= LARGEST_PIXELS_IN_GRAPH)
+    message = tf.strings.format(
+        'frames must have 1 to {} pixels each. Received: {} x {}.',
+        (LARGEST_PIXELS_IN_GRAPH, width, height),
     )
+    with tf.control_dependencies([tf.debugging.Assert(is_right, [message], summarize=1)]):
+        return require_any(frames)
+
+
+def _answer(
+    positions: tf.Tensor,
+    rows: Rows,
+    num_photos: tf.Tensor,
+    recognize: Callable[[tf.Tensor], Answer],
+) -> Answer:
+    """From the rows of `make_finder` for a whole batch to the outputs of a signature."""
+    is_face = rows[2] != _NO_FACE
+    positions, boxes, landmarks, scores, crops = (
+        tf.boolean_mask(values, is_face) for values in (positions, *rows)
+    )
+    answer = _recognize_any(crops, recognize)
+    label_names = answer.pop('label_names')
+    of_faces = {'boxes': boxes, 'landmarks': landmarks, 'detection_scores': scores, **answer}
+    return _by_photo(of_faces, positions, label_names, num_photos)
 
 
 def _recognize_any(crops: tf.Tensor, recognize: Callable[[tf.Tensor], Answer]) -> Answer:

@@ -6,12 +6,13 @@ import pytest
 
 from fer_keras.data.decoding import decode_upright
 from fer_keras.models.classifier import build_classifier
-from fer_keras.serving import portable
+from fer_keras.serving import checks, portable
 from fer_keras.serving.checks import (
     TOLERANCES,
     ask_c_api,
     ask_model,
     compare_forms,
+    compare_frames,
     open_forms,
     print_comparison,
     vary,
@@ -21,6 +22,7 @@ from tests.fakes import (
     BASIC,
     class_image,
     png_bytes,
+    portraits,
     random_images,
     tiniest_model,
 )
@@ -44,7 +46,7 @@ def test_every_form_gives_the_probabilities_of_the_trained_graph(served, files, 
     portable.write_tflite(served.model, class_images(64), str(tmp_path / 'portable'))
     portable.write_onnx(served.model, str(tmp_path / 'portable'))
     forms = open_forms(model_file, served.version_dir, str(tmp_path / 'portable'))
-    assert set(forms) == set(TOLERANCES) - {'.keras float16'}
+    assert set(forms) == set(TOLERANCES) - {'.keras float16', 'SavedModel, frames'}
     table = compare_forms(served.model, forms, files)
     assert len(table) == 3 * len(forms)
     assert table['agrees'].all(), table.to_string()
@@ -58,6 +60,29 @@ def test_a_form_of_another_order_of_labels_is_found_out(served, files):
 
     table = compare_forms(served.model, {'ONNX': swapped}, files)
     assert not table['agrees'].any()
+
+
+def test_frames_are_compared_through_the_c_api_and_another_answer_is_found_out(served, monkeypatch):
+    people = portraits(2)
+    frames = np.stack([people[0], np.full_like(people[0], 90), people[1]])
+    asked = []
+
+    def ask(*arguments):
+        asked.extend(ask_c_api(*arguments))
+        return asked
+
+    monkeypatch.setattr(checks, 'ask_c_api', ask)
+    table = compare_frames(served.model, served.version_dir, frames)
+    (row,) = table.to_dict('records')
+    assert row['agrees'] and row['same_label'] == 1 and row['batch'] == 3, row
+    assert np.any(asked[0]['values'], axis=1).tolist() == [True, False, True]
+    for answers in (
+        [{'values': [row[::-1] for row in asked[0]['values']]}],  # The labels in another order.
+        [{'values': [row * 2 for row in asked[0]['values']]}],  # Twice as many faces.
+    ):
+        monkeypatch.setattr(checks, 'ask_c_api', lambda *_, answers=answers: answers)
+        assert not compare_frames(served.model, served.version_dir, frames)['agrees'].any()
+    assert compare_frames(served.model, served.version_dir, frames[1:2]).empty
 
 
 def test_the_process_of_the_c_api_lives_on_after_a_broken_image(served):
@@ -92,7 +117,7 @@ def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_pat
     portable.write_onnx(model, str(tmp_path))
     version_dir = export_classifier(model, BASIC, str(tmp_path / 'saved_model'))
     forms = open_forms(model_file, version_dir, str(tmp_path))
-    assert set(forms) == set(TOLERANCES) - {'.keras float16'}
+    assert set(forms) == set(TOLERANCES) - {'.keras float16', 'SavedModel, frames'}
     compared = {name: form for name, form in forms.items() if name != 'TFLite float16'}
     table = compare_forms(model, compared, vary(pictures, 64))
     assert table['agrees'].all(), table.to_string()

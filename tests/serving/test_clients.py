@@ -13,6 +13,7 @@ import re
 import threading
 from pathlib import Path
 
+import cv2
 import grpc
 import numpy as np
 import pytest
@@ -22,15 +23,14 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from fer_keras.data.decoding import decode
 from fer_keras.run_dir import RunDir
 from fer_keras.serving.signatures import BATCHING_FILE
-from tests.fakes import BASIC, png_bytes, random_images
+from tests.fakes import BASIC, png_bytes, portraits, random_images
 
 SERVING = (Path(__file__).parents[2] / 'docs' / 'how_to' / 'serve.md').read_text()
 
 
-def snippet(marker: str) -> str:
-    (found,) = [
-        code for code in re.findall(r'```python\n(.*?)```', SERVING, re.DOTALL) if marker in code
-    ]
+def snippet(library: str, signature: str) -> str:
+    blocks = re.findall(r'```python\n(.*?)```', SERVING, re.DOTALL)
+    (found,) = [code for code in blocks if library in code and f"'{signature}'" in code]
     return found
 
 
@@ -63,11 +63,8 @@ def grpc_server(signatures):
 
 def answer_rest(signatures, body):
     """The row format: https://www.tensorflow.org/tfx/serving/api_rest#predict_api."""
-    rows = [
-        {name: base64.b64decode(value['b64']) for name, value in row.items()}
-        for row in body['instances']
-    ]
-    inputs = {name: tf.constant([row[name] for row in rows]) for name in rows[0]}
+    rows = body['instances']
+    inputs = {name: _from_json([row[name] for row in rows]) for name in rows[0]}
     outputs = signatures[body.get('signature_name', 'serving_default')](**inputs)
     columns = {name: _as_json(value.numpy()) for name, value in outputs.items()}
     return {
@@ -76,6 +73,12 @@ def answer_rest(signatures, body):
             for position in range(len(rows))
         ]
     }
+
+
+def _from_json(values):
+    if isinstance(values[0], dict):
+        return tf.constant([base64.b64decode(value['b64']) for value in values])
+    return tf.constant(values, tf.uint8)
 
 
 def _as_json(values):
@@ -109,24 +112,53 @@ def rest_server(signatures):
         server.server_close()
 
 
+def run_client(code, start, port, signatures):
+    assert code.count(f'localhost:{port}') == 1
+    with start(signatures) as free_port:
+        exec(code.replace(f'localhost:{port}', f'127.0.0.1:{free_port}'), {})
+
+
 @pytest.mark.parametrize(
-    'start, marker, port', [(rest_server, 'urllib', '8501'), (grpc_server, 'grpc', '8500')]
+    'start, library, signature, port',
+    [
+        (rest_server, 'urllib', 'serving_default', '8501'),
+        (grpc_server, 'grpc', 'explain', '8500'),
+    ],
 )
 def test_the_printed_client_gets_the_models_answer(
-    start, marker, port, served, signatures, tmp_path, monkeypatch, capsys
+    start, library, signature, port, served, signatures, tmp_path, monkeypatch, capsys
 ):
     file = png_bytes(random_images(1, 40)[0])
     (tmp_path / 'face.jpg').write_bytes(file)
     monkeypatch.chdir(tmp_path)
-    code = snippet(marker)
-    assert code.count(f'localhost:{port}') == 1
-    with start(signatures) as free_port:
-        exec(code.replace(f'localhost:{port}', f'127.0.0.1:{free_port}'), {})
+    run_client(snippet(library, signature), start, port, signatures)
     label, score, *shape = capsys.readouterr().out.split(maxsplit=2)
     expected = served.model.predict(decode(file, 32)[None], verbose=0)[0]
     assert label == BASIC[expected.argmax()]
     assert float(score) == pytest.approx(expected.max(), abs=1e-5)
-    assert shape == (['(1, 32, 32, 1)\n'] if marker == 'grpc' else [])
+    assert shape == (['(1, 32, 32, 1)\n'] if library == 'grpc' else [])
+
+
+@pytest.mark.parametrize(
+    'start, library, port', [(rest_server, 'urllib', '8501'), (grpc_server, 'grpc', '8500')]
+)
+def test_the_printed_client_of_frames_gets_an_answer_for_each(
+    start, library, port, signatures, tmp_path, monkeypatch, capsys
+):
+    (person,) = portraits(1)
+    small = cv2.resize(person, (160, 200))
+    blank = np.full_like(small, 90)
+    video = cv2.VideoWriter(
+        str(tmp_path / 'clip.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 5, (160, 200)
+    )
+    for frame in (small, blank, blank, small):
+        video.write(np.ascontiguousarray(frame[:, :, ::-1]))
+    video.release()
+    monkeypatch.chdir(tmp_path)
+    run_client(snippet(library, 'predict_frames'), start, port, signatures)
+    first, second, third, fourth = capsys.readouterr().out.splitlines()
+    assert second == third == '[]'
+    assert all(line.startswith("[('") and line.count('(') == 1 for line in (first, fourth))
 
 
 def test_the_printed_table_is_the_real_signature(signatures):

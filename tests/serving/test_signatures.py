@@ -18,7 +18,7 @@ from fer_keras.models.classifier import build_classifier, load_classifier
 from fer_keras.serving import signatures as signatures_module
 from fer_keras.serving.signatures import BATCHING_FILE, export_classifier
 from fer_keras.serving.warmup import WARMUP_FILE
-from tests.fakes import BASIC, png_bytes, random_images, tiniest_model
+from tests.fakes import BASIC, png_bytes, portraits, random_images, tiniest_model
 
 Invalid = tf.errors.InvalidArgumentError
 
@@ -136,9 +136,37 @@ def test_a_request_without_files_is_told_so(name, signatures):
         signatures[name](image_bytes=tf.zeros([0], tf.string))
 
 
-def test_a_request_without_images_is_told_so(signatures):
+@pytest.mark.parametrize(
+    'name, taken', [('predict_images', 'images'), ('predict_frames', 'frames')]
+)
+def test_a_request_without_images_is_told_so(name, taken, signatures):
     with pytest.raises(Invalid, match='at least one image'):
-        signatures['predict_images'](images=tf.zeros([0, 8, 8, 3], tf.uint8))
+        signatures[name](**{taken: tf.zeros([0, 8, 8, 3], tf.uint8)})
+
+
+def test_frames_are_answered_as_lossless_files_of_them_are(signatures):
+    two = np.hstack(portraits(2))
+    one = two.copy()
+    one[:, two.shape[1] // 2 :] = 90
+    frames = np.stack([one, np.full_like(two, 90), two])
+    files = tf.constant([png_bytes(frame) for frame in frames])
+    expected = signatures['predict_photos'](image_bytes=files)
+    answer = signatures['predict_frames'](frames=tf.constant(frames))
+    assert answer['num_faces'].numpy().tolist() == [1, 0, 2]
+    assert set(answer) == set(expected)
+    for name, value in answer.items():
+        assert (value.dtype, value.shape) == (expected[name].dtype, expected[name].shape), name
+        if value.dtype == tf.string:
+            np.testing.assert_array_equal(value, expected[name], name)
+        else:
+            np.testing.assert_allclose(value, expected[name], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize('shape', [(1, 0, 8, 3), (2, 8, 0, 3), (1, 5000, 5001, 3)])
+def test_frames_that_are_empty_or_too_large_are_refused(shape, signatures):
+    match = f'frames must have 1 to 25000000 pixels each. Received: {shape[2]} x {shape[1]}'
+    with pytest.raises(Invalid, match=match):
+        signatures['predict_frames'](frames=tf.zeros(shape, tf.uint8))
 
 
 @pytest.mark.parametrize('name, count', [('serving_default', 1000), ('predict_portraits', 200)])
@@ -190,7 +218,8 @@ def test_every_signature_has_a_warm_up_request_that_runs(served, signatures):
 def test_labels_and_model_card_lie_beside_the_graph(served):
     folder = Path(served.version_dir)
     assert (folder / 'labels.txt').read_text().splitlines() == list(BASIC)
-    assert 'neutral, happy, sad' in (folder / 'model_card.md').read_text()
+    card = (folder / 'model_card.md').read_text()
+    assert 'neutral, happy, sad' in card and '`predict_frames` takes frames' in card
 
 
 class Archive:
