@@ -37,8 +37,7 @@ def add_photo_endpoints(
 
     - `num_faces`: int32 `[batch]`.
     - `boxes`: float32 `[batch, faces, 4]`: left, top, right and bottom in pixels.
-    - `landmarks`: float32 `[batch, faces, 5, 2]`, x and y of the eyes, the nose and the mouth's
-      corners.
+    - `landmarks`: float32 `[batch, faces, 5, 2]`, x and y: eyes, nose, corners of the mouth.
     - `detection_scores`: float32 `[batch, faces]`.
     - `probabilities`: float32 `[batch, faces, classes]`.
     - `label`, string, and `score`, float32 `[batch, faces]`.
@@ -51,22 +50,28 @@ def add_photo_endpoints(
         image_size_px: Side of the images that it takes.
     """
     detector, row = FaceDetector(), _row_of_a_face(image_size_px)
-    find_all, find_large = (
-        make_finder(detector, image_size_px, small_faces=small_faces)
-        for small_faces in (True, False)
-    )
+    find_all = make_finder(detector, image_size_px, small_faces=True)
+    find_large = make_finder(detector, image_size_px, small_faces=False)
+
+    batch = tuple(tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in row)
+    count = tf.TensorSpec((), tf.int64)
+
+    # A function of its own, as the search is, so that it is stored once for all signatures.
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64), batch, count], autograph=False)
+    def answer(positions: tf.Tensor, rows: Rows, num_photos: tf.Tensor) -> Answer:
+        return _answer(positions, rows, num_photos, recognize)
 
     # A closure: what `functools.partial` binds, a SavedModel tries to store.
     def make_serve_files(find: Callable[[tf.Tensor], Rows]) -> Callable[[tf.Tensor], Answer]:
         def serve_files(image_bytes: tf.Tensor) -> Answer:
             found = decode_each(image_bytes, lambda one: find(decode_upright(one)), row)
-            return _answer(*found, tf.size(image_bytes, tf.int64), recognize)
+            return answer(*found, tf.size(image_bytes, tf.int64))
 
         return serve_files
 
     def serve_frames(frames: tf.Tensor) -> Answer:
         found = rows_of_each(_require_pixels(frames), find_all, row)
-        return _answer(*found, tf.shape(frames, tf.int64)[0], recognize)
+        return answer(*found, tf.shape(frames, tf.int64)[0])
 
     files = tf.TensorSpec([None], tf.string, name='image_bytes')
     pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, name='frames')
