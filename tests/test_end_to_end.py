@@ -63,7 +63,7 @@ def test_training_learns_and_leaves_every_promised_file(trained):
     run_dir, printed = trained
     for name in (
         'flags.txt', 'environment.json', 'training_record.npz', 'labels.txt', 'history.csv',
-        'checkpoints/best.keras',
+        pytest.param('checkpoints/best.keras', marks=pytest.mark.slow),
         'report/metrics.json', 'report/predictions.csv', 'report/confusion_matrix.csv',
         'report/confusion_matrix.png', 'report/recall.csv', 'report/history.png',
         'report/report.html', 'report/report.md', 'report/report.json', 'report/duplicates.csv',
@@ -95,6 +95,7 @@ def test_the_written_flags_repeat_the_run_bit_by_bit(trained, tmp_path):
     assert again == metrics_of(first / 'report')
 
 
+@pytest.mark.slow
 def test_a_run_is_not_overwritten(trained, data_dir):
     completed = run('train', *TRAIN, f'--data_dir={data_dir}', f'--run_dir={trained[0]}')
     assert completed.returncode == 2 and 'already holds a run' in completed.stderr

@@ -35,8 +35,8 @@ RUN = {
     'fer_keras.train --flagfile=experiments/fine_tune.flags --data_dir=data --run_dir=runs/mine': (
         '--epochs=1 --head_epochs=0'
     ),
-    'fer_keras.protocol --experiments=experiments/fine_tune.flags --folds=5 --seeds=0 '
-    '--flags=--data_dir=data': '--flags="--data_dir=data --epochs=1 --head_epochs=0"',
+    'fer_keras.protocol --experiments=experiments/fine_tune.flags --folds=10 --seeds=0 '
+    '--flags=--data_dir=data': '--folds=2 --flags="--data_dir=data --epochs=1 --head_epochs=0"',
     'tfds_builders.build cfee rafd drawn_faces --manual_dir=archives --data_dir=data': '',
     'tfds_builders.build cfee --manual_dir=archives --data_dir=data --workers=8': (
         '--workers=2 --config=basic_originals'

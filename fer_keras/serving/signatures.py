@@ -57,9 +57,8 @@ def export_classifier(
     - `predict_images`: `images`, uint8 `[batch, height, width, 3]`, RGB.
     - `predict_float_images`: the same as float32 in [0, 255].
 
-    And `predict_photos`, `predict_portraits` and `predict_frames`: see
-    `fer_keras.serving.whole_photos`. The weights are constants of the graph. Beside it lie what
-    `_write_beside_graph` writes.
+    And those of `fer_keras.serving.whole_photos`. The weights are constants of the graph. Beside it
+    lie what `_write_beside_graph` writes.
 
     Args:
         model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.

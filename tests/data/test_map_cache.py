@@ -163,6 +163,7 @@ def test_what_costs_nothing_or_changes_with_every_step_is_not_kept(saliency, exp
     assert has_maps_to_keep(build(saliency)) is expected
 
 
+@pytest.mark.slow
 def test_the_control_still_takes_the_map_of_another_image(source):
     model = build('shuffled')
     images = images_of(source)[:6]

@@ -94,6 +94,7 @@ def seen_images(data, tested):
     return find_seen_images(record, data, BASIC, hash_images('test', tested.examples))
 
 
+@pytest.mark.slow
 def test_the_report_looks_among_what_was_trained_and_validated_on(tmp_path):
     people = {'train': 1, 'validation': 1, 'test': 1}
     write_dataset(tmp_path, name='own', people=people)

@@ -170,6 +170,7 @@ def note_an_epoch(run_dir):
         file.write('epoch,loss\n0,1.0\n')
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_those_with_whom_it_began(data_dir, tmp_path):
     run_dir = RunDir(str(tmp_path / 'run'))
 

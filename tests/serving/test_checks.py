@@ -62,6 +62,7 @@ def test_a_form_of_another_order_of_labels_is_found_out(served, files):
     assert not table['agrees'].any()
 
 
+@pytest.mark.slow
 def test_frames_are_compared_through_the_c_api_and_another_answer_is_found_out(served, monkeypatch):
     people = portraits(2)
     frames = np.stack([people[0], np.full_like(people[0], 90), people[1]])

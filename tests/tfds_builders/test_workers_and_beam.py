@@ -100,7 +100,9 @@ def test_several_processes_make_what_one_makes(built):
 
 
 # `expression_folders` is built below, with more shards.
-@pytest.mark.parametrize('built', ['fer2013', 'salicon'], indirect=True)
+@pytest.mark.parametrize(
+    'built', ['fer2013', pytest.param('salicon', marks=pytest.mark.slow)], indirect=True
+)
 def test_beam_makes_what_one_process_makes(built):
     name, config, folder, here = built
     require_equal(here, build_at(name, config, folder, 'beam', beam=DIRECT))
