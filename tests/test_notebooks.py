@@ -24,6 +24,8 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     # `!python` is this one, also where no environment is activated.
     folder = str(Path(sys.executable).parent)
     monkeypatch.setenv('PATH', f'{folder}{os.pathsep}{os.environ["PATH"]}')
+    # As in a notebook, and not as in the other tests, pictures are shown.
+    monkeypatch.delenv('MPLBACKEND', raising=False)
     notebook = nbformat.read(path, as_version=4)
     resources = {'metadata': {'path': str(tmp_path)}}
     NotebookClient(notebook, timeout=600, resources=resources).execute()
