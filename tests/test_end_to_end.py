@@ -63,7 +63,7 @@ def test_training_learns_and_leaves_every_promised_file(trained):
     run_dir, printed = trained
     for name in (
         'flags.txt', 'environment.json', 'training_record.npz', 'labels.txt', 'history.csv',
-        pytest.param('checkpoints/best.keras', marks=pytest.mark.slow),
+        'checkpoints/best.keras',
         'report/metrics.json', 'report/predictions.csv', 'report/confusion_matrix.csv',
         'report/confusion_matrix.png', 'report/recall.csv', 'report/history.png',
         'report/report.html', 'report/report.md', 'report/report.json', 'report/duplicates.csv',
@@ -171,7 +171,7 @@ def test_the_exported_model_answers_as_the_report_says(trained, data_dir):
     'kind',
     [
         pytest.param('', marks=pytest.mark.slow),
-        'checkpoints/best.keras',
+        pytest.param('checkpoints/best.keras', marks=pytest.mark.slow),
         pytest.param('saved_model', marks=pytest.mark.slow),
     ],
 )
