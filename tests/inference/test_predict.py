@@ -22,10 +22,8 @@ from fer_keras.errors import UserError
 from fer_keras.evaluation.report import evaluate
 from fer_keras.inference import answering, videos
 from fer_keras.inference.answers import column_types
-from fer_keras.models.classifier import load_classifier
 from fer_keras.run_dir import RunDir
 from fer_keras.serving.checks import ask_c_api
-from fer_keras.serving.signatures import export_classifier
 from tests.fakes import BASIC, png_bytes, portraits, random_images, write_untrained_run
 from tests.fuzz.mutations import make_input
 from tests.inference.test_photos import Camera
@@ -36,21 +34,17 @@ COLUMNS = [f'p_{name}' for name in BASIC]
 
 
 @pytest.fixture(scope='module')
-def run_dir(tmp_path_factory):
+def run_dir(served, tmp_path_factory):
     """A run folder with a model that learned nothing, and its SavedModel."""
     run_dir = write_untrained_run(tmp_path_factory.mktemp('run'))
-    export_classifier(load_classifier(run_dir.model_file), BASIC, run_dir.saved_model_dir)
+    shutil.copy(served.model_file, run_dir.model_file)
+    shutil.copytree(served.version_dir, f'{run_dir.saved_model_dir}/1')
     return run_dir
 
 
 @pytest.fixture(scope='module')
 def predictor(run_dir):
     return fer_keras.load(run_dir.path)
-
-
-@pytest.fixture(scope='module')
-def served(run_dir):
-    return tf.saved_model.load(f'{run_dir.saved_model_dir}/1')
 
 
 @pytest.fixture(scope='module')
@@ -135,13 +129,11 @@ def test_photos_of_any_shape_are_answered(predictor):
     'signature, small_faces', [('predict_photos', True), ('predict_portraits', False)]
 )
 def test_the_served_graph_answers_whole_photos_as_python_does(
-    signature, small_faces, served, predictor, photo_dir
+    signature, small_faces, signatures, predictor, photo_dir
 ):
     paths = [photo_dir / name for name in ('two.png', 'nobody.png', 'one.png')]
     table = predictor.predict(paths, small_faces=small_faces)
-    answer = served.signatures[signature](
-        image_bytes=tf.constant([path.read_bytes() for path in paths])
-    )
+    answer = signatures[signature](image_bytes=tf.constant([path.read_bytes() for path in paths]))
     answer = {name: value.numpy() for name, value in answer.items()}
     np.testing.assert_array_equal(answer['num_faces'], [2, 0, 1])
     known = table[table['face'] >= 0]
@@ -159,10 +151,10 @@ def test_the_served_graph_answers_whole_photos_as_python_does(
     assert not any(answer['label'][1]) and answer['label_names'].shape == (3, 7)
 
 
-def test_whole_photos_are_answered_without_python(run_dir, served, photo_dir):
+def test_whole_photos_are_answered_without_python(run_dir, signatures, photo_dir):
     files = [(photo_dir / name).read_bytes() for name in ('two.png', 'nobody.png')]
     broken = [*files, b'no picture']
-    expected = served.signatures['predict_photos'](image_bytes=tf.constant(files))['score']
+    expected = signatures['predict_photos'](image_bytes=tf.constant(files))['score']
     version_dir = f'{run_dir.saved_model_dir}/1'
     # The last batch: the process has outlived the broken file.
     answers = ask_c_api(version_dir, [files, broken, files], 'predict_photos', 'score')

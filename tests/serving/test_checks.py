@@ -18,6 +18,7 @@ from fer_keras.serving.checks import (
     vary,
 )
 from fer_keras.serving.signatures import export_classifier
+from tests.exported import class_images, enliven
 from tests.fakes import (
     BASIC,
     class_image,
@@ -26,7 +27,6 @@ from tests.fakes import (
     random_images,
     tiniest_model,
 )
-from tests.serving.conftest import class_images, enliven
 
 
 @pytest.fixture(scope='module')

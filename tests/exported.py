@@ -1,24 +1,26 @@
-"""One classifier, exported once for all tests of serving."""
+"""One classifier, exported once for all tests, whichever of several processes asks first."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
-from fer_keras.models.classifier import build_classifier
+from fer_keras.models.classifier import build_classifier, load_classifier
 from fer_keras.serving.signatures import export_classifier
-from tests.fakes import BASIC, class_image, tiniest_model
+from tests.fakes import BASIC, add_tiny_backbone, class_image, tiniest_model
+from tfds_builders.locks import hold
 
 
 @dataclasses.dataclass(frozen=True)
 class Served:
-    """A classifier, and the first version of its SavedModel."""
+    """A classifier, its file, and the first version of its SavedModel."""
 
     model: keras.Model
+    model_file: Path
     version_dir: str
 
     @property
@@ -55,13 +57,13 @@ def class_images(count: int) -> np.ndarray:
     return np.stack(images).astype(np.float32)
 
 
-@pytest.fixture(scope='session')
-def served(tmp_path_factory) -> Served:
-    model = lively_classifier()
-    base_dir = tmp_path_factory.mktemp('saved_model')
-    return Served(model, export_classifier(model, BASIC, str(base_dir)))
-
-
-@pytest.fixture(scope='session')
-def signatures(served):
-    return served.loaded.signatures
+def export_once(folder: Path) -> Served:
+    """Exports `lively_classifier` into a folder that all processes of the tests share."""
+    model_file, version_dir = folder / 'best.keras', folder / 'saved_model' / '1'
+    with hold(folder / 'lock.json', 'written by the tests', wait=lambda message: None):
+        if not version_dir.exists():
+            model = lively_classifier()
+            model.save(model_file)
+            export_classifier(model, BASIC, str(version_dir.parent))
+    add_tiny_backbone()
+    return Served(load_classifier(str(model_file)), model_file, str(version_dir))
