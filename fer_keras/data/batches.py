@@ -154,6 +154,7 @@ class EvaluationBatches:
 
     def _read(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
         size, workers = self._data.batch_size, context.num_input_pipelines
+        prepare = tf.autograph.experimental.do_not_convert(self.prepare)
         examples = self._source.examples
         if workers > 1:
             share, mine = size // workers, context.input_pipeline_id
@@ -162,7 +163,7 @@ class EvaluationBatches:
                 numbered.map(lambda _, example: example),
                 context.get_per_replica_batch_size(size),
             )
-        batches = examples.map(self.prepare, tf.data.AUTOTUNE).batch(size)
+        batches = examples.map(prepare, tf.data.AUTOTUNE).batch(size)
         if workers == 1:
             count = -(-self._source.size // size)
             batches = batches.apply(tf.data.experimental.assert_cardinality(count))

@@ -2,6 +2,9 @@
 
 Training, evaluation and the served graph all call it. Sizes are read from the header first, so that
 a small file which unpacks to gigabytes is refused before it is unpacked.
+
+Nothing branches in Python on a tensor, so AutoGraph is told to leave the functions as they are: to
+convert them took most of the first second of every pipeline.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ _PNG_FRAME_BYTES, _IEND = 12, 0x49454E44
 _WITH_TEXTS = r'\C*(tEXt|zTXt|iTXt|iCCP|eXIf|sPLT)\C*'
 
 
+@tf.autograph.experimental.do_not_convert
 def decode_upright(
     image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS_IN_GRAPH
 ) -> tf.Tensor:
@@ -45,6 +49,7 @@ def decode_upright(
     return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
 
 
+@tf.autograph.experimental.do_not_convert
 def to_model_input(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
     """Resizes to the model's input.
 
@@ -62,6 +67,7 @@ def to_model_input(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
     return tf.image.grayscale_to_rgb(image) if image.shape[-1] == 1 else image
 
 
+@tf.autograph.experimental.do_not_convert
 def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
     """Decodes a JPEG, PNG or WebP file, string `[]`, to the model's input.
 
@@ -72,6 +78,7 @@ def decode(image_bytes: tf.Tensor, image_size_px: int) -> tf.Tensor:
     return tf.ensure_shape(image, (image_size_px, image_size_px, 3))
 
 
+@tf.autograph.experimental.do_not_convert
 def find_problem(
     image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS_IN_GRAPH
 ) -> tf.Tensor:

@@ -141,6 +141,7 @@ class EpochBatches(abc.ABC):
                 )
         epoch_seed = tf.constant(self._epoch_seed(epoch), tf.int64)
 
+        @tf.autograph.experimental.do_not_convert  # As in `decoding`.
         def finish(position: tf.Tensor, example: Example) -> tuple[Any, ...]:
             prepared = example if self._is_cached else self.prepare(example)
             return self.finish(tf.stack([epoch_seed, position]), prepared)
@@ -163,8 +164,9 @@ class EpochBatches(abc.ABC):
     def _kept(self, worker: _Worker) -> list[tf.data.Dataset]:
         """What a worker prepares once and keeps, of each part."""
         if worker not in self._cached:
+            prepare = tf.autograph.experimental.do_not_convert(self.prepare)
             self._cached[worker] = [
-                worker.part_of(part, size).map(self.prepare, tf.data.AUTOTUNE).cache()
+                worker.part_of(part, size).map(prepare, tf.data.AUTOTUNE).cache()
                 for part, size in zip(self._parts, self._sizes, strict=True)
             ]
         return self._cached[worker]

@@ -77,6 +77,7 @@ def read_fixations(builder: tfds.core.DatasetBuilder, split: str) -> tuple[tf.da
 def evaluation_batches(examples: tf.data.Dataset, size: Size, batch_size: int) -> tf.data.Dataset:
     """The same pairs, in order, once, as they are."""
 
+    @tf.autograph.experimental.do_not_convert
     def read(example: Example) -> tuple[tf.Tensor, tf.Tensor]:
         return to_pair(resize_example(example, size))
 

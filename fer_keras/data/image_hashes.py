@@ -108,6 +108,7 @@ def hash_images(place: str, examples: tf.data.Dataset) -> HashedImages:
     )
 
 
+@tf.autograph.experimental.do_not_convert
 def _describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     image = decode_upright(example['image'])
     stored = tf.numpy_function(lambda pixels: pixel_hash(pixels).encode(), [image], tf.string)

@@ -82,7 +82,9 @@ def _fill(maps: np.ndarray, maker: keras.Model, source: Source) -> None:
     # thousandth of their answers.
     size = maker.input_shape[1]
     images = source.examples.map(lambda example: decode(example['image'], size), tf.data.AUTOTUNE)
-    make = tf.function(lambda batch: maker(batch, training=False), reduce_retracing=True)
+    make = tf.function(
+        lambda batch: maker(batch, training=False), reduce_retracing=True, autograph=False
+    )
     for number, batch in enumerate(images.batch(_BATCH).prefetch(1)):
         made = make(batch).numpy()[..., 0]
         maps[number * _BATCH : number * _BATCH + len(made)] = made

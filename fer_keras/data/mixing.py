@@ -31,6 +31,7 @@ def draw_mix(seed: tf.Tensor, *, mixup_alpha: float, cutmix_alpha: float) -> tf.
     return tf.stack([tf.cast(is_cut, tf.float32), share, draws[1], draws[2]])
 
 
+@tf.autograph.experimental.do_not_convert
 def mix(images: tf.Tensor, labels: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mixes each image of a batch with its neighbour, a saliency map as its image.
 

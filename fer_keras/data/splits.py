@@ -225,6 +225,7 @@ def _read_one(
 
     votes_known = has_votes(builder)
 
+    @tf.autograph.experimental.do_not_convert
     def describe(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         described = {
             key: tf.as_string(example[key]) if key in example else tf.constant('')

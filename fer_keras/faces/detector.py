@@ -196,7 +196,7 @@ def detect_rows(canvases: Sequence[np.ndarray]) -> np.ndarray:
 @functools.cache
 def _detect() -> tf.types.experimental.GenericFunction:
     # Traced once for each size of the canvas.
-    return tf.function(FaceDetector().detect)
+    return tf.function(FaceDetector().detect, autograph=False)
 
 
 def on_canvas(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Tensor]:

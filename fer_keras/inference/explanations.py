@@ -70,7 +70,7 @@ def _trace(grad_cam: keras.Model) -> tf.types.experimental.GenericFunction:
     """The model, traced once for any number of images; `predict` traces for one and for many."""
     signature = [tf.TensorSpec((None, *grad_cam.input_shape[1:]), tf.float32)]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return grad_cam(images, training=False)
 

@@ -238,7 +238,7 @@ def _from_keras_file(files: TrainedFiles) -> Predictor:
         )
     size = model.input_shape[1]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)], autograph=False)
     def answer(images: tf.Tensor) -> tf.Tensor:
         return model(to_model_input(images, size), training=False)
 

@@ -80,7 +80,7 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     logging.getLogger('tf2onnx').setLevel(logging.ERROR)
     # Not `model.export(format='onnx')`: Keras 3.15 traces batch normalisation as in training there.
     function, signature = _as_function(model)
-    traced = tf.function(function, input_signature=signature)
+    traced = tf.function(function, input_signature=signature, autograph=False)
     graph, _ = tf2onnx.convert.from_function(traced, input_signature=signature)
     constants = {
         inner.name: onnx.numpy_helper.from_array(outer.numpy(), inner.name)

@@ -68,7 +68,7 @@ class Engine:
                 model.optimizer.build(model.trainable_variables)
         # Of this engine alone: the second stage trains other variables.
         self._train = tf.function(self._train_steps, reduce_retracing=True)
-        self._test = tf.function(self._test_step, reduce_retracing=True)
+        self._test = tf.function(self._test_step, reduce_retracing=True, autograph=False)
         # Only what needs no other replica: XLA cannot compile the sum over them on every device.
         self._gradient = (
             tf.function(self._gradient_of, jit_compile=True) if xla else self._gradient_of
@@ -129,6 +129,7 @@ class Engine:
             finite += tf.cast(tf.math.is_finite(total['loss']), tf.float32)
         return {**total, 'finite_steps': finite}
 
+    @tf.autograph.experimental.do_not_convert  # Only the loop around it is Python's.
     def _step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         gradients, total = self._accumulate(batch)
         if self._sam_radius:
