@@ -26,8 +26,8 @@ from fer_keras.training.session import train
 from tests.fakes import BASIC, tiniest_model, write_dataset
 
 TRAIN = [
-    '--source=fake', '--backbone=mobilenet_v3_small', '--backbone_weights=none',
-    '--image_size_px=48', '--batch_size=14', '--augmentation=none', '--epochs=6', '--head_epochs=0',
+    '--source=fake', '--backbone=mobilenet', '--backbone_weights=none',
+    '--image_size_px=48', '--batch_size=14', '--augmentation=none', '--epochs=7', '--head_epochs=0',
     '--learning_rate=3e-3', '--saliency=center', '--deterministic', '--dropout=0',
 ]  # fmt: skip
 

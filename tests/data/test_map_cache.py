@@ -105,6 +105,7 @@ def curve(source, with_maps):
     return losses, model
 
 
+@pytest.mark.slow
 def test_without_augmentation_the_loss_curve_is_that_of_saliency_in_the_graph(source, tmp_path):
     in_graph, _ = curve(source, with_maps=False)
     with_maps, model = curve(source, with_maps=True)

@@ -72,6 +72,7 @@ def test_the_brightness_is_no_part_of_a_hash():
     np.testing.assert_array_equal(perceptual_hashes(thumbnails * 0.5), hashes)
 
 
+@pytest.mark.slow
 def test_the_command_names_both_places_of_a_pair(tmp_path):
     for name in ('first', 'second'):
         write_dataset(tmp_path, name=name, names=('happy', 'sad'), people={'train': 3, 'test': 2})

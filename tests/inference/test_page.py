@@ -255,6 +255,7 @@ def served_page(run_dir):
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason='needs chromium: apt-get install chromium')
 def test_a_browser_uploads_a_photo_and_sees_the_answer(run_dir, two_people, tmp_path):
     (tmp_path / 'two.png').write_bytes(png_bytes(two_people))

@@ -40,6 +40,7 @@ def test_varied_files_have_several_sizes_and_formats(files):
     assert {file[:3] for file in files} == {b'\xff\xd8\xff', b'\x89PN', b'RIF'}
 
 
+@pytest.mark.slow
 def test_every_form_gives_the_probabilities_of_the_trained_graph(served, files, tmp_path, capsys):
     model_file = str(tmp_path / 'best.keras')
     served.model.save(model_file)

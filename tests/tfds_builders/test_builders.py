@@ -514,6 +514,7 @@ def test_every_builder_has_its_description_citation_and_tags():
         assert metadata.tags, name
 
 
+@pytest.mark.slow
 def test_the_tfds_command_builds_too(tmp_path):
     write_release(tmp_path / 'cfee')
     command = ['tfds', 'build', 'tfds_builders/cfee', '--config=basic_originals']

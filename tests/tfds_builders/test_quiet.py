@@ -31,6 +31,7 @@ def test_nothing_is_printed_while_tensorflow_loads_and_runs():
     assert (done.returncode, done.stdout, done.stderr) == (0, '1 2\n', 'later')
 
 
+@pytest.mark.slow
 def test_whoever_asks_for_the_notes_gets_them():
     assert 'cpu_feature_guard' in run(LOAD, TF_CPP_MIN_LOG_LEVEL='0').stderr
 
@@ -47,6 +48,7 @@ def test_onednn_is_on_where_it_is_wanted_and_nobody_says_no(monkeypatch):
         assert os.environ.get('TF_ENABLE_ONEDNN_OPTS') == expected
 
 
+@pytest.mark.slow
 def test_a_closed_stderr_is_no_reason_to_fail():
     done = run(LOAD + 'print(int(tf.constant(1) + 1))', close_stderr=True)
     assert (done.returncode, done.stdout) == (0, '2\n')
@@ -86,6 +88,7 @@ def run_module(*arguments):
     return run(f'{code} runpy.run_module({arguments[0]!r}, run_name="__main__")')
 
 
+@pytest.mark.slow
 def test_commands_print_what_is_for_the_user_and_nothing_else(tmp_path):
     drawn = run_module('tfds_builders.demo', f'--output_dir={tmp_path / "in"}', '--subjects=1')
     assert (drawn.returncode, drawn.stderr) == (0, '')
