@@ -2,12 +2,11 @@
 
 Training, evaluation and the served graph all call it. Sizes are read from the header first, so that
 a small file which unpacks to gigabytes is refused before it is unpacked.
-
-Nothing branches in Python on a tensor, so AutoGraph is told to leave the functions as they are: to
-convert them took most of the first second of every pipeline.
 """
 
 from __future__ import annotations
+
+import functools
 
 import tensorflow as tf
 
@@ -21,7 +20,6 @@ _PNG_FRAME_BYTES, _IEND = 12, 0x49454E44
 _WITH_TEXTS = r'\C*(tEXt|zTXt|iTXt|iCCP|eXIf|sPLT)\C*'
 
 
-@tf.autograph.experimental.do_not_convert
 def decode_upright(
     image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS_IN_GRAPH
 ) -> tf.Tensor:
@@ -39,14 +37,24 @@ def decode_upright(
         tf.errors.InvalidArgumentError: Another format, a damaged file, too many pixels, or
             an animation.
     """
-    head = _head(image_bytes)
-    kind = _format_of(head)
-    problem = _problem_of(image_bytes, head, kind, largest_pixels)
-    with tf.control_dependencies([tf.debugging.Assert(problem == '', [problem])]):
-        image_bytes = tf.identity(image_bytes)
-    image = _decode_as(kind, image_bytes)
-    orientation = _orientation_of(kind, image_bytes)
-    return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
+    return _decoder(largest_pixels)(image_bytes)
+
+
+@functools.cache
+def _decoder(largest_pixels: int) -> tf.types.experimental.GenericFunction:
+    # Traced once in a process, which takes a second or two, and not in every pipeline.
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+    def decode_checked(image_bytes: tf.Tensor) -> tf.Tensor:
+        head = _head(image_bytes)
+        kind = _format_of(head)
+        problem = _problem_of(image_bytes, head, kind, largest_pixels)
+        with tf.control_dependencies([tf.debugging.Assert(problem == '', [problem])]):
+            image_bytes = tf.identity(image_bytes)
+        image = _decode_as(kind, image_bytes)
+        orientation = _orientation_of(kind, image_bytes)
+        return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
+
+    return decode_checked
 
 
 @tf.autograph.experimental.do_not_convert

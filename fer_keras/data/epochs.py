@@ -88,6 +88,8 @@ class EpochBatches(abc.ABC):
         # One cache for all epochs, of each worker.
         self._cached: dict[_Worker, list[tf.data.Dataset]] = {}
         self._workers = 1
+        # Traced once and not anew for every epoch.
+        self._finish = tf.function(self._prepare_and_finish, autograph=False)
 
     @abc.abstractmethod
     def prepare(self, example: Example) -> Example:
@@ -101,6 +103,9 @@ class EpochBatches(abc.ABC):
             seed: int64 `[2]`, of the epoch and the position in it.
             example: From `prepare`.
         """
+
+    def _prepare_and_finish(self, seed: tf.Tensor, example: Example) -> tuple[Any, ...]:
+        return self.finish(seed, example if self._is_cached else self.prepare(example))
 
     def gather(self, examples: tf.data.Dataset, size: int) -> tf.data.Dataset:
         """Makes full batches of `size` out of what `finish` gives."""
@@ -141,10 +146,8 @@ class EpochBatches(abc.ABC):
                 )
         epoch_seed = tf.constant(self._epoch_seed(epoch), tf.int64)
 
-        @tf.autograph.experimental.do_not_convert  # As in `decoding`.
         def finish(position: tf.Tensor, example: Example) -> tuple[Any, ...]:
-            prepared = example if self._is_cached else self.prepare(example)
-            return self.finish(tf.stack([epoch_seed, position]), prepared)
+            return self._finish(tf.stack([epoch_seed, position]), example)
 
         size = context.get_per_replica_batch_size(self.batch_size)
         return self.gather(examples.map(finish, tf.data.AUTOTUNE), size).prefetch(tf.data.AUTOTUNE)

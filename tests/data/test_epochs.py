@@ -78,7 +78,7 @@ def test_sets_that_are_pooled_without_a_cache_are_mixed_from_the_first_step_on(m
     assert read(pooled(cache=True), 1) == read(plain, 1)
 
 
-@pytest.mark.parametrize('balance', ['none', 'sampling'])
+@pytest.mark.parametrize('balance', [pytest.param('none', marks=pytest.mark.slow), 'sampling'])
 def test_pooled_data_sets_are_mixed_class_by_class_too(tmp_path, monkeypatch, balance):
     monkeypatch.setattr(epochs, '_SHUFFLE_BUFFER', 4)
     write_dataset(tmp_path, name='first', people={'train': 12})

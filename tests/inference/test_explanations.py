@@ -108,6 +108,7 @@ def test_a_file_that_is_no_picture_is_left_out_and_named(tmp_path):
     assert len(list((tmp_path / 'out').iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_the_command_says_that_there_is_no_run(tmp_path):
     cv2.imwrite(str(tmp_path / 'face.png'), random_images(1, 50)[0])
     completed = run(f'--run_dir={tmp_path}', tmp_path / 'face.png')

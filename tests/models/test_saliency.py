@@ -32,7 +32,9 @@ def test_a_map_has_the_size_of_its_image_and_a_maximum_of_one(kind):
     np.testing.assert_allclose(maps.max(axis=(1, 2, 3)), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize('kind', CHEAP_KINDS)
+@pytest.mark.parametrize(
+    'kind', [*CHEAP_KINDS[:-1], pytest.param('shuffled', marks=pytest.mark.slow)]
+)
 def test_saved_and_loaded_models_agree(kind, tmp_path):
     model = build_saliency_model(kind, image_size_px=64)
     model.save(tmp_path / 'model.keras')
@@ -50,6 +52,7 @@ def test_a_map_does_not_depend_on_the_rest_of_the_batch():
     np.testing.assert_allclose(model.predict(images[1:2], verbose=0), together[1:2], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_shuffled_maps_are_those_of_other_images():
     images = random_images(3)
     own = build_saliency_model('mlnet_light', image_size_px=96).predict(images, verbose=0)

@@ -218,7 +218,7 @@ def test_command_line_reports_bad_arguments_in_one_line(arguments, told, capsys)
     assert message.startswith('error: ') and message.count('\n') == 1 and told in message
 
 
-@pytest.mark.parametrize('longest_side', [None, 256])
+@pytest.mark.parametrize('longest_side', [None, pytest.param(256, marks=pytest.mark.slow)])
 def test_mtcnn_finds_nine_in_ten(longest_side):
     detector = pytest.importorskip('mtcnn').MTCNN()
     shots = [*list(demo.cfee_shots(12, 0))[::8], *list(demo.rafd_shots(12, 0))[::29]]

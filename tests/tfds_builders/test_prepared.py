@@ -54,6 +54,7 @@ def start(photos, data_dir, go_on):
     return process
 
 
+@pytest.mark.slow
 def test_of_two_builds_at_once_the_second_says_so_and_waits(photos, tmp_path, capsys, monkeypatch):
     first = start(photos, tmp_path / 'data', tmp_path / 'go_on')
     say = prepared._say_waiting
