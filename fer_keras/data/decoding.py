@@ -57,7 +57,6 @@ def _decoder(largest_pixels: int) -> tf.types.experimental.GenericFunction:
     return decode_checked
 
 
-@tf.autograph.experimental.do_not_convert
 def to_model_input(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
     """Resizes to the model's input.
 

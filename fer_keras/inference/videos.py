@@ -31,6 +31,8 @@ _GAPS_MISSING = 1.5
 _WITHOUT_LENGTH = {'h264', 'hevc', 'mpegvideo', 'm4v', 'mjpeg', 'mpjpeg', 'vc1', 'av1', 'obu'}
 # Of FFmpeg; and of Python's file, which a damaged header may ask for places that are none.
 _ERRORS = (av.FFmpegError, OSError, ValueError)
+# Titles and the like may be in any encoding. PyAV from 19 on takes them as they are, and no option.
+_OPTIONS = {'metadata_errors': 'replace'} if int(av.__version__.split('.')[0]) < 19 else {}
 _CAMERA = re.compile(r'camera:(\d+)')
 
 
@@ -206,8 +208,7 @@ def _open_file(source: str | os.PathLike[str], name: str) -> BinaryIO:
 
 def _open_container(file: BinaryIO, name: str) -> av.container.InputContainer:
     try:
-        # Titles and the like may be in any encoding.
-        return av.open(file, 'r', metadata_errors='replace')
+        return av.open(file, 'r', **_OPTIONS)
     except _ERRORS as error:
         file.seek(0, os.SEEK_END)
         if not file.tell():

@@ -222,7 +222,7 @@ def test_everything_left_out_is_listed_with_its_reason(tmp_path, capsys):
         '20 of them: in _neutral/, which is set aside by its name', '1 of them: a hidden file',
     ):  # fmt: skip
         assert expected in printed
-    path = next((tmp_path / 'data').rglob('metadata.json'))
+    path = next((tmp_path / 'data').rglob('[!.]*/metadata.json'))
     metadata = json.loads(path.read_text())
     assert sorted(metadata['skipped']) == sorted(aside)
     assert metadata['subjects'] == {'train': 14, 'validation': 3, 'test': 3}
