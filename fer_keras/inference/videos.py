@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import av
 import cv2
@@ -32,7 +32,9 @@ _WITHOUT_LENGTH = {'h264', 'hevc', 'mpegvideo', 'm4v', 'mjpeg', 'mpjpeg', 'vc1',
 # Of FFmpeg; and of Python's file, which a damaged header may ask for places that are none.
 _ERRORS = (av.FFmpegError, OSError, ValueError)
 # Titles and the like may be in any encoding. PyAV from 19 on takes them as they are, and no option.
-_OPTIONS = {'metadata_errors': 'replace'} if int(av.__version__.split('.')[0]) < 19 else {}
+_OPTIONS: dict[str, Any] = (
+    {'metadata_errors': 'replace'} if int(av.__version__.split('.')[0]) < 19 else {}
+)
 _CAMERA = re.compile(r'camera:(\d+)')
 
 
