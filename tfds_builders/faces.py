@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -238,11 +239,16 @@ def detect_with_package(canvases: Sequence[np.ndarray]) -> np.ndarray:
 def _detector() -> Any:
     # Here, because a mere import of this package should not load TensorFlow.
     load_tensorflow()
-    from mtcnn import MTCNN
+    from mtcnn import MTCNN, stages
+
+    from tfds_builders.mtcnn_weights import NAMES, write_weights
 
     # `detect_faces(min_face_size=...)` stays unset: in mtcnn 1.0.0 it changes the first scale but
     # not the number of scales, and large faces are lost.
-    return MTCNN()
+    kinds = (stages.StagePNet, stages.StageRNet, stages.StageONet)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [write_weights(name, folder) for name in NAMES]
+        return MTCNN([kind(weights=path) for kind, path in zip(kinds, paths, strict=True)])
 
 
 def _on_canvas(image_rgb: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from mtcnn.utils.tensorflow import load_weights
+
+from tfds_builders.mtcnn_weights import read_weights
 
 Weights = Sequence[np.ndarray]
 
 
 def load_networks() -> tuple[Weights, Weights, Weights]:
     """The weights of the proposal, the refinement and the output network."""
-    return load_weights('pnet.lz4'), load_weights('rnet.lz4'), load_weights('onet.lz4')
+    return read_weights('pnet'), read_weights('rnet'), read_weights('onet')
 
 
 def run_proposal_net(net: Weights, images: tf.Tensor) -> tf.Tensor:

@@ -1,14 +1,17 @@
 """The graph against the package `mtcnn`, and its crops against those of the data sets."""
 
 import functools
+from pathlib import Path
 
 import cv2
+import joblib
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from fer_keras.faces import detector as face_detector
 from fer_keras.faces.crops import crop_faces
+from fer_keras.faces.networks import load_networks
 from tests.fakes import portraits, random_images
 from tfds_builders import faces
 
@@ -122,3 +125,21 @@ def test_a_crop_repeats_the_edge_of_the_photo(people, crop):
     assert difference.max() <= faces.CROP_TOLERANCE
     beyond = faces.Face(face.box, face.landmarks + 5000, 1.0)
     np.testing.assert_array_equal(crop(cut, beyond), faces.crop_face(cut, beyond))
+
+
+class Bomb:
+    def __reduce__(self):
+        return Path.touch, (Path('ran'),)
+
+
+def test_weights_in_the_current_folder_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('pnet', 'rnet', 'onet'):
+        joblib.dump(Bomb(), f'{name}.lz4')
+        joblib.dump(Bomb(), name)
+    shapes = [[array.shape for array in net] for net in load_networks()]
+    assert shapes[0][0] == (3, 3, 3, 10) and len(shapes) == 3
+    faces._detector.__wrapped__()
+    assert not Path('ran').exists()
+    joblib.load('pnet.lz4')  # They would have been noticed.
+    assert Path('ran').exists()
