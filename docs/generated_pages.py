@@ -79,7 +79,8 @@ def relink(text: str, file: str, docname: str) -> str:
         docname: The page that it becomes.
     """
     pages = {name: f'generated/{page}' for name, page in copied_pages().items()}
-    pages['README.md'] = 'index'
+    pages |= {f'{name.replace(".", "/")}.py': 'generated/python' for name in PUBLIC_MODULES}
+    pages |= {'README.md': 'index', 'tfds_builders': 'generated/data_sets'}
 
     def replace(link: re.Match[str]) -> str:
         mark, label, target = link.groups()

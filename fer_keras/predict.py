@@ -25,6 +25,9 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
     outcome = answer_files(config, [*config.input, *arguments])
     found = outcome.describe()
     print(f'{config.output}: {found}' if config.output else found)
+    for written in (config.overlay_dir, config.overlay_video, config.summary_dir):
+        if written:
+            print(written)
     for kind, lines in (('unreadable', outcome.problems), ('note', outcome.notes)):
         for line in lines[:5]:
             print(f'{kind}: {line}', file=sys.stderr)

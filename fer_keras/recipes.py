@@ -19,6 +19,7 @@ def main(names: Sequence[str]) -> None:
         print(find_recipe(name).read_text(encoding='utf-8'), end='')
     if not names:
         print('\n\n'.join(filter(None, map(describe_recipe, recipes()))))
+        print('\nOne of them is used by --flagfile=experiments/NAME.flags, in any folder.')
 
 
 if __name__ == '__main__':

@@ -35,6 +35,9 @@ RUN = {
     'fer_keras.train --flagfile=experiments/fine_tune.flags --data_dir=data --run_dir=runs/mine': (
         '--epochs=1 --head_epochs=0'
     ),
+    'fer_keras.evaluate --model=wild --output=reports/wild --target=expression_folders/faces '
+    '--data_dir=data': '',
+    'fer_keras.compare reports/wild runs/mine': '',
     'fer_keras.protocol --experiments=experiments/fine_tune.flags --folds=10 --seeds=0 '
     '--flags=--data_dir=data': '--folds=2 --flags="--data_dir=data --epochs=1 --head_epochs=0"',
     'tfds_builders.build cfee rafd drawn_faces --manual_dir=archives --data_dir=data': '',
@@ -73,10 +76,10 @@ NOT_RUN = (
 )
 # What a page takes for granted that somebody has done before.
 BEFORE = {
-    'fer_keras.evaluate': (
+    'fer_keras.evaluate --run_dir': (
         'python -m tfds_builders.build fer2013=fer2013 --config=originals --data_dir=data',
     ),
-    'fer_keras.compare': ('cp -r runs/cross runs/cross_saliency',),
+    'fer_keras.compare runs/cross': ('cp -r runs/cross runs/cross_saliency',),
     'fer_keras.compare runs/a_0': tuple(
         f'cp -r runs/cross runs/{name}_{seed}' for name in 'ab' for seed in range(3)
     ),

@@ -186,7 +186,8 @@ def prepare(
     if not is_prepared(builder):
         if not folder.is_dir():
             raise MissingArchiveError(
-                f'{folder} does not exist. Give the folder that holds {name}/: --manual_dir=FOLDER'
+                f'{folder} does not exist. Give its own folder, {name}=FOLDER, or the one that '
+                f'holds {name}/: --manual_dir=FOLDER'
             )
         with hold_build(builder):
             if not is_prepared(builder):

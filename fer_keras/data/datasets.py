@@ -27,13 +27,21 @@ def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
     try:
         return read_only_builder.builder_from_files(name, data_dir=directory)
     except tfds.core.DatasetNotFoundError as error:
-        set_name, _, config = name.partition('/')
-        with_config = f' --config={config}' if config else ''
         raise MissingFileError(
-            f'{name} is not prepared in {directory}. Build it with: '
-            f'python -m tfds_builders.build {set_name}{with_config} '
-            f'--data_dir={directory} --manual_dir=FOLDER_OF_THE_ARCHIVES (where it has archives)'
+            f'{name} is not prepared in {directory}. Give the --data_dir in which it was built, or '
+            f'build it: {_build_command(name, directory)}'
         ) from error
+
+
+def _build_command(name: str, directory: epath.Path) -> str:
+    """What to type to build `name/config` in a folder."""
+    set_name, _, config = name.partition('/')
+    own = set_name == 'expression_folders'
+    flags = [f'--config={config}'] if config else []
+    flags += [f'--data_dir={directory}']
+    flags += [] if own else ['--manual_dir=FOLDER_OF_THE_ARCHIVES (where it has archives)']
+    asked = f'{set_name}=FOLDER_OF_PHOTOS' if own else set_name
+    return ' '.join(['python -m tfds_builders.build', asked, *flags])
 
 
 def open_sources(data: DataConfig) -> list[tfds.core.DatasetBuilder]:

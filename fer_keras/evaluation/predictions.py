@@ -37,10 +37,10 @@ _FIXED = (*IMAGE, 'predicted', *_OTHERS)
 
 
 def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
-    """Reads the predictions of a run folder, or a CSV file of predictions.
+    """Reads the predictions of a run folder, of a report alone, or a CSV file of predictions.
 
     Args:
-        run: A run folder, or a file like its `predictions.csv`.
+        run: A run folder, the folder of a report, or a file like its `predictions.csv`.
         evaluation: Which report inside the folder; empty: the one on the run's own target.
 
     Raises:
@@ -51,6 +51,10 @@ def read_predictions(run: str, evaluation: str = '') -> pd.DataFrame:
     run = os.path.expanduser(run)
     is_file = os.path.isfile(run)
     path = run if is_file else ReportDir(RunDir(run).report_dir(evaluation)).predictions_file
+    # What `fer_keras.evaluate --output` writes of a model that has no run here.
+    alone = ReportDir(run).predictions_file
+    if not evaluation and not os.path.isfile(path) and os.path.isfile(alone):
+        path = alone
     missing = (
         f'No predictions in {path}. Make them with: python -m fer_keras.evaluate '
         f'--run_dir={run} --target=NAME/CONFIG --target_split=test'

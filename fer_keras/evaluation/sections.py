@@ -126,8 +126,8 @@ def model_card_blocks(metrics: Mapping[str, Any], flags: Mapping[str, str]) -> l
         ),
         (
             'Data',
-            'the faces belong to people who agreed to the use that the licence of their data set '
-            'names; the weights carry traces of them',
+            'the faces belong to people, and may be used only as they agreed to and as the licence '
+            'of their data set allows; the weights carry traces of them',
         ),
     )
     return [Table(('', 'model card'), rows, text_columns=2)]

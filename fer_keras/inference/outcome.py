@@ -39,7 +39,12 @@ class Outcome:
         """The counts, as a phrase.
 
         >>> Outcome(sources=2, rows=3, faces=1).describe()
-        '3 rows of 2 files, 0 unreadable, 1 faces'
+        '3 rows of 2 files, 0 unreadable, 1 face'
         """
-        faces = '' if self.faces is None else f', {self.faces} faces'
-        return f'{self.rows} rows of {self.sources} files, {len(self.problems)} unreadable{faces}'
+        faces = '' if self.faces is None else f', {_count(self.faces, "face")}'
+        read = f'{_count(self.rows, "row")} of {_count(self.sources, "file")}'
+        return f'{read}, {len(self.problems)} unreadable{faces}'
+
+
+def _count(number: int, what: str) -> str:
+    return f'{number} {what}' if number == 1 else f'{number} {what}s'

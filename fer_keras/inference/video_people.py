@@ -28,16 +28,21 @@ class Timeline:
         # For each step the sum of what was added, and how often.
         self._sums: dict[int, tuple[np.ndarray, int]] = {}
 
-    def add(self, time_s: float, values: np.ndarray) -> None:
-        """Adds what was at a time.
+    def add(self, time_s: float, values: np.ndarray, lasts_s: float = 0.0) -> None:
+        """Adds what was from a time on.
 
         Args:
             time_s: Seconds.
             values: float `[n]`.
+            lasts_s: For how long, in seconds: where frames are further apart than steps, those
+                steps between two frames are of the first one.
         """
-        step = int((time_s + 1e-6) / self.step_s)
-        total, count = self._sums.get(step, (0.0, 0))
-        self._sums[step] = (total + values, count + 1)
+        while lasts_s > _MOST_STEPS * self.step_s:
+            self._double()
+        first, after = self._step_of(time_s), self._step_of(time_s + lasts_s)
+        for step in range(first, max(first + 1, after)):
+            total, count = self._sums.get(step, (0.0, 0))
+            self._sums[step] = (total + values, count + 1)
         while len(self._sums) > _MOST_STEPS:
             self._double()
 
@@ -57,6 +62,9 @@ class Timeline:
             run.append((start, mean))
         if run:
             yield run
+
+    def _step_of(self, time_s: float) -> int:
+        return int((time_s + 1e-6) / self.step_s)
 
     def _double(self) -> None:
         self.step_s *= 2

@@ -51,8 +51,8 @@ class VideoSummary:
         self._names = names
         self._thumbnails = thumbnails
         self._videos: list[Video] = []
-        # The likeliest class of each track in the last frame, which lasts until the next one.
-        self._before: tuple[float, dict[int, int]] | None = None
+        # What each track showed in the last frame, which lasts until the next one.
+        self._before: tuple[float, dict[int, np.ndarray]] | None = None
         self._step_s = 0.0
         # Not after an hour of work.
         write_text(os.path.join(folder, TABLE), self._make_table())
@@ -87,26 +87,26 @@ class VideoSummary:
                 track, Person(track, frame.time_s, frame.time_s, nothing)
             )
             person.last_s = frame.time_s
-            person.timeline.add(frame.time_s, answered.smoothed[track])
             if self._thumbnails and face.area > _LARGER * person.thumbnail_area:
                 person.thumbnail_area = face.area
                 crop = crop_face(frame.picture.image, face, _THUMBNAIL_PX)
                 quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
                 person.thumbnail = cv2.imencode('.jpg', crop[..., ::-1], quality)[1].tobytes()
-        best = {track: int(smoothed.argmax()) for track, smoothed in answered.smoothed.items()}
-        self._before = (frame.time_s, best)
+        self._before = (frame.time_s, answered.smoothed)
 
     def _end_frame(self, now: float | None) -> None:
         """Adds how long the last frame was shown: the last of a video as long as that before it."""
         if self._before is None:
             return
-        time_s, best = self._before
+        time_s, smoothed = self._before
         if now is not None:
             self._step_s = max(0.0, now - time_s)
         video = self._videos[-1]
         video.length_s = time_s + self._step_s
-        for track, place in best.items():
-            video.people[track].seconds[place] += self._step_s
+        for track, probabilities in smoothed.items():
+            person = video.people[track]
+            person.seconds[probabilities.argmax()] += self._step_s
+            person.timeline.add(time_s, probabilities, self._step_s)
         self._before = None
         if now is None:
             self._step_s = 0.0

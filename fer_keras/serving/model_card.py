@@ -62,13 +62,14 @@ def _describe_training(run: RunConfig | None) -> str:
         return '## Training\n\nNot recorded.\n'
     data, model = run.data, run.model
     also = ', '.join(data.hog_source_names)
+    # A run that starts from a classifier loads no weights of a backbone alone.
+    before = (model.initial_weights or model.backbone_weights).rstrip('/')
     rows = {
         'trained on': ', '.join(data.source_names),
         **({'taught as': 'shares of the votes'} if data.label == 'votes' else {}),
         **({'histograms of oriented gradients also on': also} if also else {}),
         'input': f'{data.image_size_px} x {data.image_size_px} pixels',
-        'backbone': f'{model.backbone}, weights before training: '
-        f'{os.path.basename(model.backbone_weights)}',
+        'backbone': f'{model.backbone}, weights before training: {os.path.basename(before)}',
         'saliency': f'{model.saliency}, {model.fusion}' if model.saliency != 'none' else 'none',
         'run': os.path.basename(run.training.run_dir),
         'seed': run.training.seed,

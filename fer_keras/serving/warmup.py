@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,15 +16,16 @@ _SIZE_PX = 160
 def write_warmup_requests(version_dir: str) -> None:
     """Writes a request for each signature as a `PredictionLog`, where TF Serving looks for them.
 
-    Without `tensorflow-serving-api` nothing is written, and a warning says so: the version works,
+    Without `tensorflow-serving-api` nothing is written, and a note says so: the version works,
     only its first requests take longer.
     """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
     except ImportError:
-        warnings.warn(
-            'No warm-up requests were written: pip install "fer_keras[serving]" and export again.',
-            stacklevel=2,
+        print(
+            'note: no warm-up requests were written, so that the first requests take longer. For '
+            'them: pip install "fer_keras[serving]" and export again.',
+            file=sys.stderr,
         )
         return
     path = os.path.join(version_dir, WARMUP_FILE)

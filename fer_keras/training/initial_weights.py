@@ -59,7 +59,10 @@ def start_from(model: keras.Model, config: ModelConfig, names: Sequence[str]) ->
     copy_weights(model, load_classifier(files.model_file), keeps_head=keeps_head)
     if keeps_head:
         return f'starts from {config.initial_weights}'
-    return f'starts from {config.initial_weights}, with a new head: that of {", ".join(known)}'
+    return (
+        f'starts from {config.initial_weights}, with a new last layer for {", ".join(names)} in '
+        f'place of that for {", ".join(known)}'
+    )
 
 
 def _require_same(config: ModelConfig, files: TrainedFiles) -> None:

@@ -149,6 +149,17 @@ def test_a_run_without_predictions_says_what_to_type(tmp_path):
         read_predictions(str(tmp_path), 'rafd_frontal_faces_all')
 
 
+def test_a_report_of_a_model_without_a_run_is_read_like_that_of_a_run(tmp_path):
+    rows = predictions(random_right(0.7))
+    for folder in ('run/report', 'alone'):
+        (tmp_path / folder).mkdir(parents=True)
+        rows.to_csv(tmp_path / folder / 'predictions.csv', index=False)
+    of_run, alone = (read_predictions(str(tmp_path / name)) for name in ('run', 'alone'))
+    pd.testing.assert_frame_equal(of_run, alone)
+    with pytest.raises(FileNotFoundError):
+        read_predictions(str(tmp_path / 'alone'), 'rafd_frontal_faces_all')
+
+
 def test_probabilities_of_another_label_order_are_refused(tmp_path):
     rows = predictions(random_right(0.7))
     happy = np.where(rows['predicted'] == 'happy', 0.8, 0.2)

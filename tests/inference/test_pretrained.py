@@ -57,7 +57,7 @@ def test_a_photo_is_answered_on_the_screen_without_any_flag(tmp_path, monkeypatc
     lines = completed.stdout.splitlines()
     assert lines[0].split() == ['file', 'face', 'box', 'label', 'score', 'next', 'score']
     assert lines[1].startswith('photo.png  0') and lines[1].count('%') == 2
-    assert lines[2] == '1 rows of 1 files, 0 unreadable'
+    assert lines[2] == '1 row of 1 file, 0 unreadable'
     assert [file.name for file in tmp_path.iterdir()] == ['photo.png']
 
 

@@ -70,3 +70,15 @@ def test_a_timeline_stays_short_and_keeps_its_mean():
     assert 150 <= len(means) <= 300 and timeline.step_s == 0.1 * 2**3
     np.testing.assert_allclose([mean for _, mean in means], [[0.5, 1]] * len(means), atol=0.02)
     assert len(list(timeline.runs())) == 1
+
+
+def test_frames_further_apart_than_steps_leave_no_gap_in_a_timeline():
+    timeline = Timeline()
+    for start in (0.0, 0.25, 0.5, 3.0):
+        timeline.add(start, np.array([start, 1.0]), lasts_s=0.25)
+    there, back = timeline.runs()
+    assert [round(start, 1) for start, _ in there] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    assert [mean[0] for _, mean in there] == [0, 0, 0.25, 0.25, 0.25, 0.5, 0.5]
+    assert [round(start, 1) for start, _ in back] == [3.0, 3.1]
+    timeline.add(3.25, np.array([3.25, 1.0]), lasts_s=7200)
+    assert len(list(timeline.means())) <= 300

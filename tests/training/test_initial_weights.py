@@ -65,7 +65,7 @@ def test_the_same_classes_keep_the_last_layer(initial):
     images = random_images(2, 48).astype(np.float32)
     expected = load_classifier(initial.model_file).predict(images, verbose=0)
     assert not np.allclose(model.predict(images, verbose=0), expected)
-    assert 'new head' not in start_from(model, config, BASIC)
+    assert 'new last layer' not in start_from(model, config, BASIC)
     np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-6)
 
 
@@ -73,7 +73,7 @@ def test_other_classes_have_a_new_head_and_images_any_size(initial):
     config = starting_from(initial, average_mirrored=True)
     model = a_model(config, classes=2, size=64)
     head = model.get_layer('probabilities').get_weights()
-    assert 'new head' in start_from(model, config, ['happy', 'sad'])
+    assert 'new last layer for happy, sad in place' in start_from(model, config, ['happy', 'sad'])
     known = load_classifier(initial.model_file).get_layer('backbone').get_weights()
     for own, other in zip(model.get_layer('backbone').get_weights(), known, strict=True):
         np.testing.assert_array_equal(own, other)

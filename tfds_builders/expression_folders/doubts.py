@@ -83,7 +83,7 @@ def advise(photos: Sequence[Named], folder: object) -> str:
         f'of the path inside the folder of the class{_suggest(photos)}. If nobody is named: '
         '--no_subjects (images are split by their content, and intervals are over images). If it '
         'is right as it is: --accept_subjects. Type: python -m tfds_builders.build '
-        f'expression_folders={folder} FLAG; in Python, '
+        f'expression_folders={folder} FLAG, with your --data_dir; in Python, '
         "builder_kwargs={'no_subjects': True} and the like."
     )
 
