@@ -28,13 +28,7 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
     for written in (config.overlay_dir, config.overlay_video, config.summary_dir):
         if written:
             print(written)
-    for kind, lines in (('unreadable', outcome.problems), ('note', outcome.notes)):
-        for line in lines[:5]:
-            print(f'{kind}: {line}', file=sys.stderr)
-        if len(lines) > 5:
-            print(f'{kind}: and {len(lines) - 5} more', file=sys.stderr)
-    if outcome.left_out:
-        print(outcome.left_out, file=sys.stderr)
+    outcome.print_notes()
     sys.exit(outcome.exit_status)
 
 

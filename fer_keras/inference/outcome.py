@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+
+
+# Lines of a kind; the others are counted.
+_TOLD = 5
 
 
 @dataclasses.dataclass
@@ -44,6 +49,16 @@ class Outcome:
         faces = '' if self.faces is None else f', {_count(self.faces, "face")}'
         read = f'{_count(self.rows, "row")} of {_count(self.sources, "file")}'
         return f'{read}, {len(self.problems)} unreadable{faces}'
+
+    def print_notes(self) -> None:
+        """Prints what could not be read and what else is to be said, to the standard error."""
+        for kind, lines in (('unreadable', self.problems), ('note', self.notes)):
+            for line in lines[:_TOLD]:
+                print(f'{kind}: {line}', file=sys.stderr)
+            if len(lines) > _TOLD:
+                print(f'{kind}: and {len(lines) - _TOLD} more', file=sys.stderr)
+        if self.left_out:
+            print(self.left_out, file=sys.stderr)
 
 
 def _count(number: int, what: str) -> str:
