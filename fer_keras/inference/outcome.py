@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 
-
 # Lines of a kind; the others are counted.
 _TOLD = 5
 
