@@ -1,7 +1,7 @@
 """Opens a local page to try a trained classifier: `python -m fer_keras.demo_app --model=RUN`.
 
 Drop a photo on it or use the camera: it shows boxes, probabilities, the saliency overlay and
-Grad-CAM. Needs the extra `app`: `pip install -e '.[app]'`.
+Grad-CAM. Needs the extra `app`: `pip install "fer_keras[app]"`.
 """
 
 from __future__ import annotations

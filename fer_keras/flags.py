@@ -68,6 +68,8 @@ def start(
             # Here: importing it takes half a second, which wrong flags should not.
             from tfds_builders.quiet import load_tensorflow
 
+            if sys.stderr.isatty():
+                print('loading TensorFlow, which takes some seconds', file=sys.stderr)
             load_tensorflow(onednn=trains)
         main(*read, *([[_expand_argument(one) for one in rest]] if arguments else []))
     except KeyboardInterrupt as error:

@@ -74,7 +74,10 @@ def _read_bytes(source: Source) -> bytes:
     name, path = _name_of(source), pathlib.Path(source)
     try:
         if path.is_dir():
-            raise InvalidPictureError(f'{name} is a folder, and no picture.')
+            raise InvalidPictureError(
+                f'{name} is a folder, and no picture: give its files, in Python '
+                'sorted(pathlib.Path(FOLDER).iterdir()).'
+            )
         if path.exists() and not path.is_file():
             raise InvalidPictureError(f'{name} is a device or pipe, and no picture.')
         size = path.stat().st_size

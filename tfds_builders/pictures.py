@@ -264,7 +264,7 @@ def _open(file: PictureFile) -> Image.Image:
         except ImportError as error:
             raise InvalidPictureError(
                 f'{name} is a HEIC picture, which needs another package. Save it as JPEG, or type: '
-                'pip install pillow-heif'
+                'pip install pillow-heif (with fer_keras: pip install "fer_keras[heic]")'
             ) from error
     Image.init()
     if kind not in Image.OPEN:

@@ -66,5 +66,6 @@ def require_stages(head_epochs: int, epochs: int) -> None:
     if head_epochs > epochs:
         raise InvalidInputError(
             '`head_epochs` counts among `epochs` and cannot exceed them. '
-            f'Received: head_epochs={head_epochs}, epochs={epochs}.'
+            f'Received: head_epochs={head_epochs}, epochs={epochs}. For a short trial: '
+            f'--epochs={epochs} --head_epochs=0.'
         )

@@ -53,9 +53,11 @@ def print_report(metrics: Mapping[str, Any], report_dir: str) -> None:
         )
     for sentence in sentences(metrics.get('taught', {})):
         print(f'warning: {sentence}')
-    for name in sorted(os.listdir(report_dir)):
-        if name.endswith(('.png', '.json', '.html')):
-            print(os.path.join(report_dir, name))
+    # What is to be read first comes last, where the eye is.
+    for suffix in ('.json', '.png', '.html'):
+        for name in sorted(os.listdir(report_dir)):
+            if name.endswith(suffix):
+                print(os.path.join(report_dir, name))
 
 
 def print_comparisons(comparisons: Sequence[Comparison]) -> None:

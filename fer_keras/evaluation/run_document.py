@@ -203,8 +203,8 @@ def _learning(findings: Findings) -> list[Block]:
 def _examples(findings: Findings) -> list[Block]:
     if not findings.sample:
         text = (
-            'Faces are shown only where --report_images says that the licence of the data set '
-            'allows it, and of a run, not of a model outside its run.'
+            'No faces are shown. Those of a run are with --report_images, which says that the '
+            'licence of the data set allows it.'
         )
         return [Paragraph(text)]
     return [

@@ -21,9 +21,10 @@ _LIMITS = """\
 ## Limits
 
 A face's expression is not what a person feels, and people themselves agree on it only in part. The
-numbers hold for faces like those of the data: posed, frontal and cropped as by the builders of this
-package. Do not decide about people with it. Test it on the people and cameras that you will meet:
-`python -m fer_keras.evaluate --run_dir=... --target=...` also reports by gender, group and age.
+numbers hold for people, cameras and occasions like those of the data, and faces that are cropped as
+by the builders of this package. Do not decide about people with it. Test it on the people and
+cameras that you will meet: `python -m fer_keras.evaluate --run_dir=... --target=...` also reports
+by gender, group and age.
 """
 
 

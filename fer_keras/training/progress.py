@@ -16,7 +16,8 @@ _ON_TERMINAL, _IN_FILE = 0.2, 30.0
 class ProgressLine(keras.callbacks.Callback):
     """Prints the measures, images/s and the time left.
 
-    Images/s are those of the steps of this epoch but the first call, which also builds the graph.
+    Images/s are those of the steps of this epoch but the first call, which also builds the graph;
+    what that took beyond its steps is not expected of the epochs that are left.
 
     Args:
         batch_size: Images a step, of all replicas.
@@ -64,8 +65,15 @@ class ProgressLine(keras.callbacks.Callback):
             self._show(f'step {step}/{steps}', logs, self._left(step / steps), end='\r')
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._epoch_seconds = self._clock() - self._begun
+        self._epoch_seconds = self._clock() - self._begun - self._building()
         self._show('', logs, self._left(1.0), end='\n')
+
+    def _building(self) -> float:
+        """Seconds that the first call of the epoch took beyond its steps."""
+        if self._first is None or not self._speed:
+            return 0.0
+        steps, ended = self._first
+        return max(0.0, ended - self._begun - steps * self._batch_size / self._speed)
 
     def _left(self, done: float) -> float:
         """Seconds for the rest of this epoch and the others, or 0 where nothing is known yet."""

@@ -39,5 +39,19 @@ def test_a_file_gets_a_line_an_epoch_and_now_and_then_one_between():
     assert show(io.StringIO(), seconds_a_step=10.0).count('step 3/10') == 2
 
 
+def test_what_building_the_graph_took_is_not_expected_again():
+    now = [0.0]
+    stream = io.StringIO()
+    line = ProgressLine(8, 3, stream, clock=lambda: now[0])
+    line.set_params({'steps': 10, 'epochs': 3})
+    line.on_epoch_begin(0)
+    for step, seconds in enumerate((60.0, *[2.0] * 9)):
+        now[0] += seconds
+        line.on_train_batch_end(step, {'loss': 0.5})
+    line.on_epoch_end(0, {'loss': 0.5})
+    # Two epochs of 20 s, not of 78 s.
+    assert stream.getvalue().rstrip().endswith('40 s left')
+
+
 def test_time_is_told_in_round_numbers():
     assert [describe_seconds(s) for s in (99, 150, 11100)] == ['99 s', '2 min', '3 h 5 min']
