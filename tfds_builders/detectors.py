@@ -142,7 +142,7 @@ class Detector:
 
     @property
     def _search(self) -> Search:
-        known: dict[Detector, Search] = vars(_of_thread)
+        known = _of_thread.searches
         if self not in known:
             known[self] = self._load()
         return known[self]
@@ -158,8 +158,16 @@ class Detector:
 
 
 MTCNN = Detector()
-# OpenCV's networks keep the size of the last image, so that threads cannot share one.
-_of_thread = threading.local()
+
+
+class _OfThread(threading.local):
+    """OpenCV's networks keep the size of the last image, so that threads cannot share one."""
+
+    def __init__(self) -> None:
+        self.searches: dict[Detector, Search] = {}
+
+
+_of_thread = _OfThread()
 
 
 def choose(text: str) -> Detector:
@@ -185,7 +193,7 @@ def choose(text: str) -> Detector:
     detector = Detector(name, os.path.abspath(os.path.expanduser(path)))
     content = _read(detector)
     detector = dataclasses.replace(detector, sha256=hashlib.sha256(content).hexdigest())
-    vars(_of_thread)[detector] = kind.load(content, detector.path)
+    _of_thread.searches[detector] = kind.load(content, detector.path)
     return detector
 
 

@@ -62,12 +62,12 @@ class ExpressionConfig(tfds.core.BuilderConfig):
         if detector.name == DEFAULT:
             return self
         stem = self.name.removesuffix(LEAKY)
-        return dataclasses.replace(
-            self,
-            name=f'{stem}_{detector.name}{self.name[len(stem) :]}',
-            description=f'{self.description} Faces found by {detector.name}.',
-            detector=detector,
-        )
+        changes: dict[str, Any] = {
+            'name': f'{stem}_{detector.name}{self.name[len(stem) :]}',
+            'description': f'{self.description} Faces found by {detector.name}.',
+            'detector': detector,
+        }
+        return dataclasses.replace(self, **changes)
 
 
 class ExpressionDatasetBuilder(
