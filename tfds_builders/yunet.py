@@ -22,10 +22,13 @@ SEARCH_SIDES_PX = (640, 320, 160)
 # Of 220 portraits none scored lower, and no second face of them higher; OpenCV's own 0.9 misses
 # one in eight of a laboratory's.
 SCORE, OVERLAP, MOST_PROPOSALS = 0.7, 0.3, 5000
-_STRIDES = (8, 16, 32)
-OUTPUTS = frozenset(
-    f'{kind}_{stride}' for kind in ('cls', 'obj', 'bbox', 'kps') for stride in _STRIDES
-)
+# Of each output the numbers in a cell, and the cell's side in pixels.
+_CHANNELS, _STRIDES_PX = {'cls': 1, 'obj': 1, 'bbox': 4, 'kps': 10}, (8, 16, 32)
+OUTPUTS = {
+    f'{kind}_{stride}': (channels, stride)
+    for kind, channels in _CHANNELS.items()
+    for stride in _STRIDES_PX
+}
 
 
 class YuNet:
@@ -48,22 +51,16 @@ class YuNet:
             InvalidDetectorError: It is no ONNX file, or another network than YuNet.
         """
         network = np.frombuffer(content, np.uint8)
+        size = (SEARCH_SIDES_PX[-1], SEARCH_SIDES_PX[-1])
         with _quiet():
             try:
-                outputs = set(cv2.dnn.readNetFromONNX(network).getUnconnectedOutLayersNames())
-            except cv2.error as error:
-                raise _invalid(where, 'a file that OpenCV cannot read as ONNX') from error
-            if outputs != OUTPUTS:
-                raise _invalid(where, f'a network with the outputs {", ".join(sorted(outputs))}')
-            size = (SEARCH_SIDES_PX[-1], SEARCH_SIDES_PX[-1])
-            try:
+                _require_yunet(cv2.dnn.readNetFromONNX(network), size, where)
                 self._network = cv2.FaceDetectorYN.create(
                     'onnx', network, np.zeros(0, np.uint8), size, SCORE, OVERLAP, MOST_PROPOSALS
                 )
-                self._network.detect(np.zeros((*size, 3), np.uint8))
             except cv2.error as error:
-                reason = ' '.join(str(error).split())[:200]
-                raise _invalid(where, f'a network that OpenCV cannot run ({reason})') from error
+                reason = ' '.join(str(error).rpartition(' error: ')[2].split())[:120]
+                raise _invalid(where, f'what OpenCV cannot read as one ({reason})') from error
 
     def find_faces(self, images_rgb: Sequence[np.ndarray]) -> list[Face | None]:
         """The largest face of each image, as `find_all_faces` finds it; None if there is none."""
@@ -100,6 +97,18 @@ class YuNet:
         by_axis = np.array([size[0] / width, size[1] / height])
         found = [] if rows is None else [_to_face(row, by_axis, (width, height)) for row in rows]
         return sorted(found, key=lambda face: -face.area)
+
+
+def _require_yunet(network: cv2.dnn.Net, size: tuple[int, int], where: str) -> None:
+    """Raises `InvalidDetectorError` for another network, which OpenCV would read all the same."""
+    names = sorted(network.getUnconnectedOutLayersNames())
+    if names != sorted(OUTPUTS):
+        raise _invalid(where, f'a network with the outputs {", ".join(names)}')
+    network.setInput(cv2.dnn.blobFromImage(np.zeros((*size, 3), np.uint8)))
+    for name, found in zip(names, network.forward(names), strict=True):
+        channels, stride = OUTPUTS[name]
+        if found.size != channels * (size[0] // stride) * (size[1] // stride):
+            raise _invalid(where, f'an output {name} of {found.size} numbers')
 
 
 def _to_face(row: np.ndarray, scale: np.ndarray, size: tuple[int, int]) -> Face:
