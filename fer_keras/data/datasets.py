@@ -11,6 +11,7 @@ from tensorflow_datasets.core import read_only_builder
 from fer_keras.config.data import DataConfig
 from fer_keras.errors import InvalidInputError, MissingFileError
 from tfds_builders import expressions
+from tfds_builders.detectors import KINDS
 
 
 def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
@@ -29,6 +30,8 @@ def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
     except tfds.core.DatasetNotFoundError as error:
         set_name, _, config = name.partition('/')
         with_config = f' --config={config}' if config else ''
+        kinds = [name for name in KINDS if f'_{name}' in config]
+        with_config += f' --detector={kinds[0]}:FILE' if kinds else ''
         raise MissingFileError(
             f'{name} is not prepared in {directory}. Build it with: '
             f'python -m tfds_builders.build {set_name}{with_config} '
