@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     # Before anything is built: a wrong name should not be told after an hour.
-    configs = {name: configs_of(name, options.config, options.detector) for name in options.sets}
+    detector = detectors.choose(options.detector)
+    configs = {name: configs_of(name, options.config, detector) for name in options.sets}
     options.how.pipeline_options()
     console = Console()
     if options.list:
@@ -125,7 +126,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='options of Apache Beam, with commas between them: make the examples there',
     )
     options = parser.parse_args(arguments)
-    options.detector = detectors.choose(options.detector)
     options.how = How(options.workers, options.beam_pipeline_options)
     if not options.sets and not options.list:
         parser.error('the following arguments are required: SET[=FOLDER]')
