@@ -50,7 +50,7 @@ class BuildRecord:
             metadata['crop'] = {'size_px': faces.CROP_SIZE_PX, 'margin': faces.CROP_MARGIN}
             metadata['detector'] = detector.metadata
         self._how = f'{config} {metadata.get("crop", "untouched files")}'
-        if crops_faces and detector.name != MTCNN.name:  # So that older hashes hold.
+        if crops_faces and detector != MTCNN:  # So that older hashes hold.
             self._how += f' {detector.identity}'
 
     def take(self, split: str, finding: Finding) -> None:

@@ -6,11 +6,12 @@ faces = detector.find_faces(images)
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import dataclasses
 import hashlib
 import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,11 +20,13 @@ from tfds_builders import faces
 from tfds_builders.errors import InvalidDetectorError, MissingDetectorError
 from tfds_builders.yunet import YuNet
 
+# Where nobody chooses. What says nothing because it was made before there was a choice, a set, a
+# model or a config without a mark, is MTCNN's all the same.
 DEFAULT = 'mtcnn'
 
 
 class Search(Protocol):
-    """Finds faces in images; one for each thread.
+    """Finds faces in images; for one thread at a time.
 
     >>> search: Search = MtcnnSearch()
     """
@@ -84,20 +87,20 @@ ALLOWED = ' or '.join(
 
 @dataclasses.dataclass(frozen=True)
 class Detector:
-    """A detector that was chosen. Can be pickled: each process and thread loads it for itself.
+    """A detector that was chosen. Can be pickled: each process loads it for itself.
 
     Attributes:
         name: One of `KINDS`.
         path: Of its file, absolute; empty where it has none.
         sha256: Of the content of that file.
 
-    >>> Detector().identity
+    >>> Detector('mtcnn').identity
     'mtcnn'
     >>> Detector('yunet', '/home/anna/yunet.onnx', sha256='0a1b').identity
     'yunet:0a1b'
     """
 
-    name: str = DEFAULT
+    name: str
     path: str = ''
     sha256: str = ''
 
@@ -122,7 +125,8 @@ class Detector:
             MissingDetectorError: Its file is not there.
             InvalidDetectorError: Its file is another one than was chosen.
         """
-        return self._search.find_faces(images_rgb)
+        with self._borrowed() as search:
+            return search.find_faces(images_rgb)
 
     def find_all_faces(
         self, images_rgb: Sequence[np.ndarray], *, small_faces: bool = True
@@ -138,14 +142,21 @@ class Detector:
             MissingDetectorError: Its file is not there.
             InvalidDetectorError: Its file is another one than was chosen.
         """
-        return self._search.find_all_faces(images_rgb, small_faces=small_faces)
+        with self._borrowed() as search:
+            return search.find_all_faces(images_rgb, small_faces=small_faces)
 
-    @property
-    def _search(self) -> Search:
-        known = _of_thread.searches
-        if self not in known:
-            known[self] = self._load()
-        return known[self]
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[Search]:
+        """A search that no other thread has meanwhile."""
+        free = _free.setdefault(self, collections.deque())
+        try:
+            search = free.pop()
+        except IndexError:
+            search = self._load()
+        try:
+            yield search
+        finally:
+            free.append(search)
 
     def _load(self) -> Search:
         content = _read(self) if self.path else b''
@@ -157,17 +168,12 @@ class Detector:
         return KINDS[self.name].load(content, self.path)
 
 
-MTCNN = Detector()
+MTCNN = Detector('mtcnn')
 
 
-class _OfThread(threading.local):
-    """OpenCV's networks keep the size of the last image, so that threads cannot share one."""
-
-    def __init__(self) -> None:
-        self.searches: dict[Detector, Search] = {}
-
-
-_of_thread = _OfThread()
+# Of each detector the searches that nobody has: OpenCV's networks keep the size of the last image,
+# so that threads cannot share one, and a server has a thread a request.
+_free: dict[Detector, collections.deque[Search]] = {}
 
 
 def choose(text: str) -> Detector:
@@ -193,7 +199,8 @@ def choose(text: str) -> Detector:
     detector = Detector(name, os.path.abspath(os.path.expanduser(path)))
     content = _read(detector)
     detector = dataclasses.replace(detector, sha256=hashlib.sha256(content).hexdigest())
-    _of_thread.searches[detector] = kind.load(content, detector.path)
+    if detector not in _free:
+        _free[detector] = collections.deque([kind.load(content, detector.path)])
     return detector
 
 
@@ -205,7 +212,7 @@ def of_metadata(metadata: Mapping[str, object] | None) -> str:
     """
     said = (metadata or {}).get('detector')
     if not isinstance(said, Mapping):
-        return DEFAULT
+        return MTCNN.identity
     return Detector(said['name'], sha256=said.get('sha256', '')).identity
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tfds_builders import faces, splits
 from tfds_builders.archives import Archive, Photo, first_lines, manual_dir
 from tfds_builders.build_record import BuildRecord
-from tfds_builders.detectors import DEFAULT, MTCNN, Detector
+from tfds_builders.detectors import MTCNN, Detector
 from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.listed_builder import ListedDatasetBuilder
 from tfds_builders.photo_tasks import PhotoTask, list_tasks
@@ -59,7 +59,7 @@ class ExpressionConfig(tfds.core.BuilderConfig):
         >>> ExpressionConfig(name=f'faces{LEAKY}').find_with(yunet).name
         'faces_yunet_leaky_image_split'
         """
-        if detector.name == DEFAULT:
+        if detector == MTCNN:
             return self
         stem = self.name.removesuffix(LEAKY)
         changes: dict[str, Any] = {

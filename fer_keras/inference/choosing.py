@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fer_keras.errors import InvalidInputError, MissingFileError
 from fer_keras.provenance.record import TrainingRecord
 from tfds_builders import detectors
-from tfds_builders.detectors import MTCNN, Detector
+from tfds_builders.detectors import Detector
 from tfds_builders.errors import InvalidDetectorError, MissingDetectorError
 
 
@@ -47,16 +47,17 @@ def choose_detector(asked: str | None, record: TrainingRecord | None) -> Choice:
         if not taught or taught == (chosen.identity,):
             return Choice(chosen)
         return Choice(chosen, _NOTE.format(named, found_by))
-    if not taught or taught == (MTCNN.identity,):
-        return Choice(MTCNN)
-    if MTCNN.identity in taught:
-        return Choice(MTCNN, _NOTE.format(named, MTCNN.name))
+    # Those of a file say which.
+    at_hand = [one for one in taught or (detectors.DEFAULT,) if ':' not in one]
+    if at_hand:
+        note = _NOTE.format(named, at_hand[0]) if len(taught) > 1 else ''
+        return Choice(open_detector(at_hand[0]), note)
     kind = taught[0].partition(':')[0]
     return Choice(
         None,
         problem=f'Faces that {named} found taught this model. Received: no file of it. Type '
         f'--detector={kind}:FILE, or in Python detector="{kind}:FILE". With '
-        f'{MTCNN.name} in its place the crops are others than those that it knows.',
+        f'{detectors.DEFAULT} in its place the crops are others than those that it knows.',
     )
 
 

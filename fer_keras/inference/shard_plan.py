@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 from fer_keras.config.inference import PredictionConfig
 from fer_keras.errors import ExistingFileError, InvalidInputError
 from fer_keras.files import read_json, whole_file, write_json
-from fer_keras.provenance.record import DEFAULT_DETECTOR
+from fer_keras.provenance.record import MTCNN
 
 PROGRESS = '_progress'
 # What decides the rows and where they lie; `batch_size` decides neither.
@@ -211,8 +211,7 @@ def require_same(begun: ShardPlan, wanted: ShardPlan, names: Iterable[str]) -> N
         )
     # Answers that were begun before there was a choice are MTCNN's.
     was, now = (
-        {DETECTOR: DEFAULT_DETECTOR, **plan.settings, 'follows': plan.follows}
-        for plan in (begun, wanted)
+        {DETECTOR: MTCNN, **plan.settings, 'follows': plan.follows} for plan in (begun, wanted)
     )
     other = next((name for name in now if was.get(name) != now[name]), None)
     if other:

@@ -26,8 +26,8 @@ TRAINED, CHOSE, FITTED = 'trained', 'chose the epoch', 'fitted the histograms'
 # Whatever it was used for, in the training of the network that this one started from.
 INITIAL = 'taught the initial weights'
 _FORMAT = 1
-# Not from `tfds_builders`, which loads TFDS; a test holds both together.
-DEFAULT_DETECTOR = 'mtcnn'
+# As in `tfds_builders.detectors`, which loads TFDS; a test holds both together.
+MTCNN = 'mtcnn'
 
 Hashes = npt.NDArray[np.uint8]
 # Everyone by the data set, whose configs all hold the same people, and the name in it.
@@ -66,7 +66,7 @@ class TaughtSplit:
     are_originals: bool
     pixel_hashes: Hashes
     perceptual_hashes: Hashes
-    detector: str = DEFAULT_DETECTOR
+    detector: str = MTCNN
 
     @property
     def images(self) -> int:
@@ -226,7 +226,7 @@ class TrainingRecord:
                     TaughtSplit(
                         **{key: one[key] for key in _DESCRIBED},
                         people=tuple(one['people']),
-                        detector=one.get('detector', DEFAULT_DETECTOR),
+                        detector=one.get('detector', MTCNN),
                         pixel_hashes=part[:, :PIXEL_HASH_BYTES],
                         perceptual_hashes=part[:, PIXEL_HASH_BYTES:],
                     )

@@ -12,7 +12,7 @@ from fer_keras.config.run import RunConfig
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.wording import sentences
 from fer_keras.version import __version__
-from tfds_builders.detectors import DEFAULT, describe
+from tfds_builders.detectors import MTCNN, describe
 
 _WHOLE = """\
 As a SavedModel it finds the faces itself, too: `predict_photos` and `predict_portraits` take files
@@ -61,13 +61,13 @@ def describe_model(
 def describe_other_detector(record: TrainingRecord | None) -> str:
     """What must be known of whole photos where the faces of another detector taught; or empty."""
     taught = record.detectors if record else ()
-    others = [one for one in taught if one != DEFAULT]
+    others = [one for one in taught if one != MTCNN.identity]
     if not others:
         return ''
     found_by = ' and '.join(describe(one) for one in taught)
     kind = others[0].partition(':')[0]
     return (
-        f'Its graph finds faces with {DEFAULT}, whatever taught it, and faces that {found_by} '
+        f'Its graph finds faces with {MTCNN.name}, whatever taught it, and faces that {found_by} '
         'found taught this model: `predict_photos`, `predict_portraits` and `predict_frames` '
         'answer for crops that are not quite those which it knows. Find the faces with '
         f'`fer_keras.load(..., detector="{kind}:FILE")`, or crop them so and ask '
@@ -100,7 +100,7 @@ def _describe_record(record: TrainingRecord | None) -> str:
     rows = {}
     for split in record.splits:
         people = len(split.people) or 'unnamed'
-        found_by = '' if split.detector == DEFAULT or not split.detector else split.detector
+        found_by = '' if split.detector == MTCNN.identity or not split.detector else split.detector
         rows[split.place] = f'{split.role}: {split.images} images of {people} people' + (
             f', faces found by {describe(found_by)}' if found_by else ''
         )

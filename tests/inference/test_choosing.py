@@ -74,7 +74,7 @@ def test_the_names_are_those_of_the_builders():
     of_files = [f'{name}:' for name, kind in detectors.KINDS.items() if kind.takes_file]
     assert of_files == choices.DETECTORS_OF_FILES
     named = [name for name, kind in detectors.KINDS.items() if not kind.takes_file]
-    assert named == choices.DETECTORS and records.DEFAULT_DETECTOR == detectors.DEFAULT
+    assert named == choices.DETECTORS and detectors.MTCNN.identity == records.MTCNN
 
 
 @pytest.mark.parametrize('config', [PredictionConfig, DemoAppConfig])

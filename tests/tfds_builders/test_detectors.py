@@ -1,5 +1,6 @@
 """The choice of a detector: names, files that are none, YuNet's rules, and data sets of it."""
 
+import concurrent.futures
 import json
 
 import cv2
@@ -128,9 +129,16 @@ def test_a_process_that_sees_another_file_says_so(tmp_path):
     path = tmp_path / 'a.onnx'
     chosen = detectors.choose(write_tiny_yunet(path))
     write_tiny_yunet(path, red=0)
-    detectors._of_thread.searches.clear()  # As in another process.
+    detectors._free.clear()  # As in another process.
     with pytest.raises(InvalidDetectorError, match='must be the file that was chosen'):
         chosen.find_faces([photo_of()])
+
+
+def test_threads_search_at_once(tiny):
+    photos = [photo_of((3, 2, RED), size=(320, 64 + 64 * n)) for n in range(1, 9)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda photo: tiny.find_faces([photo])[0], photos * 4))
+    assert all(face.box == pytest.approx((96, 64, 128, 96), abs=0.5) for face in found)
 
 
 # --- Data sets ---
@@ -208,7 +216,7 @@ def test_a_file_that_is_lost_meanwhile_ends_the_build(archive, tmp_path):
     file = tmp_path / 'a.onnx'
     chosen = detectors.choose(write_tiny_yunet(file, red=0.999))
     file.unlink()
-    detectors._of_thread.searches.clear()
+    detectors._free.clear()
     with pytest.raises(MissingDetectorError, match='does not exist'):
         build_with(chosen, archive, tmp_path / 'data')
 
