@@ -165,9 +165,11 @@ def configs_of(name: str, chosen: Sequence[str] | None, detector: Detector = MTC
         known = found | {config.name: config for config in found.values()}
     unknown = [config for config in wanted if config not in known]
     if unknown:
+        kind = next((kind for kind in detectors.KINDS if f'_{kind}' in unknown[0]), '')
+        hint = f' With the faces of {kind}: --detector={kind}:FILE.' if kind else ''
         raise InvalidArchiveError(
             f'A config of {name} must be one of {", ".join(known)}. Received: {", ".join(unknown)}.'
-            ' Those of other detectors need --detector=NAME:FILE.'
+            f'{hint}'
         )
     return [known[config] for config in wanted]
 

@@ -241,7 +241,7 @@ def test_only_configs_of_crops_have_a_detector(tiny):
     for name, config in (('fer2013', None), ('salicon', None), ('cfee', ['basic_originals'])):
         with pytest.raises(InvalidArchiveError):
             build.configs_of(name, config, tiny)
-    with pytest.raises(InvalidArchiveError, match='need --detector'):
+    with pytest.raises(InvalidArchiveError, match='With the faces of yunet: --detector=yunet:FILE'):
         build.configs_of('cfee', ['basic_faces_yunet'])
 
 
