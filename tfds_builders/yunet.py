@@ -73,8 +73,8 @@ class YuNet:
 
         Args:
             images_rgb: uint8 `[height, width, 3]` each, of any sizes.
-            small_faces: Whether to look for faces down to a 50th of the longer side, too. Without,
-                down to a 25th: photos are reduced to half the side, in a quarter of the time.
+            small_faces: Whether to look for faces down to a 32nd of the longer side, too. Without,
+                down to a 16th: large photos are reduced to half the side, in a quarter of the time.
         """
         sides_px = SEARCH_SIDES_PX if small_faces else SEARCH_SIDES_PX[1:]
         return [self._find(image, sides_px) for image in images_rgb]

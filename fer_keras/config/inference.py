@@ -33,7 +33,7 @@ class PredictionConfig:
     small_faces: bool = setting(
         True,
         'Look for faces down to a 25th of the longer side; without, to an 11th, in a third of '
-        'the time. YuNet: down to a 50th; without, to a 25th, in a quarter of the time.',
+        'the time. YuNet: down to a 32nd; without, to a 16th, in up to a quarter of the time.',
         'input',
     )
     detector: str = shared.detector()

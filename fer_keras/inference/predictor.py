@@ -118,7 +118,7 @@ class Predictor:
             photos: As for `predict_crops`, but whole.
             small_faces: Whether to look for faces down to a 25th of a photo's longer side. Without,
                 down to an 11th, which is what portraits and web cameras need: finding them takes a
-                third of the time. YuNet finds those down to a 50th, and without down to a 25th.
+                third of the time. YuNet finds those down to a 32nd, and without down to a 16th.
             detector: What finds them this time, as for `load`. Warns where it is not that of the
                 faces which taught the model.
 
