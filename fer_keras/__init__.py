@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from fer_keras.pretrained.names import DEFAULT
@@ -66,12 +67,16 @@ _MODULES = {
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
 
-def load(path: str | os.PathLike[str] = DEFAULT) -> Predictor:
+def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None) -> Predictor:
     """Loads a trained classifier, that of the package by default.
 
-    See `fer_keras.inference.predictor.load`.
+    See `fer_keras.inference.predictor.load`. Warns where the detector is not that of the faces
+    which taught the model.
     """
-    return _import('fer_keras.inference.predictor').load(path)
+    predictor: Predictor = _import('fer_keras.inference.predictor').load(path, detector=detector)
+    if predictor.detector_note:
+        warnings.warn(predictor.detector_note, stacklevel=2)
+    return predictor
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,9 @@ with 1 where one could not be, and with 2 on a wrong command line.
 
 `--workers=4` makes the examples in four processes, `--beam_pipeline_options=runner=...,...` on
 Apache Beam, with options as `tfds build` takes them; what is built is the same.
+
+`--detector=yunet:FILE` finds the faces with YuNet, of the OpenCV zoo, whose file you have. Its
+crops are another config, such as `cfee/basic_faces_yunet`, beside those of `mtcnn`.
 """
 
 from __future__ import annotations
@@ -25,8 +28,9 @@ from etils import epath
 from rich.console import Console
 
 import tfds_builders
-from tfds_builders import command
+from tfds_builders import command, detectors
 from tfds_builders.archives import listing_hash
+from tfds_builders.detectors import MTCNN, Detector
 from tfds_builders.errors import BuilderError, InvalidArchiveError, MissingArchiveError
 from tfds_builders.how import How
 from tfds_builders.listing import print_sets
@@ -37,6 +41,7 @@ from tfds_builders.prepared import (
     hold_build,
     is_prepared,
     require_same_archive,
+    require_same_detector,
     require_same_people,
 )
 from tfds_builders.quiet import load_tensorflow
@@ -52,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     # Before anything is built: a wrong name should not be told after an hour.
-    configs = {name: configs_of(name, options.config) for name in options.sets}
+    detector = detectors.choose(options.detector)
+    configs = {name: configs_of(name, options.config, detector) for name in options.sets}
     options.how.pipeline_options()
     console = Console()
     if options.list:
@@ -94,6 +100,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--config', action='append', help='config to build, repeatable, or `all`; default the first'
     )
     parser.add_argument(
+        '--detector',
+        default=detectors.DEFAULT,
+        help=f'what finds the faces: {detectors.ALLOWED}; default %(default)s',
+    )
+    parser.add_argument(
         '--subject_pattern',
         help='expression_folders: regular expression with a group `subject`, of the name of a file',
     )
@@ -130,22 +141,42 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def configs_of(name: str, chosen: Sequence[str] | None) -> list[Any]:
+def configs_of(name: str, chosen: Sequence[str] | None, detector: Detector = MTCNN) -> list[Any]:
     """The configs to build; None where a set has no configs.
 
     Raises:
-        InvalidArchiveError: An unknown config; lists the known ones.
+        InvalidArchiveError: An unknown config, whose message lists the known ones, or one without
+            crops for a detector of one's own.
     """
     known = {config.name: config for config in tfds_builders.BUILDERS[name].BUILDER_CONFIGS}
+    if detector != MTCNN:
+        known = {one: config for one, config in known.items() if crops_faces(config)}
+        if not known:
+            raise InvalidArchiveError(
+                f'--detector finds the faces of configs of crops, and {name} has none. Received: '
+                f'--detector={detector}. Leave it out.'
+            )
     if not known:
         return [None]
     wanted = list(known) if chosen == ['all'] else list(chosen or [next(iter(known))])
+    if detector != MTCNN:
+        found = {one: config.find_with(detector) for one, config in known.items()}
+        # By either name: that of the folder is the one that is typed elsewhere.
+        known = found | {config.name: config for config in found.values()}
     unknown = [config for config in wanted if config not in known]
     if unknown:
+        kind = next((kind for kind in detectors.KINDS if f'_{kind}' in unknown[0]), '')
+        hint = f' With the faces of {kind}: --detector={kind}:FILE.' if kind else ''
         raise InvalidArchiveError(
             f'A config of {name} must be one of {", ".join(known)}. Received: {", ".join(unknown)}.'
+            f'{hint}'
         )
     return [known[config] for config in wanted]
+
+
+def crops_faces(config: Any) -> bool:
+    """Whether the examples of a config are crops of faces that were looked for."""
+    return getattr(config, 'crops_faces', False)
 
 
 def prepare(
@@ -195,6 +226,8 @@ def prepare(
         builder = make()  # Another process has built it meanwhile.
     if given:
         require_same_people(builder, subject_pattern, no_subjects=no_subjects)
+    if crops_faces(config):
+        require_same_detector(builder, config.detector)
     require_same_archive(builder, folder)
     return builder, 0.0
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfds_builders import faces, splits
 from tfds_builders.archives import Archive
+from tfds_builders.detectors import MTCNN, Detector
 from tfds_builders.tasks import Finding
 
 
@@ -18,6 +19,7 @@ class BuildRecord:
         config: Name of the config.
         metadata: Is changed.
         crops_faces: Whether faces are looked for.
+        detector: Finds them.
 
     >>> metadata = {}
     >>> record = BuildRecord(Archive((), {'notes.txt': 'not an image'}), 'faces', metadata)
@@ -27,7 +29,13 @@ class BuildRecord:
     """
 
     def __init__(
-        self, archive: Archive, config: str, metadata: Any, *, crops_faces: bool = True
+        self,
+        archive: Archive,
+        config: str,
+        metadata: Any,
+        *,
+        crops_faces: bool = True,
+        detector: Detector = MTCNN,
     ) -> None:
         self._rows: list[tuple[str, str, str, str]] = []
         self._people: dict[str, set[str]] = collections.defaultdict(set)
@@ -40,7 +48,10 @@ class BuildRecord:
         metadata['other_configs_photos'] = archive.num_other_photos
         if crops_faces:
             metadata['crop'] = {'size_px': faces.CROP_SIZE_PX, 'margin': faces.CROP_MARGIN}
+            metadata['detector'] = detector.metadata
         self._how = f'{config} {metadata.get("crop", "untouched files")}'
+        if crops_faces and detector != MTCNN:  # So that older hashes hold.
+            self._how += f' {detector.identity}'
 
     def take(self, split: str, finding: Finding) -> None:
         """What became of a photo of a split: an example, or left out."""

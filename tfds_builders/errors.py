@@ -99,6 +99,22 @@ class HeldLockError(BuilderError, BlockingIOError):
     """
 
 
+class InvalidDetectorError(BuilderError, ValueError):
+    """The detector of faces is not one that is allowed, or its file holds something else.
+
+    >>> isinstance(InvalidDetectorError('a.onnx is no network.'), ValueError)
+    True
+    """
+
+
+class MissingDetectorError(BuilderError, FileNotFoundError):
+    """The file of the detector of faces is not there.
+
+    >>> str(MissingDetectorError('yunet.onnx does not exist.'))
+    'yunet.onnx does not exist.'
+    """
+
+
 class EndedWorkerError(BuilderError, ChildProcessError):
     """A process that reads pictures was ended by the system, most often for want of memory.
 

@@ -16,12 +16,15 @@ from tqdm import tqdm
 from tfds_builders import faces, splits
 from tfds_builders.archives import Archive, Photo, first_lines, manual_dir
 from tfds_builders.build_record import BuildRecord
+from tfds_builders.detectors import MTCNN, Detector
 from tfds_builders.errors import InvalidArchiveError
 from tfds_builders.listed_builder import ListedDatasetBuilder
 from tfds_builders.photo_tasks import PhotoTask, list_tasks
 from tfds_builders.tasks import Finding
 
 SPLITS = splits.SPLITS
+# How the names of configs end whose splits are of images and not of people.
+LEAKY = '_leaky_image_split'
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -33,6 +36,7 @@ class ExpressionConfig(tfds.core.BuilderConfig):
         crops_faces: Aligned face crops, or else the untouched bytes of the files; as PNG where
             training could not read these.
         splits_images: The per-image split of older papers: people are in several splits.
+        detector: Finds the faces; see `find_with`.
 
     >>> ExpressionConfig(name='faces', classes=('neutral', 'happy')).crops_faces
     True
@@ -41,6 +45,29 @@ class ExpressionConfig(tfds.core.BuilderConfig):
     classes: tuple[str, ...] = ()
     crops_faces: bool = True
     splits_images: bool = False
+    detector: Detector = MTCNN
+
+    def find_with(self, detector: Detector) -> ExpressionConfig:
+        """This config with the faces of another detector, by a name of its own.
+
+        So the data of two detectors lie in two folders. The end of a name that says that people
+        are in every split stays the end, for whoever reads it there.
+
+        >>> yunet = Detector('yunet', 'yunet.onnx', sha256='0a1b')
+        >>> ExpressionConfig(name='faces').find_with(yunet).name
+        'faces_yunet'
+        >>> ExpressionConfig(name=f'faces{LEAKY}').find_with(yunet).name
+        'faces_yunet_leaky_image_split'
+        """
+        if detector == MTCNN:
+            return self
+        stem = self.name.removesuffix(LEAKY)
+        changes: dict[str, Any] = {
+            'name': f'{stem}_{detector.name}{self.name[len(stem) :]}',
+            'description': f'{self.description} Faces found by {detector.name}.',
+            'detector': detector,
+        }
+        return dataclasses.replace(self, **changes)
 
 
 class ExpressionDatasetBuilder(
@@ -153,9 +180,13 @@ class ExpressionDatasetBuilder(
     def _split_photos(self, manual_dir: epath.Path) -> Mapping[str, Iterable[PhotoTask]]:
         """Reads the archive and gives each split its photos."""
         archive = self._read_archive(manual_dir)
-        crops = self.builder_config.crops_faces
+        crops, detector = self.builder_config.crops_faces, self.builder_config.detector
         self._record = BuildRecord(
-            archive, self.builder_config.name, self.info.metadata, crops_faces=crops
+            archive,
+            self.builder_config.name,
+            self.info.metadata,
+            crops_faces=crops,
+            detector=detector,
         )
         self._problems: dict[str, list[str]] = collections.defaultdict(list)
         by_split: dict[str, list[tuple[Photo, int]]] = {split: [] for split in SPLITS}
@@ -166,7 +197,9 @@ class ExpressionDatasetBuilder(
             self.progress = tqdm(total=len(archive.photos), unit='image', desc=self.info.full_name)
         # TFDS fails on a split without examples, which a small folder may have.
         return {
-            split: list_tasks(rows, crops_faces=crops) for split, rows in by_split.items() if rows
+            split: list_tasks(rows, crops_faces=crops, detector=detector)
+            for split, rows in by_split.items()
+            if rows
         }
 
     def _take(self, split: str, finding: Finding) -> None:

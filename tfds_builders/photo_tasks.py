@@ -12,6 +12,8 @@ import tensorflow_datasets as tfds
 
 from tfds_builders import faces
 from tfds_builders.archives import Photo
+from tfds_builders.detectors import MTCNN, Detector
+from tfds_builders.errors import BuilderError
 from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 from tfds_builders.pictures import Reading, fit, pixel_hash, read
 from tfds_builders.png import encode_png
@@ -30,6 +32,7 @@ class PhotoTask:
     Attributes:
         rows: Each photo with its fold.
         crops_faces: Whether the examples are face crops.
+        detector: Finds the faces; whoever does the task loads it.
 
     >>> len(PhotoTask(rows=(), crops_faces=True))
     0
@@ -37,6 +40,7 @@ class PhotoTask:
 
     rows: tuple[tuple[Photo, int], ...]
     crops_faces: bool
+    detector: Detector = MTCNN
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,6 +50,7 @@ class PhotoTask:
 
         Raises:
             ImportError: The detector of faces is not installed.
+            BuilderError: Its file is not there, or another one than was chosen.
         """
         if not self.crops_faces:
             for photo, fold in self.rows:  # One at a time is in memory.
@@ -53,7 +58,7 @@ class PhotoTask:
             return
         were_read = [_read(photo) for photo, _ in self.rows]
         images = [was[1].image for was in were_read if not isinstance(was, Exception)]
-        found = iter(_find_faces(images))
+        found = iter(_find_faces(images, self.detector))
         for (photo, fold), was in zip(self.rows, were_read, strict=True):
             face = None if isinstance(was, Exception) else next(found)
             if isinstance(face, Exception):
@@ -61,10 +66,12 @@ class PhotoTask:
             yield _describe(photo, fold, functools.partial(_crop, face), was)
 
 
-def list_tasks(rows: Sequence[tuple[Photo, int]], *, crops_faces: bool) -> Iterator[PhotoTask]:
+def list_tasks(
+    rows: Sequence[tuple[Photo, int]], *, crops_faces: bool, detector: Detector = MTCNN
+) -> Iterator[PhotoTask]:
     """Photos, each with its fold, as tasks of up to `BATCH`."""
     for start in range(0, len(rows), BATCH):
-        yield PhotoTask(tuple(rows[start : start + BATCH]), crops_faces)
+        yield PhotoTask(tuple(rows[start : start + BATCH]), crops_faces, detector)
 
 
 def describe_face(image: np.ndarray, face: faces.Face | None) -> dict[str, Any]:
@@ -95,18 +102,20 @@ def _read(photo: Photo) -> _Read:
         return error
 
 
-def _find_faces(images: Sequence[np.ndarray]) -> list[faces.Face | None | Exception]:
+def _find_faces(
+    images: Sequence[np.ndarray], detector: Detector
+) -> list[faces.Face | None | Exception]:
     """The face of each image, or what is wrong with it: a batch that fails is tried one by one."""
     if not images:
         return []
     try:
-        return list(faces.find_faces(images))
-    except ImportError:
+        return list(detector.find_faces(images))
+    except (ImportError, BuilderError):  # Of no single picture.
         raise
     except Exception as error:
         if len(images) == 1:
             return [error]
-        return [face for image in images for face in _find_faces([image])]
+        return [face for image in images for face in _find_faces([image], detector)]
 
 
 def _describe(

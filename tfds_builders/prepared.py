@@ -14,6 +14,7 @@ from etils import epath
 
 from tfds_builders import locks
 from tfds_builders.archives import listing_hash
+from tfds_builders.detectors import Detector, describe, of_metadata
 from tfds_builders.errors import InvalidArchiveError
 
 # Where archives are looked for when nobody says where they are.
@@ -95,6 +96,17 @@ def require_same_archive(builder: tfds.core.DatasetBuilder, folder: epath.Path) 
         'differ. Nothing was read from there. Delete the first folder to build it again, or give '
         'another --data_dir.'
     )
+
+
+def require_same_detector(builder: tfds.core.DatasetBuilder, detector: Detector) -> None:
+    """Raises `InvalidArchiveError` where the crops of a prepared set are another detector's."""
+    built_with = of_metadata(builder.info.metadata)
+    if built_with != detector.identity:
+        raise InvalidArchiveError(
+            f'{builder.data_path} has faces that {describe(built_with)} found. Received: '
+            f'{detector}, {describe(detector.identity)}. Delete that folder, or give another '
+            '--data_dir.'
+        )
 
 
 def require_same_people(

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfds_builders import expressions, splits
+from tfds_builders.detectors import MTCNN, describe, of_metadata
 
 _LISTED = 20
 
@@ -60,6 +61,8 @@ def _notes(metadata: Mapping[str, Any]) -> list[str]:
     lines = _people(metadata)
     lines += [f'warning: {metadata["warning"]}'] if 'warning' in metadata else []
     lines += [f'{key}: {metadata[key]}' for key in ('scheme', 'split_hash') if key in metadata]
+    found_by = of_metadata(metadata)
+    lines += [f'faces found by: {describe(found_by)}'] if found_by != MTCNN.identity else []
     if 'crop' in metadata:
         names = [name for split in splits.SPLITS for name in metadata['undetected'][split]]
         lines += _listed('no face found, centre crop kept', {name: '' for name in names})

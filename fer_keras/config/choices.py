@@ -44,4 +44,7 @@ TARGET_SPLITS = ['train', 'validation', 'test', 'all']
 OPTIMIZERS = ['adamw', 'sgd']
 PRECISIONS = ['float32', 'mixed_bfloat16', 'mixed_float16']
 MONITORS = ['val_accuracy', 'val_loss']
+# Of `tfds_builders.detectors`; what begins with the second goes on with a file of the user.
+DETECTORS = ['mtcnn']
+DETECTORS_OF_FILES = ['yunet:']
 EXPORT_FORMATS = ['saved_model', 'keras', 'tflite', 'onnx']

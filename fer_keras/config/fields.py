@@ -51,7 +51,7 @@ class Setting:
     def range(self) -> str:
         """What is allowed, as a message says it; empty where everything is."""
         if self.choices:
-            named = ', '.join(f'`{choice}`' for choice in self.choices)
+            named = ', '.join(f'`{choice}`' for choice in self.choices if choice)
             begun = ''.join(f', or begin with `{prefix}`' for prefix in self.prefixes)
             return f'one of {named}{begun}'
         if self.low is None:

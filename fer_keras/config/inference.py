@@ -33,9 +33,10 @@ class PredictionConfig:
     small_faces: bool = setting(
         True,
         'Look for faces down to a 25th of the longer side; without, to an 11th, in a third of '
-        'the time.',
+        'the time. YuNet: down to a 32nd; without, to a 16th, in up to a quarter of the time.',
         'input',
     )
+    detector: str = shared.detector()
     every: int = setting(1, 'Use every n-th frame of a video.', 'input', low=1)
     max_frames: int = setting(0, 'Used frames of a video or camera; 0: all.', 'input', low=0)
     track: bool = setting(
@@ -156,6 +157,7 @@ class DemoAppConfig:
     """
 
     model: str = shared.model()
+    detector: str = shared.detector()
     host: str = setting('127.0.0.1', 'Address to listen on; 0.0.0.0 is everywhere.', 'execution')
     port: int = setting(7860, 'Port to listen on; 0: a free one.', 'execution', low=0, high=65535)
     largest_upload_mb: int = setting(10, 'Largest file that is taken, MB.', 'execution', low=1)

@@ -29,6 +29,18 @@ def model(formerly: str = '') -> str:
     )
 
 
+def detector() -> str:
+    """What finds the faces."""
+    return setting(
+        '',
+        'What finds the faces: `mtcnn`, that of the package, or `yunet:FILE`, YuNet of the OpenCV '
+        'zoo, whose file you have. Empty: that of the data which taught the model.',
+        'input',
+        choices=('', *choices.DETECTORS),
+        prefixes=choices.DETECTORS_OF_FILES,
+    )
+
+
 def saliency_weights() -> str:
     """Of a saliency model that stands alone."""
     return setting('', 'Weights file; empty: the shipped ones.', 'model', is_path=True)

@@ -11,6 +11,7 @@ from tensorflow_datasets.core import read_only_builder
 from fer_keras.config.data import DataConfig
 from fer_keras.errors import InvalidInputError, MissingFileError
 from tfds_builders import expressions
+from tfds_builders.detectors import KINDS
 
 
 def open_dataset(name: str, data_dir: str) -> tfds.core.DatasetBuilder:
@@ -37,7 +38,9 @@ def _build_command(name: str, directory: epath.Path) -> str:
     """What to type to build `name/config` in a folder."""
     set_name, _, config = name.partition('/')
     own = set_name == 'expression_folders'
+    kinds = [kind for kind in KINDS if f'_{kind}' in config]
     flags = [f'--config={config}'] if config else []
+    flags += [f'--detector={kinds[0]}:FILE'] if kinds else []
     flags += [f'--data_dir={directory}']
     flags += [] if own else ['--manual_dir=FOLDER_OF_THE_ARCHIVES (where it has archives)']
     asked = f'{set_name}=FOLDER_OF_PHOTOS' if own else set_name

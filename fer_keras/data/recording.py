@@ -22,6 +22,7 @@ from fer_keras.provenance.record import (
     name_of,
     people_in,
 )
+from tfds_builders import detectors
 
 _NAMED = 5
 
@@ -66,6 +67,7 @@ def make_record(
                     _knows_originals(known[name]),
                     hashed.originals[at],
                     pack(hashed.hashes[at]),
+                    detector_of(known[name]),
                 )
             )
     return TrainingRecord(tuple(splits), dict(pretrained or {}))
@@ -102,6 +104,14 @@ def require_new_people(data: DataConfig, taught: People, tested: People) -> None
         'was built anew, with other people in its splits, build it as it was, or train again. '
         'Otherwise test others, or say --allow_taught_people, and every number will be marked.'
     )
+
+
+def detector_of(builder: tfds.core.DatasetBuilder) -> str:
+    """What found the faces of a prepared set, as a record says it; empty without crops."""
+    metadata = builder.info.metadata or {}
+    if 'detector' not in metadata and 'box' not in builder.info.features:
+        return ''
+    return detectors.of_metadata(metadata)
 
 
 def _knows_originals(builder: tfds.core.DatasetBuilder) -> bool:

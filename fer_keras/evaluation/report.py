@@ -17,7 +17,7 @@ from fer_keras.config.fields import as_values
 from fer_keras.config.run import RunConfig
 from fer_keras.data.datasets import open_dataset, require_canonical_order
 from fer_keras.data.image_hashes import hash_images
-from fer_keras.data.recording import require_new_people
+from fer_keras.data.recording import detector_of, require_new_people
 from fer_keras.data.splits import Source
 from fer_keras.environment import changed_splits, describe_environment
 from fer_keras.evaluation.document import ReportFigure
@@ -42,6 +42,7 @@ from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.provenance.wording import describe_splits
 from fer_keras.run_dir import ReportDir, RunDir
+from tfds_builders import detectors
 
 
 def evaluate(run: RunConfig, run_dir: RunDir, report_dir: str) -> dict[str, Any]:
@@ -167,8 +168,17 @@ class _Test:
             'split_note': split_note(self._target, data),
             'images_of_other_classes_left_out': count_left_out(self._target, data, len(rows)),
             'top_confusions': top_confusions(confusion_matrix(fresh, names)),
-            'taught': taught,
+            'taught': taught | self._other_crops(),
         }
+
+    def _other_crops(self) -> dict[str, Any]:
+        """What found the faces that taught and those of the test; nothing where it is the same."""
+        taught = self._record.detectors if self._record else ()
+        tested = detector_of(self._target)
+        if not tested or not taught or taught == (tested,):
+            return {}
+        found_by = ' and '.join(detectors.describe(one) for one in taught)
+        return {'crops': {'taught': found_by, 'tested': detectors.describe(tested)}}
 
     def _look_alike(self) -> frozenset[str]:
         """Files of the tested images that look like one that taught."""

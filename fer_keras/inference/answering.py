@@ -18,7 +18,7 @@ from fer_keras.inference.folders import find_sources
 from fer_keras.inference.outcome import Outcome
 from fer_keras.inference.overlay_video import OverlayVideo
 from fer_keras.inference.photos import Picture, count_pictures, is_moving
-from fer_keras.inference.predictor import Predictor, load
+from fer_keras.inference.predictor import Predictor, load, note_detector
 from fer_keras.inference.smoothing import AnsweredFrame
 from fer_keras.inference.source_answers import (
     AnsweredPictures,
@@ -50,8 +50,11 @@ def answer_files(config: PredictionConfig, inputs: Sequence[str]) -> Outcome:
         raise InvalidInputError('Nothing to look at: give pictures, videos or folders.')
     outcome = Outcome(len(sources), left_out=found.describe_left_out() if left_out else '')
     follows = _follows(config, sources, outcome)
-    predictor = load(config.model)
+    predictor = load(config.model, detector=config.detector)
     names = predictor.names
+    if not config.crops:
+        # Before any output is opened.
+        outcome.notes += note_detector(predictor)
     with contextlib.ExitStack() as stack:
         file = (
             stack.enter_context(AnswerFile(config.output, names, of_video=follows))

@@ -20,7 +20,8 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from fer_keras.config.inference import PredictionConfig
 from fer_keras.errors import InvalidInputError
-from fer_keras.inference.shard_plan import Shard, ShardPlan
+from fer_keras.inference.shard_plan import DETECTOR, Shard, ShardPlan
+from tfds_builders.detectors import describe
 
 if TYPE_CHECKING:
     # TensorFlow, which a worker loads in its own way.
@@ -52,13 +53,24 @@ class ShardHandler(ModelHandler):
         self._config = config
 
     def load_model(self) -> Predictor:
-        """The classifier; Beam shares it among the threads of a process."""
+        """The classifier; Beam shares it among the threads of a process.
+
+        Raises:
+            InvalidInputError: The detector of this machine is another one.
+        """
         from tfds_builders.quiet import load_tensorflow
 
         load_tensorflow()
         from fer_keras.inference.predictor import load
 
-        return load(self._plan.model)
+        predictor = load(self._plan.model, detector=self._config.detector)
+        planned = self._plan.settings.get(DETECTOR)
+        if not self._config.crops and planned not in (None, predictor.detector.identity):
+            raise InvalidInputError(
+                f'{predictor.detector.path} must be the same file on all machines: '
+                f'{describe(str(planned))}. Received: {describe(predictor.detector.identity)}.'
+            )
+        return predictor
 
     def run_inference(
         self,

@@ -60,6 +60,7 @@ class DemoPage:
             largest_upload: Bytes.
         """
         self._predictor = predictor
+        self._detector = predictor.detector
         self._largest_upload = largest_upload
         self._grad_cam = build_grad_cam(predictor.model) if predictor.model else None
         # One at a time: the memory of a large photo is bounded, that of many is not.
@@ -73,9 +74,9 @@ class DemoPage:
         """
         crop = np.zeros((CROP_SIZE_PX, CROP_SIZE_PX, 3), np.uint8)
         steps: list[Callable[[], object]] = [
-            lambda: find_faces([crop], small_faces=False),
+            lambda: find_faces([crop], small_faces=False, detector=self._detector),
             # Without a face, small ones are looked for, too.
-            lambda: find_faces([crop]),
+            lambda: find_faces([crop], detector=self._detector),
             lambda: self._predictor.predict_crops(crop),
             lambda: self._explain([crop]),
         ]
@@ -125,7 +126,7 @@ class DemoPage:
 
     def answer(self, photo: np.ndarray) -> dict[str, Any]:
         """What the page shows for a photo, uint8 `[height, width, 3]`, RGB."""
-        people = find_faces([photo])[0]
+        people = find_faces([photo], detector=self._detector)[0]
         crops = [face.crop for face in people]
         table = self._predictor.predict_crops(crops)
         for position, side in enumerate(BOX):

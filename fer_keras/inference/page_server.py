@@ -8,14 +8,14 @@ import threading
 
 from fer_keras.config.inference import DemoAppConfig
 from fer_keras.errors import InvalidInputError
-from fer_keras.inference.predictor import load
+from fer_keras.inference.predictor import load, note_detector
 
 
 def serve_page(config: DemoAppConfig) -> None:
     """Serves the page until Ctrl-C, and prints its address.
 
     Raises:
-        InvalidInputError: The extra `app` is missing.
+        InvalidInputError: The extra `app` is missing, or the file of the detector.
         MissingFileError: The model is not there.
     """
     try:
@@ -24,7 +24,10 @@ def serve_page(config: DemoAppConfig) -> None:
         from fer_keras.inference.page import DemoPage
     except ImportError as error:
         raise InvalidInputError('The page needs: pip install "fer_keras[app]"') from error
-    page = DemoPage(load(config.model), largest_upload=config.largest_upload_mb * 2**20)
+    predictor = load(config.model, detector=config.detector)
+    for note in note_detector(predictor):
+        print(f'note: {note}', file=sys.stderr)
+    page = DemoPage(predictor, largest_upload=config.largest_upload_mb * 2**20)
     server = make_server(config.host, config.port, page, threaded=True)
     # While the page is loading; a daemon, of which Ctrl-C need not wait for all steps.
     threading.Thread(target=page.warm_up, daemon=True).start()

@@ -6,8 +6,8 @@ import dataclasses
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -16,8 +16,9 @@ import tensorflow as tf
 
 from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError
-from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
+from fer_keras.inference.choosing import choose_detector
+from fer_keras.inference.found_faces import FoundFace, find_faces
 from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
 from fer_keras.inference.trained_files import TrainedFiles, find_exported, find_trained
@@ -25,27 +26,10 @@ from fer_keras.models.classifier import load_classifier
 from fer_keras.pretrained.names import DEFAULT
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
-from tfds_builders import faces
+from tfds_builders.detectors import Detector
 
 # Pictures that are in memory at a time, however many are asked for.
 _BATCH = 16
-
-
-class FoundFace(NamedTuple):
-    """A face in a picture.
-
-    Attributes:
-        box: Left, top, right and bottom in pixels; None where the picture itself is a crop.
-        confidence: The detector's score; None where the picture itself is a crop.
-        crop: uint8 `[height, width, 3]`, RGB, as the data sets have them.
-
-    >>> FoundFace(None, None, np.zeros((48, 48, 3), np.uint8)).crop.shape
-    (48, 48, 3)
-    """
-
-    box: tuple[float, ...] | None
-    confidence: float | None
-    crop: np.ndarray
 
 
 class Predictor:
@@ -55,6 +39,7 @@ class Predictor:
         names: Label names, in the order of the probabilities.
         model: The Keras model; None where a SavedModel answers.
         record: Who taught it; None where that is not recorded.
+        detector_note: What is to be said of its detector: that others' faces taught the model.
 
     >>> def always_sad(images):
     ...     return np.tile([[0.9, 0.1]], (len(images), 1))
@@ -69,6 +54,7 @@ class Predictor:
         names: Sequence[str],
         model: keras.Model | None = None,
         record: TrainingRecord | None = None,
+        detector: str | None = None,
     ) -> None:
         """Wraps whatever answers.
 
@@ -77,11 +63,30 @@ class Predictor:
             names: Of the classes.
             model: The Keras model behind it.
             record: Who taught it.
+            detector: What finds faces, `mtcnn` or `yunet:FILE`; None: that of the data which taught
+                the model.
+
+        Raises:
+            InvalidInputError: No such detector, or a file that is not its network.
+            MissingFileError: The file is not there.
         """
         self.names = tuple(names)
         self.model = model
         self.record = record
         self._probabilities_of = probabilities_of
+        self._choice = choose_detector(detector, record)
+        self.detector_note = self._choice.note
+
+    @property
+    def detector(self) -> Detector:
+        """What finds faces.
+
+        Raises:
+            InvalidInputError: Faces of a detector taught the model whose file was not given.
+        """
+        if self._choice.detector is None:
+            raise InvalidInputError(self._choice.problem)
+        return self._choice.detector
 
     def predict_crops(self, crops: ImageInput | Iterable[ImageInput]) -> pd.DataFrame:
         """Recognises face crops like those of the data sets.
@@ -101,7 +106,11 @@ class Predictor:
         return self._predict(crops, are_crops=True)
 
     def predict(
-        self, photos: ImageInput | Iterable[ImageInput], *, small_faces: bool = True
+        self,
+        photos: ImageInput | Iterable[ImageInput],
+        *,
+        small_faces: bool = True,
+        detector: str | None = None,
     ) -> pd.DataFrame:
         """Finds every face of whole photos and recognises its expression.
 
@@ -109,7 +118,9 @@ class Predictor:
             photos: As for `predict_crops`, but whole.
             small_faces: Whether to look for faces down to a 25th of a photo's longer side. Without,
                 down to an 11th, which is what portraits and web cameras need: finding them takes a
-                third of the time.
+                third of the time. YuNet finds those down to a 32nd, and without down to a 16th.
+            detector: What finds them this time, as for `load`. Warns where it is not that of the
+                faces which taught the model.
 
         Returns:
             A row a face, the largest of a photo first, with the columns of
@@ -117,10 +128,16 @@ class Predictor:
             one row, with `face` -1, and its `status` says which.
 
         Raises:
-            InvalidInputError: As for `predict_crops`.
+            InvalidInputError: As for `predict_crops`, and as for `load`; also where faces of a
+                detector taught the model whose file was not given.
             MissingFileError: As for `predict_crops`.
         """
-        return self._predict(photos, small_faces=small_faces)
+        if detector is None:
+            return self._predict(photos, small_faces=small_faces)
+        other = Predictor(self._probabilities_of, self.names, self.model, self.record, detector)
+        if other.detector_note:
+            warnings.warn(other.detector_note, stacklevel=2)
+        return other._predict(photos, small_faces=small_faces)
 
     def predict_pictures(
         self,
@@ -139,8 +156,11 @@ class Predictor:
             small_faces: As for `predict`.
         """
         images = [picture.image for picture in pictures if picture.image is not None]
-        find = _take_whole if are_crops else find_faces
-        found = iter(find(images, small_faces=small_faces))
+        found: Iterator[list[FoundFace]]
+        if are_crops:
+            found = iter([FoundFace(None, None, image)] for image in images)
+        else:
+            found = iter(find_faces(images, small_faces=small_faces, detector=self.detector))
         rows: list[Row] = []
         crops: list[np.ndarray] = []
         for photo, picture in enumerate(pictures, start=first_photo):
@@ -191,38 +211,39 @@ class Predictor:
         return probabilities
 
 
-def find_faces(images: Sequence[np.ndarray], *, small_faces: bool = True) -> list[list[FoundFace]]:
-    """The faces of each image, uint8 `[height, width, 3]`, RGB, the largest first."""
-    if not len(images):
-        return []
-    found = faces.find_all_faces(images, detect_rows, small_faces=small_faces)
-    return [
-        [FoundFace(face.box, face.confidence, faces.crop_face(image, face)) for face in people]
-        for image, people in zip(images, found, strict=True)
-    ]
-
-
-def _take_whole(images: Sequence[np.ndarray], *, small_faces: bool) -> list[list[FoundFace]]:
-    return [[FoundFace(None, None, image)] for image in images]
-
-
-def load(path: str | os.PathLike[str] = DEFAULT) -> Predictor:
+def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None) -> Predictor:
     """Loads a trained classifier.
 
     Args:
         path: A run folder, the `.keras` file in one, or a SavedModel of `fer_keras.export` (its
             numbered folder, or the one above: the newest version then), or the name of a classifier
             of the package: `wild` knows seven expressions of real faces.
+        detector: What finds faces in whole photos: `mtcnn`, that of the package, or `yunet:FILE`,
+            YuNet of the OpenCV zoo, whose file you have. None: that of the data which taught the
+            model; where this needs a file, asking for whole photos says so.
 
     Raises:
-        MissingFileError: There is none of these.
-        InvalidInputError: It is damaged, of somebody else, or needs saliency maps from a folder.
+        MissingFileError: There is none of these, or no file of the detector.
+        InvalidInputError: It is damaged, of somebody else, or needs saliency maps from a folder; no
+            such detector, or a file that is not its network.
     """
     saved_model = find_exported(path)
-    return _from_saved_model(saved_model) if saved_model else _from_keras_file(find_trained(path))
+    if saved_model:
+        return _from_saved_model(saved_model, detector)
+    return _from_keras_file(find_trained(path), detector)
 
 
-def _from_keras_file(files: TrainedFiles) -> Predictor:
+def note_detector(predictor: Predictor) -> list[str]:
+    """What a command says of the detector before it looks for faces, if there is anything.
+
+    Raises:
+        InvalidInputError: Faces of a detector taught the model whose file was not given.
+    """
+    _ = predictor.detector
+    return [predictor.detector_note] if predictor.detector_note else []
+
+
+def _from_keras_file(files: TrainedFiles, detector: str | None) -> Predictor:
     names = files.read_labels()
     model = load_classifier(files.model_file)
     if model.output_shape[-1] != len(names):
@@ -243,10 +264,10 @@ def _from_keras_file(files: TrainedFiles) -> Predictor:
         return model(to_model_input(images, size), training=False)
 
     record = files.read_record()
-    return Predictor(lambda images: answer(images).numpy(), names, model, record)
+    return Predictor(lambda images: answer(images).numpy(), names, model, record, detector)
 
 
-def _from_saved_model(folder: pathlib.Path) -> Predictor:
+def _from_saved_model(folder: pathlib.Path, detector: str | None) -> Predictor:
     try:
         answer = tf.saved_model.load(str(folder)).signatures.get('predict_images')
     except (OSError, ValueError, tf.errors.OpError) as error:
@@ -265,4 +286,5 @@ def _from_saved_model(folder: pathlib.Path) -> Predictor:
         lambda images: answer(images=tf.constant(images))['probabilities'].numpy(),
         names,
         record=find_record(folder),
+        detector=detector,
     )

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 from fer_keras.config.inference import PredictionConfig
 from fer_keras.errors import ExistingFileError, InvalidInputError
 from fer_keras.files import read_json, whole_file, write_json
+from fer_keras.provenance.record import MTCNN
 
 PROGRESS = '_progress'
 # What decides the rows and where they lie; `batch_size` decides neither.
@@ -26,6 +27,8 @@ _DECIDING = (
     *('crops', 'small_faces', 'every', 'max_frames', 'track', 'search_s', 'smoothing_s'),
     *('format', 'files_a_shard'),
 )
+# Among them: not the path that was typed, but what lies there.
+DETECTOR = 'detector'
 
 
 class ListedFile(NamedTuple):
@@ -140,9 +143,9 @@ class ShardPlan:
                 yield _parse(line).name
 
 
-def settings_of(config: PredictionConfig) -> dict[str, Any]:
-    """The settings that decide the rows."""
-    return {name: getattr(config, name) for name in _DECIDING}
+def settings_of(config: PredictionConfig, detector: str) -> dict[str, Any]:
+    """The settings that decide the rows; the detector by its `Detector.identity`."""
+    return {name: getattr(config, name) for name in _DECIDING} | {DETECTOR: detector}
 
 
 def read_plan(folder: str) -> ShardPlan | None:
@@ -206,7 +209,10 @@ def require_same(begun: ShardPlan, wanted: ShardPlan, names: Iterable[str]) -> N
             f'(SHA-256 {begun.model_hash[:12]}). Received: {wanted.model} '
             f'({wanted.model_hash[:12]}). {remedy}'
         )
-    was, now = ({**plan.settings, 'follows': plan.follows} for plan in (begun, wanted))
+    # Answers that were begun before there was a choice are MTCNN's.
+    was, now = (
+        {DETECTOR: MTCNN, **plan.settings, 'follows': plan.follows} for plan in (begun, wanted)
+    )
     other = next((name for name in now if was.get(name) != now[name]), None)
     if other:
         raise InvalidInputError(

@@ -20,6 +20,7 @@ from fer_keras.inference.photos import Picture
 from fer_keras.inference.predictor import Predictor
 from fer_keras.inference.shard_plan import ListedFile, Shard, ShardPlan
 from fer_keras.inference.source_answers import AnsweredPictures, answer_sources
+from tfds_builders.errors import InvalidDetectorError
 
 if TYPE_CHECKING:
     from fer_keras.inference.parquet_answers import ParquetAnswerFile
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _UNANSWERED = 'cannot be answered: {}: {}'
 # Of the machine, whatever the picture: the shard is tried again, by Beam or by the next command.
 _OF_MACHINE = (
-    *(UserError, OSError, MemoryError),
+    *(UserError, InvalidDetectorError, OSError, MemoryError),
     *(tf.errors.ResourceExhaustedError, tf.errors.InternalError, tf.errors.UnavailableError),
 )
 

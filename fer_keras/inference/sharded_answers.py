@@ -15,6 +15,7 @@ from fer_keras.config.fields import expand_home
 from fer_keras.config.inference import PredictionConfig
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import write_json
+from fer_keras.inference.choosing import choose_detector
 from fer_keras.inference.folders import Sources, find_sources
 from fer_keras.inference.outcome import Outcome
 from fer_keras.inference.photos import is_video
@@ -35,6 +36,8 @@ from fer_keras.inference.source_answers import decide_following
 from fer_keras.inference.trained_files import list_model_files
 from fer_keras.inference.videos import camera_of
 from fer_keras.pretrained.names import NAMES
+from fer_keras.provenance.storage import find_record
+from tfds_builders.detectors import MTCNN, Detector
 from tfds_builders.how import How
 from tfds_builders.locks import hold
 
@@ -66,10 +69,11 @@ def answer_in_shards(config: PredictionConfig, inputs: Sequence[str]) -> Outcome
     found = find_sources(inputs, config.input_list)
     _require_files(found.names)
     outcome = Outcome(len(found.names), left_out=found.describe_left_out())
+    config, detector = _settle_detector(config, outcome)
     folder = os.path.abspath(config.output)
     read_plan(folder)  # Before anything is written to a folder of something else.
     with hold(os.path.join(folder, PROGRESS, 'lock.json'), 'written by a command on Beam'):
-        plan = _begin_or_go_on(folder, config, found.names, outcome)
+        plan = _begin_or_go_on(folder, config, detector, found.names, outcome)
         shards = plan.shards()
         missing = [shard for shard in shards if not plan.is_finished(shard)]
         if len(missing) < len(shards):
@@ -95,8 +99,31 @@ def _require_files(names: Sequence[str]) -> None:
         raise InvalidInputError(f'Beam reads files, and no cameras. Received: {cameras[0]}.')
 
 
+def _settle_detector(
+    config: PredictionConfig, outcome: Outcome
+) -> tuple[PredictionConfig, Detector]:
+    """The detector, and the config with its path, absolute: workers need not ask the model.
+
+    Raises:
+        InvalidInputError: Faces of a detector taught the model whose file was not given, or the
+            one that was given is no detector.
+        MissingFileError: Its file is not there.
+    """
+    if config.crops:
+        return config, MTCNN
+    detector, note, problem = choose_detector(config.detector, find_record(config.model))
+    if detector is None:
+        raise InvalidInputError(problem)
+    outcome.notes += [note] if note else []
+    return dataclasses.replace(config, detector=str(detector)), detector
+
+
 def _begin_or_go_on(
-    folder: str, config: PredictionConfig, names: Sequence[str], outcome: Outcome
+    folder: str,
+    config: PredictionConfig,
+    detector: Detector,
+    names: Sequence[str],
+    outcome: Outcome,
 ) -> ShardPlan:
     begun = read_plan(folder)
     are_relative = any(not os.path.isabs(name) for name in names)
@@ -104,7 +131,7 @@ def _begin_or_go_on(
         folder=folder,
         model=_absolute(config.model),
         model_hash=hash_files(list_model_files(config.model)),
-        settings=settings_of(config),
+        settings=settings_of(config, detector.identity),
         start_dir=os.getcwd() if are_relative else '',
     )
     # Files of a folder that goes on need not be looked into again.

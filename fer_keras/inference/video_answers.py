@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fer_keras.config.inference import PredictionConfig
-from fer_keras.faces.detector import detect_rows
+from fer_keras.faces.search import find_all_faces
 from fer_keras.inference.answers import NO_FACE, OK, UNREADABLE, Row, make_table
 from fer_keras.inference.following import FindFaces, FollowedFrame, follow
 from fer_keras.inference.photos import Picture, in_batches
@@ -33,7 +33,7 @@ def answer_video(
         pictures: The frames, of which a few are in memory at a time.
         config: `search_s`, `smoothing_s`, `small_faces` and `batch_size`.
         first_photo: Number of the first frame.
-        find_faces: Finds the faces of images in place of the package's detector.
+        find_faces: Finds the faces of images in place of the predictor's detector.
 
     Yields:
         `batch_size` frames, and their table with the columns of videos: a row a face, and a row for
@@ -44,7 +44,7 @@ def answer_video(
     """
 
     def find(images: Sequence[np.ndarray]) -> list[list[faces.Face]]:
-        return faces.find_all_faces(images, detect_rows, small_faces=config.small_faces)
+        return find_all_faces(images, predictor.detector, small_faces=config.small_faces)
 
     followed = follow(pictures, find_faces or find, config.search_s)
     answered = (one for some in followed for one in _ask(predictor, some))

@@ -26,6 +26,8 @@ TRAINED, CHOSE, FITTED = 'trained', 'chose the epoch', 'fitted the histograms'
 # Whatever it was used for, in the training of the network that this one started from.
 INITIAL = 'taught the initial weights'
 _FORMAT = 1
+# As in `tfds_builders.detectors`, which loads TFDS; a test holds both together.
+MTCNN = 'mtcnn'
 
 Hashes = npt.NDArray[np.uint8]
 # Everyone by the data set, whose configs all hold the same people, and the name in it.
@@ -46,6 +48,8 @@ class TaughtSplit:
         are_originals: Whether the pixel hashes are those of the originals, or of stored crops.
         pixel_hashes: uint8 `[images, 6]`, the beginnings of `tfds_builders.pictures.pixel_hash`.
         perceptual_hashes: uint8 `[images, 32]`, 255 bits each, in the order of the data set.
+        detector: What found the faces of crops, as `tfds_builders.detectors.Detector.identity`;
+            empty for whole pictures. Records of before there was a choice do not say: MTCNN's.
 
     >>> split = TaughtSplit(TRAINED, 'fake/1.0.0', 'train', -1, '', ('anna',), True,
     ...                     np.zeros((2, 6), np.uint8), np.zeros((2, 32), np.uint8))
@@ -62,6 +66,7 @@ class TaughtSplit:
     are_originals: bool
     pixel_hashes: Hashes
     perceptual_hashes: Hashes
+    detector: str = MTCNN
 
     @property
     def images(self) -> int:
@@ -125,6 +130,12 @@ class TrainingRecord:
         return self._names(FITTED)
 
     @property
+    def detectors(self) -> tuple[str, ...]:
+        """What found the faces of the crops that trained it, in their order; none: no crops."""
+        found = (split.detector for split in self.splits if split.role == TRAINED)
+        return tuple(dict.fromkeys(detector for detector in found if detector))
+
+    @property
     def fold(self) -> int:
         """The fold that was left for the test; -1: the own split of the data."""
         own = [split.fold for split in self.splits if split.role != INITIAL]
@@ -181,6 +192,7 @@ class TrainingRecord:
             'splits': [
                 {
                     **{key: getattr(split, key) for key in _DESCRIBED},
+                    'detector': split.detector,
                     'people': list(split.people),
                     'images': split.images,
                 }
@@ -214,6 +226,7 @@ class TrainingRecord:
                     TaughtSplit(
                         **{key: one[key] for key in _DESCRIBED},
                         people=tuple(one['people']),
+                        detector=one.get('detector', MTCNN),
                         pixel_hashes=part[:, :PIXEL_HASH_BYTES],
                         perceptual_hashes=part[:, PIXEL_HASH_BYTES:],
                     )

@@ -50,6 +50,11 @@ def sentences(taught: Mapping[str, Any]) -> list[str]:
         found.append(
             'The data set was built anew since the training: ' + '; '.join(taught['changed']) + '.'
         )
+    if crops := taught.get('crops'):
+        found.append(
+            f'Faces that {crops["taught"]} found taught this model, and those of the test were '
+            f'found by {crops["tested"]}: the crops are not quite the same.'
+        )
     return found
 
 
@@ -63,6 +68,7 @@ def describe_splits(splits: Sequence[TaughtSplit]) -> list[dict[str, Any]]:
             'images': split.images,
             'people': len(split.people),
             'identity': split.identity,
+            'detector': split.detector,
         }
         for split in splits
     ]

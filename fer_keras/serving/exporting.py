@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ from fer_keras.provenance import names as record_names
 from fer_keras.run_dir import ReportDir, RunDir
 from fer_keras.serving import checks, portable
 from fer_keras.serving.keras_folder import write_keras_folder
-from fer_keras.serving.model_card import describe_model
+from fer_keras.serving.model_card import describe_model, describe_other_detector
 from fer_keras.serving.signatures import export_classifier
 
 # So many face crops are also asked as if they were frames of a video, and looked for faces.
@@ -54,6 +55,8 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
     if 'saved_model' in formats:
         version = export_classifier(model, names, written.saved_model_dir, card=card, record=record)
         print(version)
+        if note := describe_other_detector(found):
+            print(f'note: {note}', end='', file=sys.stderr)
     if 'keras' in formats:
         print(write_keras_folder(trained, run, written.keras_dir, card=card, record=found))
     images = np.zeros((0,))

@@ -12,6 +12,7 @@ from fer_keras.config.run import RunConfig
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.wording import sentences
 from fer_keras.version import __version__
+from tfds_builders.detectors import MTCNN, describe
 
 _WHOLE = """\
 As a SavedModel it finds the faces itself, too: `predict_photos` and `predict_portraits` take files
@@ -49,13 +50,30 @@ def describe_model(
         '# Facial-expression classifier\n',
         f'Written by fer_keras {__version__}, Python {platform.python_version()}, {versions}.\n',
         f'## Answers\n\nOne of {len(names)} expressions for a crop of one face, in this order: '
-        f'{", ".join(names)}.\n\n{_WHOLE}',
+        f'{", ".join(names)}.\n\n{_WHOLE}{describe_other_detector(record)}',
         _describe_training(run),
         _describe_record(record),
         _describe_test(metrics),
         _LIMITS,
     ]
     return '\n'.join(sections)
+
+
+def describe_other_detector(record: TrainingRecord | None) -> str:
+    """What must be known of whole photos where the faces of another detector taught; or empty."""
+    taught = record.detectors if record else ()
+    others = [one for one in taught if one != MTCNN.identity]
+    if not others:
+        return ''
+    found_by = ' and '.join(describe(one) for one in taught)
+    kind = others[0].partition(':')[0]
+    return (
+        f'Its graph finds faces with {MTCNN.name}, whatever taught it, and faces that {found_by} '
+        'found taught this model: `predict_photos`, `predict_portraits` and `predict_frames` '
+        'answer for crops that are not quite those which it knows. Find the faces with '
+        f'`fer_keras.load(..., detector="{kind}:FILE")`, or crop them so and ask '
+        '`predict_images`.\n'
+    )
 
 
 def _describe_training(run: RunConfig | None) -> str:
@@ -84,7 +102,10 @@ def _describe_record(record: TrainingRecord | None) -> str:
     rows = {}
     for split in record.splits:
         people = len(split.people) or 'unnamed'
-        rows[split.place] = f'{split.role}: {split.images} images of {people} people'
+        found_by = '' if split.detector == MTCNN.identity or not split.detector else split.detector
+        rows[split.place] = f'{split.role}: {split.images} images of {people} people' + (
+            f', faces found by {describe(found_by)}' if found_by else ''
+        )
     weights = record.without_folders().pretrained
     also = {f'{what}, weights before training': where for what, where in weights.items()}
     return '## Taught by\n\n' + _table(rows | also)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from fer_keras.inference.trained_files import find_trained
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
+from tfds_builders.detectors import describe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +83,9 @@ def claim_run(
     others = [read_split([source], 'all', names) for source in hog_sources]
     taught, builders = Taught(names, training, validation, others), [*sources, *hog_sources]
     record = record_training(run, run_dir, taught, builders) if is_chief else None
+    if record and len(record.detectors) > 1:
+        found_by = ' and '.join(describe(one) for one in record.detectors)
+        print(f'note: the faces of the sources were found by {found_by}.', file=sys.stderr)
     if check_people:
         # The record knows them, without reading everything again.
         check_people(

@@ -71,7 +71,7 @@ def write_video(path, frames):
 @pytest.fixture
 def command(predictor, monkeypatch, tmp_path):
     """What `fer_keras.predict` does, in this process: gives its exit status and its rows."""
-    monkeypatch.setattr(answering, 'load', lambda path: predictor)
+    monkeypatch.setattr(answering, 'load', lambda path, **_: predictor)
 
     def call(*sources, model='model', output=str(tmp_path / 'out.csv'), **options):
         inputs = [str(source) for source in sources]
@@ -306,7 +306,7 @@ def test_what_was_left_out_and_how_odd_pictures_were_read_is_said(
     (folder / 'c.HEIC').write_bytes(b'\0\0\0\x18ftypheic' + bytes(60))
     (folder / 'notes.txt').write_text('text')
     (folder / '._a.jpg').write_bytes(b'\0\x05\x16\x07')
-    monkeypatch.setattr(answering, 'load', lambda path: predictor)
+    monkeypatch.setattr(answering, 'load', lambda path, **_: predictor)
     config = PredictionConfig(model='model', output=str(tmp_path / 'out.csv'), crops=True)
     with pytest.raises(SystemExit) as stopped:
         predict.main(config, [str(folder)])

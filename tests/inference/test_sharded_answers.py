@@ -44,10 +44,10 @@ def probabilities(images):
 def folder(tmp_path, monkeypatch):
     """Photos, of which one is broken and some have nobody, videos, and a classifier, in place."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(answering, 'load', lambda path: Predictor(probabilities, NAMES))
+    monkeypatch.setattr(answering, 'load', lambda path, **_: Predictor(probabilities, NAMES))
     loaded = []
     monkeypatch.setattr(
-        predictor, 'load', lambda path: loaded.append(path) or Predictor(probabilities, NAMES)
+        predictor, 'load', lambda path, **_: loaded.append(path) or Predictor(probabilities, NAMES)
     )
     monkeypatch.setattr(
         faces,

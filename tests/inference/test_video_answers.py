@@ -28,7 +28,7 @@ def predict(monkeypatch, tmp_path):
         happy = images.mean(axis=(1, 2, 3)) / 255
         return np.stack([1 - happy, happy], axis=1)
 
-    monkeypatch.setattr(answering, 'load', lambda path: Predictor(probabilities, NAMES))
+    monkeypatch.setattr(answering, 'load', lambda path, **_: Predictor(probabilities, NAMES))
     monkeypatch.setattr(
         faces, 'find_all_faces', lambda images, *_, **__: [[face_at(16, 16, 12)] for _ in images]
     )
