@@ -183,7 +183,8 @@ def _divisions(rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
             # Some sets know a range only, such as `20 to 39`.
             values = values.where(~(years < 0))  # -1 is an age that nobody knows.
             years = years.where(years >= 0)
-            values = pd.cut(years, AGE_BANDS, labels=bands).astype(object).fillna(values)
+            banded = pd.cut(years, AGE_BANDS, labels=bands).astype(object)
+            values = banded.where(banded.notna(), values)
         if values.nunique() > 1:
             yield name, values
 

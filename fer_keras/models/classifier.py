@@ -19,6 +19,7 @@ from fer_keras.models.fusion import build_fusion
 from fer_keras.models.gradients import LUMA, NormalizedGradients
 from fer_keras.models.histograms import HistogramOfOrientedGradients
 from fer_keras.models.mirror_averaging import AppendMirrored, AverageMirrored
+from fer_keras.models.newer_files import as_readable
 from fer_keras.models.saliency import build_saliency_model, get_saliency_kind
 from fer_keras.models.saliency_layers import MapChannel
 
@@ -101,7 +102,8 @@ def load_classifier(path: str) -> keras.Model:
             'Train one with: python -m fer_keras.train --run_dir=...'
         )
     try:
-        return keras.models.load_model(path, compile=False)
+        with as_readable(path) as readable:
+            return keras.models.load_model(readable, compile=False)
     except UserError:
         raise
     except _UNREADABLE as error:

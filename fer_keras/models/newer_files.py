@@ -1,0 +1,68 @@
+"""Files of models that a newer Keras than this one has written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+_METADATA, _CONFIG = 'metadata.json', 'config.json'
+# What newer versions say of every layer or initialiser, used or not, and older ones refuse: Keras
+# from 3.13 and from 3.15 on.
+_NEW = ('quantization_config', 'input_axes', 'output_axes')
+
+
+@contextlib.contextmanager
+def as_readable(path: str) -> Iterator[str]:
+    """The path of a `.keras` file that this Keras reads.
+
+    That of the file itself, unless a newer Keras has written it: then that of a copy, for as long
+    as the block runs, without the settings that are new and say nothing. A model that uses one
+    keeps it, and is refused by Keras. What is no such file is given back as it is.
+    """
+    if not _is_newer(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, 'model.keras')
+        with zipfile.ZipFile(path) as whole, zipfile.ZipFile(copy, 'w') as written:
+            for name in whole.namelist():
+                data = whole.read(name)
+                if name == _CONFIG:
+                    data = json.dumps(without_unused(json.loads(data))).encode()
+                written.writestr(name, data)
+        yield copy
+
+
+def without_unused(config: Any) -> Any:
+    """A configuration without the new settings that are `None`.
+
+    >>> without_unused({'units': 7, 'quantization_config': None, 'seed': None})
+    {'units': 7, 'seed': None}
+    """
+    if isinstance(config, dict):
+        return {
+            key: without_unused(value)
+            for key, value in config.items()
+            if value is not None or key not in _NEW
+        }
+    return [without_unused(one) for one in config] if isinstance(config, list) else config
+
+
+def _is_newer(path: str) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            version = json.loads(file.read(_METADATA))['keras_version']
+        return _numbers(version) > _numbers(keras.__version__)
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        return False  # Keras says what is wrong with it.
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split('.')[:2])
