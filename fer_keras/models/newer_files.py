@@ -13,9 +13,9 @@ from typing import Any
 import keras
 
 _METADATA, _CONFIG = 'metadata.json', 'config.json'
-# What newer versions say of every layer or initialiser, used or not, and older ones refuse: Keras
-# from 3.13 and from 3.15 on.
-_NEW = ('quantization_config', 'input_axes', 'output_axes')
+# What newer versions say of every layer or initialiser, used or not, and older ones refuse.
+_NEW = ('quantization_config', 'input_axes', 'output_axes', 'renorm', 'renorm_clipping')
+_OF_RENORM = 'renorm_momentum'
 
 
 @contextlib.contextmanager
@@ -41,17 +41,15 @@ def as_readable(path: str) -> Iterator[str]:
 
 
 def without_unused(config: Any) -> Any:
-    """A configuration without the new settings that are `None`.
+    """A configuration without the new settings that are `None` or off.
 
     >>> without_unused({'units': 7, 'quantization_config': None, 'seed': None})
     {'units': 7, 'seed': None}
     """
     if isinstance(config, dict):
-        return {
-            key: without_unused(value)
-            for key, value in config.items()
-            if value is not None or key not in _NEW
-        }
+        unused = {name for name in _NEW if not config.get(name)}
+        unused |= set() if config.get('renorm') else {_OF_RENORM}
+        return {key: without_unused(value) for key, value in config.items() if key not in unused}
     return [without_unused(one) for one in config] if isinstance(config, list) else config
 
 
