@@ -16,6 +16,8 @@ _METADATA, _CONFIG = 'metadata.json', 'config.json'
 # What newer versions say of every layer or initialiser, used or not, and older ones refuse.
 _NEW = ('quantization_config', 'input_axes', 'output_axes', 'renorm', 'renorm_clipping')
 _OF_RENORM = 'renorm_momentum'
+# Where operations without weights are defined; older ones take no name among their settings.
+_OPERATIONS = 'keras.src.ops.'
 
 
 @contextlib.contextmanager
@@ -49,6 +51,9 @@ def without_unused(config: Any) -> Any:
     if isinstance(config, dict):
         unused = {name for name in _NEW if not config.get(name)}
         unused |= set() if config.get('renorm') else {_OF_RENORM}
+        if str(config.get('module')).startswith(_OPERATIONS) and 'config' in config:
+            settings = {key: value for key, value in config['config'].items() if key != 'name'}
+            config = {**config, 'config': settings}
         return {key: without_unused(value) for key, value in config.items() if key not in unused}
     return [without_unused(one) for one in config] if isinstance(config, list) else config
 
