@@ -1,6 +1,7 @@
 """Draws where a classifier looks: `python -m fer_keras.explain [--model=RUN] FACES...`
 
-For each face crop one picture: the face, saliency overlay, attended image and Grad-CAM.
+For each face crop, or with `--photos` for each face of whole photos, one picture: the face,
+saliency overlay, attended image and Grad-CAM.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from fer_keras.config.inference import ExplanationConfig
 
 
 def main(config: ExplanationConfig, faces: Sequence[str]) -> None:
-    """Writes a picture a face crop and prints what the classifier decides."""
+    """Writes a picture a face and prints what the classifier decides."""
     from fer_keras.inference.explanation_files import explain_files
 
-    explain_files(config.model, faces, config.output)
+    explain_files(config, faces)
 
 
 if __name__ == '__main__':

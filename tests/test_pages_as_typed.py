@@ -30,6 +30,7 @@ RUN = {
         '--beam_pipeline_options=runner=DirectRunner'
     ),
     'fer_keras.explain --output=explanations faces/': '',
+    'fer_keras.explain --photos --output=explanations photo.jpg': '',
     'fer_keras.saliency_maps --input=PHOTOS --output=OUT': '',
     'tfds_builders.build expression_folders=photos --data_dir=data': '',
     'fer_keras.train --flagfile=experiments/fine_tune.flags --data_dir=data --run_dir=runs/mine': (

@@ -142,6 +142,12 @@ class ExplanationConfig:
     """
 
     model: str = shared.model(formerly='run_dir')
+    photos: bool = setting(
+        False,
+        'They are whole photos: explain each face that is found. Without, they are face crops.',
+        'input',
+    )
+    detector: str = shared.detector()
     output: str = setting('explanations', 'Folder to write to.', 'output', is_path=True)
 
     def __post_init__(self) -> None:

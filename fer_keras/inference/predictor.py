@@ -88,6 +88,9 @@ class Predictor:
             raise InvalidInputError(self._choice.problem)
         return self._choice.detector
 
+    def __repr__(self) -> str:
+        return f'<Predictor of {len(self.names)} classes: {", ".join(self.names)}>'
+
     def predict_crops(self, crops: ImageInput | Iterable[ImageInput]) -> pd.DataFrame:
         """Recognises face crops like those of the data sets.
 

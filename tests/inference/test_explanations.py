@@ -1,6 +1,8 @@
 import dataclasses
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import keras
@@ -8,12 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fer_keras.config.inference import ExplanationConfig
 from fer_keras.errors import InvalidInputError
 from fer_keras.inference.explanation_files import explain_files
 from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.models.backbones import BACKBONES
 from fer_keras.models.classifier import build_classifier
-from tests.fakes import png_bytes, random_images, tiniest_model, write_untrained_run
+from tests.fakes import png_bytes, portraits, random_images, tiniest_model, write_untrained_run
 
 IMAGES = random_images(2, 80).astype('float32')
 
@@ -104,8 +107,26 @@ def test_a_file_that_is_no_picture_is_left_out_and_named(tmp_path):
     (tmp_path / 'good.png').write_bytes(png_bytes(random_images(1, 50)[0]))
     files = [str(tmp_path / 'bad.png'), str(tmp_path / 'good.png')]
     with pytest.raises(InvalidInputError, match='1 of 2 files were left out:\n.*bad.png'):
-        explain_files(run_dir.path, files, str(tmp_path / 'out'))
+        explain_files(ExplanationConfig(run_dir.path, output=str(tmp_path / 'out')), files)
     assert len(list((tmp_path / 'out').iterdir())) == 1
+
+
+def test_each_face_of_a_whole_photo_is_explained(tmp_path, capsys):
+    run_dir = write_untrained_run(tmp_path / 'run')
+    two, nobody, wide = (str(tmp_path / f'{name}.png') for name in ('two', 'nobody', 'wide'))
+    Path(two).write_bytes(png_bytes(np.hstack(portraits(2))))
+    Path(nobody).write_bytes(png_bytes(np.full((90, 90, 3), 90, np.uint8)))
+    shutil.copy(two, wide)
+    config = ExplanationConfig(run_dir.path, photos=True, output=str(tmp_path / 'out'))
+    explain_files(config, [two, nobody])
+    printed = capsys.readouterr()
+    assert sorted(path.name[-14:] for path in (tmp_path / 'out').iterdir()) == [
+        'png_000000.png', 'png_000001.png',
+    ]  # fmt: skip
+    assert printed.out.count('two.png_') == 2
+    assert printed.err == f'note: {nobody}: no face was found\n'
+    explain_files(dataclasses.replace(config, photos=False), [wide])
+    assert 'give --photos' in capsys.readouterr().err
 
 
 @pytest.mark.slow
