@@ -74,6 +74,13 @@ NOT_RUN = (
     'tfds_builders.build salicon --manual_dir=OSIE_FOLDER --data_dir=data',
     'fer_keras.train_saliency --flagfile=experiments/saliency_light.flags --data_dir=data',
     'fer_keras.evaluate_saliency --data_dir=data --split=val --output=runs/saliency',
+    'fer_keras.predict --detector=yunet:face_detection_yunet.onnx --output=faces.csv holiday/ '
+    'clip.mp4',
+    'fer_keras.demo_app --detector=yunet:face_detection_yunet.onnx',
+    'tfds_builders.build cfee --detector=yunet:face_detection_yunet.onnx --manual_dir=ARCHIVES '
+    '--data_dir=DATA',
+    'fer_keras.train --source=cfee/basic_faces_yunet --data_dir=DATA --run_dir=runs/yunet',
+    'benchmarks.detectors --photos LONDON --detectors mtcnn yunet:FILE --models wild --teach',
 )
 # What a page takes for granted that somebody has done before.
 BEFORE = {
