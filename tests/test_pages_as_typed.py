@@ -59,7 +59,7 @@ RUN = {
     'fer_keras.human_confusions runs/cross human.csv': '',
     'fer_keras.find_duplicates --data_dir=data cfee/basic_faces rafd/frontal_faces': '',
     'fer_keras.export --run_dir=runs/cross': '',
-    # Of a network that one epoch taught eight bits are too few, which the check says and ends with 2.
+    # Of a network that one epoch taught eight bits are too few: the check says so and ends with 2.
     'fer_keras.export --run_dir=runs/cross --formats=saved_model,tflite,onnx --check': (
         '--calibration_images=0'
     ),
