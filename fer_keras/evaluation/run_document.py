@@ -203,7 +203,7 @@ def _learning(findings: Findings) -> list[Block]:
 def _examples(findings: Findings) -> list[Block]:
     if not findings.sample:
         text = (
-            'No faces are shown. Those of a run are with --report_images, which says that the '
+            'No faces are shown. Those of a run can be, with --report_images, which says that the '
             'licence of the data set allows it.'
         )
         return [Paragraph(text)]
