@@ -150,6 +150,25 @@ def test_beam_writes_the_rows_of_the_ordinary_command(folder, capsys):
     assert sorted(os.listdir('answers')) == sorted(['_progress', 'summary.json', *names])
 
 
+def test_hundreds_of_files_have_the_rows_of_the_ordinary_command(folder):
+    for number in range(320):
+        file = Path(f'many/{number % 7}/{number:03d}.png')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        content = cv2.imencode('.png', np.full((32, 32, 3), number % 77, np.uint8))[1].tobytes()
+        # Each thirteenth is empty, cut off or of another kind.
+        broken = (b'', content[:40], b'no picture')
+        file.write_bytes(broken[number // 13 % 3] if number % 13 == 0 else content)
+    ordinary, expected = rows_of_the_command('many')
+    outcome = answer_in_shards(make_config(files_a_shard=40), ['many'])
+    rows, summary = rows_of_shards()
+    require_equal(rows, expected)
+    assert outcome.exit_status == ordinary.exit_status == 1
+    assert outcome.problems == ordinary.problems and len(ordinary.problems) > 12
+    assert summary['files'] == ordinary.sources == 320 and len(summary['shards']) == 8
+    # Some have several faces, some none.
+    assert {row['face'] for row in rows} == {-1, 0, 1}
+
+
 def test_a_command_that_was_ended_goes_on_without_doubling_or_losing_a_row(folder, without_beam):
     answer_in_shards(make_config(), ['photos'])
     whole, _ = rows_of_shards()
