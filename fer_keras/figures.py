@@ -115,8 +115,9 @@ def draw_reliability(bins: pd.DataFrame, title: str) -> Figure:
     sizes = 20 + 400 * bins['images'] / bins['images'].sum()
     points = axes.scatter(bins['confidence'], bins['accuracy'], sizes, color='#0072b2')
     points.set(label='classifier', clip_on=False)  # Whole also where all are right.
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='confidence', ylabel='accuracy', title=title)
-    axes.legend(loc='upper left')
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='confidence', ylabel='accuracy')
+    axes.set_title(title, pad=14)  # Above points at 1.
+    axes.legend(loc='lower right')
     return figure
 
 
