@@ -14,8 +14,7 @@ from fer_keras.config.fields import as_values, expand_home
 from fer_keras.config.former import read_flags
 from fer_keras.config.model import ModelConfig
 from fer_keras.errors import InvalidInputError, MissingFileError
-from fer_keras.pretrained.names import NAMES, locate
-from fer_keras.provenance.names import is_portable
+from fer_keras.pretrained.names import NAMES, is_portable, locate
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
@@ -121,14 +120,16 @@ def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
     run_dir = RunDir(str(folder))
     if os.path.isfile(run_dir.model_file):
         return TrainedFiles(run_dir.model_file, run_dir, str(path) if path in NAMES else '')
-    if find_portable(folder) or find_exported(folder):
+    portable = find_portable(folder)
+    if portable or find_exported(folder):
+        kind = f'an {portable.suffix} file' if portable else 'a SavedModel'
         raise InvalidInputError(
             'The Keras model itself is needed, a run folder or its .keras file. Received: '
-            f'{path}, an exported form, which only answers.'
+            f'{path}, {kind}, which only answers.'
         )
     raise MissingFileError(
-        f'{folder} is neither a run folder, nor a SavedModel, nor a .keras, .onnx or .tflite file. '
-        'Give what `python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` '
+        f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel, nor an .onnx or '
+        '.tflite file. Give what `python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` '
         f'wrote, or the name of a classifier of the package: {", ".join(NAMES)}.'
     )
 

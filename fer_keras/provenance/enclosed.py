@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import base64
 import io
-import mmap
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from fer_keras.provenance.names import FILE, is_portable
+from fer_keras.pretrained.names import is_portable
+from fer_keras.provenance.names import FILE
 
 # The class of each output, one a line, and the side of the input in pixels. `FILE` is the third.
 LABELS, IMAGE_SIZE = 'labels.txt', 'image_size_px.txt'
+_NAMES = (LABELS, IMAGE_SIZE, FILE)
 # The numbers of the fields in `onnx.proto`: of `ModelProto`, and of `StringStringEntryProto`.
 _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
 # Of the values of protocol buffers, by the kind of each, the bytes that have no length before them.
@@ -67,28 +69,23 @@ def read_enclosed(model: str | os.PathLike[str]) -> dict[str, bytes]:
             return {}
         if path.suffix.lower() == '.tflite':
             with zipfile.ZipFile(path) as archive:
-                return {name: archive.read(name) for name in archive.namelist()}
+                there = archive.namelist()
+                return {name: archive.read(name) for name in _NAMES if name in there}
         return _read_properties(path)
-    except (zipfile.BadZipFile, ValueError, IndexError, OSError):
+    except (zipfile.BadZipFile, zlib.error, ValueError, LookupError, OSError, RuntimeError):
         return {}
 
 
 def _read_properties(path: pathlib.Path) -> dict[str, bytes]:
-    # Not read as a whole: what is wanted lies behind the weights.
-    with (
-        path.open('rb') as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as content,
-    ):
-        entries = [bytes(value) for number, value in _fields(content) if number == _METADATA_PROPS]
     found = {}
-    for entry in entries:
-        values = {number: bytes(value) for number, value in _fields(memoryview(entry))}
+    for number, entry in _fields(memoryview(path.read_bytes())):
+        if number != _METADATA_PROPS:
+            continue
+        values = {inner: bytes(value) for inner, value in _fields(entry)}
         name, value = values[_KEY].decode(), values.get(_VALUE, b'')
-        if name in (LABELS, IMAGE_SIZE):
-            found[name] = value
-        elif name == FILE:
-            found[name] = base64.b64decode(value, validate=True)
+        if name in _NAMES:
+            is_text = name.endswith('.txt')
+            found[name] = value if is_text else base64.b64decode(value, validate=True)
     return found
 
 
