@@ -120,17 +120,17 @@ def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
     run_dir = RunDir(str(folder))
     if os.path.isfile(run_dir.model_file):
         return TrainedFiles(run_dir.model_file, run_dir, str(path) if path in NAMES else '')
-    portable = find_portable(folder)
-    if portable or find_exported(folder):
-        kind = f'an {portable.suffix} file' if portable else 'a SavedModel'
+    is_portable_file = find_portable(folder) is not None
+    if is_portable_file or find_exported(folder):
+        kind = 'an ONNX or TFLite file' if is_portable_file else 'a SavedModel'
         raise InvalidInputError(
             'The Keras model itself is needed, a run folder or its .keras file. Received: '
             f'{path}, {kind}, which only answers.'
         )
     raise MissingFileError(
         f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel, nor an .onnx or '
-        '.tflite file. Give what `python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` '
-        f'wrote, or the name of a classifier of the package: {", ".join(NAMES)}.'
+        '.tflite file. Give what `python -m fer_keras.train --run_dir=...` or `python -m '
+        f'fer_keras.export` wrote, or the name of a classifier of the package: {", ".join(NAMES)}.'
     )
 
 
