@@ -105,9 +105,9 @@ def _open_onnx(path: pathlib.Path) -> Ask:
     onnxruntime = _import('onnxruntime', 'onnxruntime', path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads()
-    options.log_severity_level = 3  # Errors alone.
     try:
-        session = onnxruntime.InferenceSession(path, options, ['CPUExecutionProvider'])
+        with hold_stderr():  # It writes notes on the devices that it looks for.
+            session = onnxruntime.InferenceSession(path, options, ['CPUExecutionProvider'])
     except Exception as error:  # Its classes have no common one, and no public name.
         raise _damaged(path, error) from error
     (taken,) = session.get_inputs()
@@ -117,8 +117,9 @@ def _open_onnx(path: pathlib.Path) -> Ask:
 def _open_tflite(path: pathlib.Path) -> Ask:
     interpreters = _import('ai_edge_litert.interpreter', 'ai-edge-litert', path)
     try:
-        with hold_stderr():  # It says how it computes.
+        with hold_stderr():  # It writes how it computes.
             interpreter = interpreters.Interpreter(str(path), num_threads=_threads())
+            interpreter.allocate_tensors()
             predict = interpreter.get_signature_runner(SIGNATURE)
     except (ValueError, RuntimeError) as error:
         raise _damaged(path, error) from error

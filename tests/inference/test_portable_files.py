@@ -1,8 +1,10 @@
 """ONNX and TFLite files answer as the Keras model does, in a process without TensorFlow."""
 
 import importlib.util
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ from tests.fakes import BASIC, class_image
 from tests.tfds_builders.test_detectors import RED, photo_of
 from tests.tiny_yunet import write_tiny_yunet
 
+ROOT = Path(__file__).parents[2]
 # Largest and mean difference of a probability from those of the Keras model; None: not held.
 LIMITS = {
     'classifier.onnx': (1e-3, 1e-3),
@@ -191,3 +194,46 @@ def test_without_tensorflow_a_keras_file_says_what_to_type(served, monkeypatch):
     monkeypatch.setattr('fer_keras.inference.predictor.load_tensorflow', fail)
     with pytest.raises(InvalidInputError, match='pip install fer_keras.*--formats=tflite,onnx'):
         fer_keras.load(served.version_dir)
+
+
+_IN_A_BARE_INSTALL = """
+import importlib.util, sys
+import numpy as np
+import fer_keras
+for name in ('tensorflow', 'keras', 'tensorflow_datasets', 'mtcnn'):
+    assert importlib.util.find_spec(name) is None, name
+folder, photo, detector = sys.argv[1:]
+for name in ('classifier.onnx', 'classifier.tflite'):
+    table = fer_keras.load(f'{folder}/{name}', detector=detector).predict(photo)
+    print(len(table), *table['label'])
+for ask in (lambda: fer_keras.load(), lambda: fer_keras.load(f'{folder}/{name}').predict(photo)):
+    try:
+        ask()
+    except fer_keras.UserError as error:
+        assert 'pip install fer_keras' in str(error), error
+"""
+
+
+@pytest.mark.slow
+def test_an_install_without_tensorflow_recognises_a_photograph(portable_dir, photo, tmp_path):
+    pip = [tmp_path / 'venv/bin/python', '-m', 'pip', 'install', '--quiet']
+    subprocess.run([sys.executable, '-m', 'venv', tmp_path / 'venv'], check=True)
+    subprocess.run([*pip, '--no-deps', ROOT], check=True)
+    subprocess.run([*pip, '-r', ROOT / 'requirements_portable.txt'], check=True)
+    done = subprocess.run(
+        [pip[0], '-W', 'ignore', '-c', _IN_A_BARE_INSTALL, portable_dir, *photo],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={'PATH': os.environ['PATH']},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers = done.stdout.splitlines()
+    assert len(answers) == 2 and answers[0] == answers[1] and answers[0].startswith('2 ')
+    command = [pip[0], '-m', 'fer_keras.predict', photo[0]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == 'error: tensorflow is not installed. Type: pip install fer_keras\n'
+
+
+def test_the_list_of_that_install_names_only_what_the_package_asks_for():
+    listed = (ROOT / 'requirements_portable.txt').read_text().splitlines()
+    asked = [line.strip() for line in (ROOT / 'setup.cfg').read_text().splitlines()]
+    assert {line for line in listed if not line.startswith('#')} <= {*asked}
