@@ -93,7 +93,7 @@ _WITHOUT_TENSORFLOW = [
 ]
 _NO_TENSORFLOW = (
     'The detector mtcnn needs TensorFlow, which is not installed. Type: pip install fer_keras -- '
-    'or choose another detector, --detector={0}, in Python detector="{0}".'
+    'or choose another detector by --detector=, in Python by `detector`: {}.'
 )
 _NOTE = (
     'faces that {} found taught the model, and here {} finds them: its crops are not quite the '

@@ -22,6 +22,7 @@ from tests.exported import RECORD
 from tests.fakes import BASIC, class_image
 from tests.tfds_builders.test_detectors import RED, photo_of
 from tests.tiny_yunet import write_tiny_yunet
+from tfds_builders import detectors
 
 ROOT = Path(__file__).parents[2]
 # Largest and mean difference of a probability from those of the Keras model; None: not held.
@@ -62,7 +63,7 @@ def test_a_file_answers_as_the_keras_model(portable_dir, keras_answers, name):
     assert difference.mean() <= mean and (largest is None or difference.max() <= largest)
     assert predictor.names == BASIC and predictor.model is None
     assert not predictor.record.differs_from(RECORD) and predictor.record.pretrained
-    assert predictor.detector.name == 'mtcnn' and 'neutral' in repr(predictor)
+    assert predictor.detector.name == detectors.DEFAULT and 'neutral' in repr(predictor)
     assert list_model_files(portable_dir / name) == [str(portable_dir / name)]
 
 
@@ -180,10 +181,10 @@ def test_without_tensorflow_crops_are_answered_and_mtcnn_is_refused(portable_dir
     monkeypatch.setattr(
         importlib.util, 'find_spec', lambda name, *_: None if name == 'tensorflow' else find(name)
     )
-    predictor = fer_keras.load(portable_dir / 'classifier.onnx')
+    predictor = fer_keras.load(portable_dir / 'classifier.onnx', detector='mtcnn')
     crop = class_image(0, 0, 40)
     assert predictor.predict_crops(crop)['status'].tolist() == ['ok']
-    with pytest.raises(InvalidInputError, match='mtcnn needs TensorFlow.*--detector=yunet:FILE'):
+    with pytest.raises(InvalidInputError, match='mtcnn needs TensorFlow.*yunet:FILE'):
         predictor.predict(crop)
 
 
@@ -206,7 +207,9 @@ folder, photo, detector = sys.argv[1:]
 for name in ('classifier.onnx', 'classifier.tflite'):
     table = fer_keras.load(f'{folder}/{name}', detector=detector).predict(photo)
     print(len(table), *table['label'])
-for ask in (lambda: fer_keras.load(), lambda: fer_keras.load(f'{folder}/{name}').predict(photo)):
+crops_alone = fer_keras.load(f'{folder}/{name}', detector='mtcnn')
+crops_alone.predict_crops(photo)
+for ask in (fer_keras.load, lambda: crops_alone.predict(photo)):
     try:
         ask()
     except fer_keras.UserError as error:
