@@ -97,7 +97,7 @@ def resize_crops(crops: np.ndarray, image_size_px: int) -> np.ndarray:
         for channel in range(3):
             # Not all three at once, as uint8: these are rounded between the two directions.
             plane = Image.fromarray(crop[..., channel])
-            result[..., channel] = plane.resize(size, Image.Resampling.BILINEAR)
+            result[..., channel] = np.asarray(plane.resize(size, Image.Resampling.BILINEAR))
     return np.round(resized)
 
 
