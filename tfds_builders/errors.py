@@ -13,8 +13,6 @@ import re
 _NO_ROOM = 'Make room there and give the same command again.'
 _NO_RIGHT = 'Choose another path, or ask for the right to read and write there.'
 _OTHER_KIND = 'A file is where a folder should be, or a folder where a file should: choose another.'
-# Of these a missing module is a fault.
-_OWN = ('fer_keras', 'tfds_builders')
 _ON_THE_MACHINE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _NO_RIGHT),
@@ -142,7 +140,8 @@ def describe_machine_error(error: BaseException) -> str:
     >>> describe_machine_error(OSError(errno.ENOSPC, 'No space left on device', 'a.csv'))
     'No space left on device: a.csv. Make room there and give the same command again.'
     """
-    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith(_OWN):
+    # A part of a package, one of our own too, is missing by a fault.
+    if isinstance(error, ModuleNotFoundError) and error.name and '.' not in error.name:
         return f'{error.name} is not installed. Type: pip install fer_keras'
     is_of_tensorflow = type(error).__module__.startswith('tensorflow')
     if not isinstance(error, OSError) and not is_of_tensorflow:
