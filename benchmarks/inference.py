@@ -154,9 +154,8 @@ def write_model(kind: str, size: int, crops: list[str], folder: pathlib.Path) ->
     export_classifier(model, names, str(folder / 'saved_model'))
     pictures = [cv2.resize(cv2.imread(file), (size, size)) for file in crops[:16]]
     calibration = np.stack(pictures).astype(np.float32)
-    write_tflite(model, calibration, str(folder / 'portable'))
-    write_onnx(model, str(folder / 'portable'))
-    (folder / 'image_size_px').write_text(str(size))
+    write_tflite(model, names, calibration, str(folder / 'portable'))
+    write_onnx(model, names, str(folder / 'portable'))
     return str(folder)
 
 

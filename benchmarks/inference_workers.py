@@ -84,34 +84,17 @@ def served_graph(model_dir: str) -> Ways:
 
 
 def tflite(model_dir: str) -> Ways:
-    """The float32 TFLite file behind our detector."""
-    from ai_edge_litert.interpreter import Interpreter
+    """`fer_keras.load` of the float32 TFLite file."""
+    import fer_keras
 
-    path = f'{model_dir}/portable/classifier.tflite'
-    # As many threads as TensorFlow takes.
-    interpreter = Interpreter(path, num_threads=os.cpu_count())
-    predict = interpreter.get_signature_runner('predict')
-    return _portable(lambda images: predict(image=images)['probabilities'], model_dir)
+    return _ways(fer_keras.load(f'{model_dir}/portable/classifier.tflite'))
 
 
 def onnx(model_dir: str) -> Ways:
-    """The ONNX file behind our detector."""
-    import onnxruntime
+    """`fer_keras.load` of the ONNX file."""
+    import fer_keras
 
-    path = f'{model_dir}/portable/classifier.onnx'
-    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
-    return _portable(lambda images: session.run(None, {'image': images})[0], model_dir)
-
-
-def _portable(predict: Callable[[np.ndarray], np.ndarray], model_dir: str) -> Ways:
-    from fer_keras.data.decoding import to_model_input
-    from fer_keras.inference.predictor import Predictor
-
-    with open(f'{model_dir}/saved_model/1/labels.txt', encoding='utf-8') as file:
-        names = file.read().splitlines()
-    with open(f'{model_dir}/image_size_px', encoding='utf-8') as file:
-        size = int(file.read())
-    return _ways(Predictor(lambda images: predict(to_model_input(images, size).numpy()), names))
+    return _ways(fer_keras.load(f'{model_dir}/portable/classifier.onnx'))
 
 
 def _ways(predictor: Any) -> Ways:

@@ -70,10 +70,12 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None) -> Predictor:
     """Loads a trained classifier, that of the package by default.
 
-    See `fer_keras.inference.predictor.load`. Warns where the detector is not that of the faces
-    which taught the model.
+    See `fer_keras.inference.predictor.load`: a run, or what was exported, of which `.onnx` and
+    `.tflite` files need no TensorFlow. Warns where the detector is not that of the faces which
+    taught the model.
     """
-    predictor: Predictor = _import('fer_keras.inference.predictor').load(path, detector=detector)
+    module = importlib.import_module('fer_keras.inference.predictor')
+    predictor: Predictor = module.load(path, detector=detector)
     if predictor.detector_note:
         warnings.warn(predictor.detector_note, stacklevel=2)
     return predictor
@@ -82,18 +84,9 @@ def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None)
 def __getattr__(name: str) -> Any:
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(_import(module), name)
+            return getattr(importlib.import_module(module), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _import(module: str) -> Any:
-    if module == 'fer_keras.inference.predictor':
-        # TensorFlow takes seconds to load and talks: only whoever asks for a model pays for it.
-        from tfds_builders.quiet import load_tensorflow
-
-        load_tensorflow()
-    return importlib.import_module(module)

@@ -7,7 +7,7 @@ Grad-CAM. Needs the extra `app`: `pip install "fer_keras[app]"`.
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.config.inference import DemoAppConfig
+from fer_keras.config.inference import DemoAppConfig, needs_tensorflow
 
 
 def main(config: DemoAppConfig) -> None:
@@ -18,4 +18,4 @@ def main(config: DemoAppConfig) -> None:
 
 
 if __name__ == '__main__':
-    flags.start(main, DemoAppConfig)
+    flags.start(main, DemoAppConfig, needs_tensorflow=needs_tensorflow)

@@ -38,7 +38,7 @@ def start(
     arguments: str = '',
     continues_run: bool = False,
     shown: Sequence[str] = (),
-    needs_tensorflow: bool = True,
+    needs_tensorflow: bool | Callable[..., bool] = True,
     trains: bool = False,
 ) -> None:
     """Reads the command line and calls `main`; what the user can mend ends without a traceback.
@@ -51,7 +51,7 @@ def start(
         continues_run: The command works on a run that exists, so the flags that the run was
             trained with are read first, and the command line overrides them.
         shown: Of the flags of `RunConfig`, those that `--help` shows; empty: all.
-        needs_tensorflow: Whether it loads TensorFlow, whose notes on itself are then held back.
+        needs_tensorflow: Whether it loads TensorFlow, or what says so of the configs.
         trains: Whether it trains: see `load_tensorflow`.
     """
     try:
@@ -64,7 +64,7 @@ def start(
                 f'Everything is given by flags. Received: {rest}. An experiment, for instance, is '
                 'given as --flagfile=experiments/cross.flags.'
             )
-        if needs_tensorflow:
+        if needs_tensorflow(*read) if callable(needs_tensorflow) else needs_tensorflow:
             # Here: importing it takes half a second, which wrong flags should not.
             from tfds_builders.quiet import load_tensorflow
 

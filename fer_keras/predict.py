@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from fer_keras import flags
-from fer_keras.config.inference import PredictionConfig
+from fer_keras.config.inference import PredictionConfig, needs_tensorflow
 
 
 def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
@@ -33,4 +33,5 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
 
 
 if __name__ == '__main__':
-    flags.start(main, PredictionConfig, arguments='PICTURE|VIDEO|FOLDER|PATTERN|camera:0 ...')
+    inputs = 'PICTURE|VIDEO|FOLDER|PATTERN|camera:0 ...'
+    flags.start(main, PredictionConfig, arguments=inputs, needs_tensorflow=needs_tensorflow)

@@ -22,3 +22,11 @@ def served(tmp_path_factory):
 @pytest.fixture(scope='session')
 def signatures(served):
     return served.loaded.signatures
+
+
+@pytest.fixture(scope='session')
+def portable_dir(served):
+    """The folder of the same classifier as ONNX and TFLite files."""
+    from tests.exported import write_portable_once
+
+    return write_portable_once(served)

@@ -10,9 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from fer_keras.models.classifier import build_classifier, load_classifier
+from fer_keras.provenance.record import TrainingRecord
+from fer_keras.serving.portable import write_onnx, write_tflite
 from fer_keras.serving.signatures import export_classifier
 from tests.fakes import BASIC, add_tiny_backbone, class_image, tiniest_model
 from tfds_builders.locks import hold
+
+RECORD = TrainingRecord((), {'backbone': 'drawn at random'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,3 +71,15 @@ def export_once(folder: Path) -> Served:
             export_classifier(model, BASIC, str(version_dir.parent))
     add_tiny_backbone()
     return Served(load_classifier(str(model_file)), model_file, str(version_dir))
+
+
+def write_portable_once(served: Served) -> Path:
+    """A folder of the same classifier, beside its SavedModel, as ONNX and TFLite files."""
+    folder = Path(served.version_dir).parents[1] / 'portable'
+    folder.mkdir(exist_ok=True)
+    with hold(folder / 'lock.json', 'written by the tests', wait=lambda message: None):
+        if not (folder / 'classifier.onnx').exists():
+            record = RECORD.to_bytes()
+            write_tflite(served.model, BASIC, class_images(8), str(folder), record)
+            write_onnx(served.model, BASIC, str(folder), record)
+    return folder

@@ -132,7 +132,7 @@ class UnwritableFolderError(BuilderError, OSError):
 
 
 def describe_machine_error(error: BaseException) -> str:
-    """What the machine refuses, whatever library says it: no room, no right, another kind of file.
+    """What the machine refuses, whatever library says it: no room, no right, a missing package.
 
     Returns:
         What happened and what to do, or an empty text for any other exception.
@@ -140,6 +140,9 @@ def describe_machine_error(error: BaseException) -> str:
     >>> describe_machine_error(OSError(errno.ENOSPC, 'No space left on device', 'a.csv'))
     'No space left on device: a.csv. Make room there and give the same command again.'
     """
+    # A part of a package, one of our own too, is missing by a fault.
+    if isinstance(error, ModuleNotFoundError) and error.name and '.' not in error.name:
+        return f'{error.name} is not installed. Type: pip install fer_keras'
     is_of_tensorflow = type(error).__module__.startswith('tensorflow')
     if not isinstance(error, OSError) and not is_of_tensorflow:
         return ''

@@ -22,7 +22,7 @@ def model(formerly: str = '') -> str:
     """What answers."""
     return setting(
         DEFAULT,
-        f'Run folder, .keras file in one, SavedModel, or {SHIPPED}.',
+        f'Run folder, .keras file in one, SavedModel, .onnx or .tflite file, or {SHIPPED}.',
         'input',
         is_path=True,
         formerly=formerly,

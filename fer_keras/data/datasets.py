@@ -9,7 +9,7 @@ from etils import epath
 from tensorflow_datasets.core import read_only_builder
 
 from fer_keras.config.data import DataConfig
-from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.errors import MissingFileError
 from tfds_builders import expressions
 from tfds_builders.detectors import KINDS
 
@@ -61,13 +61,3 @@ def label_names(builders: Sequence[tfds.core.DatasetBuilder]) -> list[str]:
     """The classes of all the data sets, in the canonical order."""
     present = {name for builder in builders for name in builder.info.features['label'].names}
     return [name for name in expressions.CLASS_NAMES if name in present]
-
-
-def require_canonical_order(names: Sequence[str], where: str) -> None:
-    """Raises `InvalidInputError` where label names are not in the order of every model here."""
-    expected = [name for name in expressions.CLASS_NAMES if name in names]
-    if list(names) != expected:
-        raise InvalidInputError(
-            f'{where} must name the classes in the canonical order, as training wrote them: the '
-            f'probabilities would be read as others. Received: {list(names)}, expected: {expected}.'
-        )

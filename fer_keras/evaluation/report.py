@@ -15,7 +15,7 @@ from fer_keras import files
 from fer_keras.config.data import DataConfig
 from fer_keras.config.fields import as_values
 from fer_keras.config.run import RunConfig
-from fer_keras.data.datasets import open_dataset, require_canonical_order
+from fer_keras.data.datasets import open_dataset
 from fer_keras.data.image_hashes import hash_images
 from fer_keras.data.recording import detector_of, require_new_people
 from fer_keras.data.splits import Source
@@ -37,6 +37,7 @@ from fer_keras.evaluation.target import (
 from fer_keras.evaluation.taught import COLUMN, NOT_RECORDED, describe_taught, mark, untaught
 from fer_keras.inference.predictor import Predictor
 from fer_keras.inference.saliency_contents import require_same_model
+from fer_keras.inference.trained_files import require_canonical_order
 from fer_keras.models.classifier import load_classifier
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record

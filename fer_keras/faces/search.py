@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fer_keras.faces.detector import detect_rows
 from tfds_builders import faces
 from tfds_builders.detectors import MTCNN, Detector
+from tfds_builders.quiet import load_tensorflow
 
 
 def find_all_faces(
@@ -23,5 +23,9 @@ def find_all_faces(
     if not len(images):
         return []
     if detector.name == MTCNN.name:
+        # Here: it loads TensorFlow, which no other detector needs.
+        load_tensorflow()
+        from fer_keras.faces.detector import detect_rows
+
         return faces.find_all_faces(images, detect_rows, small_faces=small_faces)
     return detector.find_all_faces(images, small_faces=small_faces)

@@ -58,9 +58,6 @@ class ShardHandler(ModelHandler):
         Raises:
             InvalidInputError: The detector of this machine is another one.
         """
-        from tfds_builders.quiet import load_tensorflow
-
-        load_tensorflow()
         from fer_keras.inference.predictor import load
 
         predictor = load(self._plan.model, detector=self._config.detector)

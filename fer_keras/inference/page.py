@@ -15,12 +15,9 @@ import numpy as np
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Request, Response
 
-from fer_keras.data.decoding import to_model_input
 from fer_keras.inference.answers import BOX, PROBABILITY
 from fer_keras.inference.drawing import draw_faces
-from fer_keras.inference.explanations import build_grad_cam, explain
 from fer_keras.inference.predictor import Predictor, find_faces
-from fer_keras.models.classifier import has_saliency
 from tfds_builders.faces import CROP_SIZE_PX
 from tfds_builders.pictures import read, shrink
 
@@ -62,7 +59,12 @@ class DemoPage:
         self._predictor = predictor
         self._detector = predictor.detector
         self._largest_upload = largest_upload
-        self._grad_cam = build_grad_cam(predictor.model) if predictor.model else None
+        self._grad_cam = None
+        if predictor.model:
+            # Here, as below: it loads TensorFlow, which portable files do not need.
+            from fer_keras.inference.explanations import build_grad_cam
+
+            self._grad_cam = build_grad_cam(predictor.model)
         # One at a time: the memory of a large photo is bounded, that of many is not.
         self._lock = threading.Lock()
         self._is_closed = False
@@ -154,6 +156,10 @@ class DemoPage:
         model = self._predictor.model
         if not crops or self._grad_cam is None or model is None:
             return [[] for _ in crops]
+        from fer_keras.data.decoding import to_model_input
+        from fer_keras.inference.explanations import explain
+        from fer_keras.models.classifier import has_saliency
+
         images = to_model_input(np.stack(crops), model.input_shape[1]).numpy()
         captions = ['what the network sees', 'saliency', 'attended image', 'Grad-CAM']
         wanted = range(4) if has_saliency(model) else (0, 3)

@@ -5,28 +5,34 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
-from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError
 from fer_keras.inference.answers import NO_FACE, UNREADABLE, Row, make_table
 from fer_keras.inference.choosing import choose_detector
 from fer_keras.inference.found_faces import FoundFace, find_faces
 from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
-from fer_keras.inference.trained_files import TrainedFiles, find_exported, find_trained
-from fer_keras.models.classifier import load_classifier
+from fer_keras.inference.portable_files import load_portable
+from fer_keras.inference.trained_files import (
+    Loaded,
+    TrainedFiles,
+    find_exported,
+    find_portable,
+    find_trained,
+)
 from fer_keras.pretrained.names import DEFAULT
 from fer_keras.provenance.record import TrainingRecord
-from fer_keras.provenance.storage import find_record
 from tfds_builders.detectors import Detector
+from tfds_builders.quiet import load_tensorflow
+
+if TYPE_CHECKING:
+    import keras
 
 # Pictures that are in memory at a time, however many are asked for.
 _BATCH = 16
@@ -37,7 +43,7 @@ class Predictor:
 
     Attributes:
         names: Label names, in the order of the probabilities.
-        model: The Keras model; None where a SavedModel answers.
+        model: The Keras model; None where an exported form answers.
         record: Who taught it; None where that is not recorded.
         detector_note: What is to be said of its detector: that others' faces taught the model.
 
@@ -82,7 +88,8 @@ class Predictor:
         """What finds faces.
 
         Raises:
-            InvalidInputError: Faces of a detector taught the model whose file was not given.
+            InvalidInputError: Faces of a detector taught the model whose file was not given, or it
+                is MTCNN, and TensorFlow is not installed.
         """
         if self._choice.detector is None:
             raise InvalidInputError(self._choice.problem)
@@ -218,22 +225,23 @@ def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None)
     """Loads a trained classifier.
 
     Args:
-        path: A run folder, the `.keras` file in one, or a SavedModel of `fer_keras.export` (its
-            numbered folder, or the one above: the newest version then), or the name of a classifier
-            of the package: `wild` knows seven expressions of real faces.
+        path: A run folder, the `.keras` file in one, or what `fer_keras.export` wrote: a SavedModel
+            (its numbered folder, or the one above: the newest version then), an `.onnx` or a
+            `.tflite` file of any name; or the name of a classifier of the package: `wild` knows
+            seven expressions of real faces. An `.onnx` file is run by ONNX Runtime, a `.tflite`
+            file by LiteRT, without TensorFlow; all else needs TensorFlow.
         detector: What finds faces in whole photos: `mtcnn`, that of the package, or `yunet:FILE`,
             YuNet of the OpenCV zoo, whose file you have. None: that of the data which taught the
             model; where this needs a file, asking for whole photos says so.
 
     Raises:
         MissingFileError: There is none of these, or no file of the detector.
-        InvalidInputError: It is damaged, of somebody else, or needs saliency maps from a folder; no
-            such detector, or a file that is not its network.
+        InvalidInputError: It is damaged, of somebody else, or needs saliency maps from a folder;
+            what it needs is not installed; no such detector, or a file that is not its network.
     """
-    saved_model = find_exported(path)
-    if saved_model:
-        return _from_saved_model(saved_model, detector)
-    return _from_keras_file(find_trained(path), detector)
+    file = find_portable(path)
+    loaded = load_portable(file) if file else _load_with_tensorflow(path)
+    return Predictor(*loaded, detector=detector)
 
 
 def note_detector(predictor: Predictor) -> list[str]:
@@ -246,48 +254,16 @@ def note_detector(predictor: Predictor) -> list[str]:
     return [predictor.detector_note] if predictor.detector_note else []
 
 
-def _from_keras_file(files: TrainedFiles, detector: str | None) -> Predictor:
-    names = files.read_labels()
-    model = load_classifier(files.model_file)
-    if model.output_shape[-1] != len(names):
-        raise InvalidInputError(
-            f'{files.run_dir.labels_file} must name the classes of the model. Received: '
-            f'{len(names)} names for {model.output_shape[-1]} outputs.'
-        )
-    if model.input_shape[-1] != 3:
-        raise InvalidInputError(
-            'A classifier must make its saliency maps itself: a new photo has no map in a folder. '
-            f'Received: {files.model_file}, trained with `saliency=folder:...`. Give its run to '
-            '`python -m fer_keras.evaluate --run_dir=...`, which reads the maps.'
-        )
-    size = model.input_shape[1]
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)], autograph=False)
-    def answer(images: tf.Tensor) -> tf.Tensor:
-        return model(to_model_input(images, size), training=False)
-
-    record = files.read_record()
-    return Predictor(lambda images: answer(images).numpy(), names, model, record, detector)
-
-
-def _from_saved_model(folder: pathlib.Path, detector: str | None) -> Predictor:
+def _load_with_tensorflow(path: str | os.PathLike[str]) -> Loaded:
+    found = find_exported(path) or find_trained(path)
     try:
-        answer = tf.saved_model.load(str(folder)).signatures.get('predict_images')
-    except (OSError, ValueError, tf.errors.OpError) as error:
+        # Here: TensorFlow takes seconds to load, and portable files answer where there is none.
+        load_tensorflow()
+        from fer_keras.inference.tensorflow_models import load_keras_file, load_saved_model
+    except ModuleNotFoundError as error:
         raise InvalidInputError(
-            f'{folder} must be a whole SavedModel, with no [...] and no \\ in its path. Received: '
-            f'{str(error)[:300]}'
+            f'{path} is read by TensorFlow. Received: no {error.name}. Type: pip install fer_keras '
+            '-- or give an .onnx or .tflite file of `python -m fer_keras.export '
+            '--formats=tflite,onnx`, which needs none.'
         ) from error
-    if answer is None or 'label_names' not in answer.structured_outputs:
-        raise InvalidInputError(
-            f'{folder} must be a SavedModel of `python -m fer_keras.export`, whose signature '
-            '`predict_images` names its classes. Received: one of somebody else.'
-        )
-    blank = answer(images=tf.zeros((1, 32, 32, 3), tf.uint8))
-    names = [name.decode() for name in blank['label_names'].numpy()[0]]
-    return Predictor(
-        lambda images: answer(images=tf.constant(images))['probabilities'].numpy(),
-        names,
-        record=find_record(folder),
-        detector=detector,
-    )
+    return load_keras_file(found) if isinstance(found, TrainedFiles) else load_saved_model(found)

@@ -5,16 +5,41 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from fer_keras.config.fields import as_values, expand_home
 from fer_keras.config.former import read_flags
 from fer_keras.config.model import ModelConfig
-from fer_keras.data.datasets import require_canonical_order
 from fer_keras.errors import InvalidInputError, MissingFileError
-from fer_keras.pretrained.names import NAMES, locate
+from fer_keras.pretrained.names import NAMES, is_portable, locate
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.storage import find_record
 from fer_keras.run_dir import RunDir
+from tfds_builders import expressions
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Loaded(NamedTuple):
+    """A classifier in memory, whatever it was read from.
+
+    Attributes:
+        probabilities_of: From uint8 `[n, height, width, 3]`, RGB, to float32 `[n, classes]`.
+        names: Of the classes.
+        model: The Keras model; None where an exported form answers.
+        record: Who taught it; None where that is not recorded.
+
+    >>> Loaded(lambda images: np.full((len(images), 2), 0.5), ['sad', 'happy']).record
+    """
+
+    probabilities_of: Callable[[np.ndarray], np.ndarray]
+    names: Sequence[str]
+    model: keras.Model | None = None
+    record: TrainingRecord | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +91,12 @@ class TrainedFiles:
         return {name: values[name] for name in as_values(ModelConfig()) if name in values}
 
 
+def find_portable(path: str | os.PathLike[str]) -> pathlib.Path | None:
+    """An ONNX or TFLite file, by its name; None: it is none."""
+    file = pathlib.Path(expand_home(locate(path)))
+    return file if is_portable(file) and file.is_file() else None
+
+
 def find_exported(path: str | os.PathLike[str]) -> pathlib.Path | None:
     """The folder of a SavedModel: this one, or the newest version in it; None without one."""
     folder = pathlib.Path(expand_home(locate(path)))
@@ -81,7 +112,7 @@ def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
 
     Raises:
         MissingFileError: There is none.
-        InvalidInputError: It is a SavedModel, which answers and shows nothing of itself.
+        InvalidInputError: It is an exported form, which answers and shows nothing of itself.
     """
     folder = pathlib.Path(expand_home(locate(path)))
     if folder.suffix == '.keras' and folder.is_file():
@@ -89,15 +120,17 @@ def find_trained(path: str | os.PathLike[str]) -> TrainedFiles:
     run_dir = RunDir(str(folder))
     if os.path.isfile(run_dir.model_file):
         return TrainedFiles(run_dir.model_file, run_dir, str(path) if path in NAMES else '')
-    if find_exported(folder):
+    is_portable_file = find_portable(folder) is not None
+    if is_portable_file or find_exported(folder):
+        kind = 'an ONNX or TFLite file' if is_portable_file else 'a SavedModel'
         raise InvalidInputError(
             'The Keras model itself is needed, a run folder or its .keras file. Received: '
-            f'{path}, a SavedModel, which only answers.'
+            f'{path}, {kind}, which only answers.'
         )
     raise MissingFileError(
-        f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel. Give what '
-        '`python -m fer_keras.train --run_dir=...` or `python -m fer_keras.export` wrote, or the '
-        f'name of a classifier of the package: {", ".join(NAMES)}.'
+        f'{folder} is neither a run folder, nor a .keras file, nor a SavedModel, nor an .onnx or '
+        '.tflite file. Give what `python -m fer_keras.train --run_dir=...` or `python -m '
+        f'fer_keras.export` wrote, or the name of a classifier of the package: {", ".join(NAMES)}.'
     )
 
 
@@ -107,9 +140,22 @@ def list_model_files(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         MissingFileError: There is none.
     """
+    portable = find_portable(path)
+    if portable:
+        return [str(portable)]
     exported = find_exported(path)
     if exported:
         return [str(file) for file in sorted(exported.rglob('*')) if file.is_file()]
     trained = find_trained(path)
     names = trained.run_dir.labels_file
     return [trained.model_file, *([names] if os.path.isfile(names) else [])]
+
+
+def require_canonical_order(names: Sequence[str], where: str) -> None:
+    """Raises `InvalidInputError` where label names are not in the order of every model here."""
+    expected = [name for name in expressions.CLASS_NAMES if name in names]
+    if list(names) != expected:
+        raise InvalidInputError(
+            f'{where} must name the classes in the canonical order, as training wrote them: the '
+            f'probabilities would be read as others. Received: {list(names)}, expected: {expected}.'
+        )

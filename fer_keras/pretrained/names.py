@@ -1,4 +1,4 @@
-"""The trained classifiers that come with the package: each has a name in place of a path.
+"""How classifiers are called: those that come with the package have a name in place of a path.
 
 The folder of one is laid out as that of a run, and its README.md is its model card.
 """
@@ -24,3 +24,12 @@ def locate(model: str | os.PathLike[str]) -> str:
     """
     name = os.fspath(model)
     return str(pathlib.Path(__file__).with_name(name)) if name in NAMES else name
+
+
+def is_portable(model: str | os.PathLike[str]) -> bool:
+    """Whether it is called as an ONNX or TFLite file, which answers without TensorFlow.
+
+    >>> is_portable('portable/classifier.ONNX'), is_portable('runs/cross')
+    (True, False)
+    """
+    return pathlib.Path(model).suffix.lower() in ('.onnx', '.tflite')

@@ -1,7 +1,7 @@
 """Where the record of who taught a model lies.
 
 A run has it in a file, a `.keras` file as one more member of its archive, a SavedModel among its
-assets; other exported files have it beside them.
+assets, a TFLite or ONNX file inside it; those of earlier versions have it beside them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import pathlib
 import zipfile
 
 from fer_keras.pretrained.names import locate
+from fer_keras.provenance.enclosed import read_enclosed
 from fer_keras.provenance.names import FILE, IN_SAVED_MODEL, MODEL_IN_RUN
 from fer_keras.provenance.record import TrainingRecord
 
@@ -26,6 +27,10 @@ def find_record(model: str | os.PathLike[str]) -> TrainingRecord | None:
         InvalidInputError: It is damaged.
     """
     path = pathlib.Path(locate(model)).expanduser()
+    enclosed = read_enclosed(path)
+    if enclosed:
+        record = enclosed.get(FILE)
+        return None if record is None else TrainingRecord.from_bytes(record, str(path))
     archives, places = [], []
     if path.suffix == '.keras':
         archives, places = [path], [path.parent.parent / FILE]  # RUN/checkpoints/best.keras

@@ -18,11 +18,12 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from fer_keras.data.decoding import decode
-from fer_keras.errors import InvalidInputError, MissingFileError
+from fer_keras.errors import MissingFileError
 from fer_keras.faces.detector import FaceDetector
+from fer_keras.inference.portable_files import open_portable
 from fer_keras.models.classifier import load_classifier
 from fer_keras.serving import c_api
-from fer_keras.serving.portable import ONNX_FILE, SIGNATURE, TFLITE_FILES
+from fer_keras.serving.portable import ONNX_FILE, TFLITE_FILES
 from fer_keras.serving.whole_photos import make_finder
 from fer_keras.tables import print_table
 
@@ -139,14 +140,11 @@ def open_forms(
     if version_dir:
         forms['SavedModel'] = _open_saved_model(version_dir)
         forms['SavedModel, C API'] = _open_with_c_api(version_dir)
-    size = model.input_shape[1]
-    for kind, file in TFLITE_FILES.items():
+    portable = {f'TFLite {kind}': file for kind, file in TFLITE_FILES.items()}
+    for name, file in {**portable, 'ONNX': ONNX_FILE}.items():
         path = os.path.join(portable_dir, file)
         if os.path.isfile(path):
-            forms[f'TFLite {kind}'] = _open_tflite(path, size)
-    path = os.path.join(portable_dir, ONNX_FILE)
-    if os.path.isfile(path):
-        forms['ONNX'] = _open_onnx(path, size)
+            forms[name] = _open_portable(path)
     return forms
 
 
@@ -270,30 +268,6 @@ def _open_with_c_api(version_dir: str) -> Form:
     return ask
 
 
-def _open_tflite(path: str, size_px: int) -> Form:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise InvalidInputError(
-            'TFLite files run with: pip install "fer_keras[portable]"'
-        ) from error
-    predict = Interpreter(path).get_signature_runner(SIGNATURE)
-
-    def ask(batches: Batches) -> list[np.ndarray]:
-        return [predict(image=_decode_all(files, size_px))['probabilities'] for files in batches]
-
-    return ask
-
-
-def _open_onnx(path: str, size_px: int) -> Form:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InvalidInputError('ONNX files run with: pip install "fer_keras[portable]"') from error
-    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])
-
-    def ask(batches: Batches) -> list[np.ndarray]:
-        images = [_decode_all(files, size_px) for files in batches]
-        return [session.run(['probabilities'], {'image': batch})[0] for batch in images]
-
-    return ask
+def _open_portable(path: str) -> Form:
+    file = open_portable(path)
+    return lambda batches: [file.ask(_decode_all(files, file.image_size_px)) for files in batches]

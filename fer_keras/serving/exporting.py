@@ -16,11 +16,10 @@ from fer_keras.data.datasets import open_sources
 from fer_keras.data.decoding import decode
 from fer_keras.data.splits import read_split
 from fer_keras.errors import InvalidInputError
-from fer_keras.files import read_json, write_bytes
+from fer_keras.files import read_json
 from fer_keras.inference.trained_files import TrainedFiles, find_trained
 from fer_keras.models.classifier import load_classifier
 from fer_keras.pretrained.names import NAMES
-from fer_keras.provenance import names as record_names
 from fer_keras.run_dir import ReportDir, RunDir
 from fer_keras.serving import checks, portable
 from fer_keras.serving.keras_folder import write_keras_folder
@@ -64,11 +63,12 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
         images = _read_images(run, names, options.calibration_images or 1)
     if 'tflite' in formats:
         calibration = images[: options.calibration_images]
-        print(*portable.write_tflite(model, calibration, written.portable_dir), sep='\n')
+        print(
+            *portable.write_tflite(model, names, calibration, written.portable_dir, record),
+            sep='\n',
+        )
     if 'onnx' in formats:
-        print(portable.write_onnx(model, written.portable_dir))
-    if record and {'tflite', 'onnx'} & set(formats):
-        write_bytes(os.path.join(written.portable_dir, record_names.FILE), record)
+        print(portable.write_onnx(model, names, written.portable_dir, record))
     if options.check:
         _check(model, trained, written, version, images)
 

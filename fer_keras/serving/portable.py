@@ -2,6 +2,7 @@
 
 They take what the network takes: `image`, float32 `[batch, size, size, 3]`, RGB in [0, 255],
 resized by the caller, and give `probabilities`: decoding and resizing have no counterpart there.
+`provenance.enclosed` says what they hold besides, and `inference.portable_files` answers with them.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import write_bytes
+from fer_keras.inference.portable_files import INPUT, OUTPUT, SIGNATURE
 from fer_keras.models.inner_layers import inner_layers
 from fer_keras.models.saliency_layers import SpectralResidual
+from fer_keras.provenance import enclosed
 from fer_keras.serving.signatures import check_can_be_served
 
-SIGNATURE = 'predict'
 TFLITE_FILES = {
     'float32': 'classifier.tflite',
     'float16': 'classifier_float16.tflite',
@@ -34,14 +36,22 @@ ONNX_FILE = 'classifier.onnx'
 _IN_BACKBONE = re.compile(r'classifier[^/;]*/backbone[^/;]*/')
 
 
-def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> list[str]:
+def write_tflite(
+    model: keras.Model,
+    names: Sequence[str],
+    calibration: np.ndarray,
+    folder: str,
+    record: bytes = b'',
+) -> list[str]:
     """Writes the classifier in float32, with float16 weights, and with a backbone in int8.
 
     Args:
         model: From `models.classifier`.
+        names: Of its classes.
         calibration: float32 `[n, size, size, 3]`, images like those to come: what the ranges of the
             int8 numbers are measured on. A hundred will do; of none there is no int8 file.
         folder: Where to write; files of the same names are replaced.
+        record: Who taught it; empty: not recorded.
 
     Returns:
         The files, in the order of `TFLITE_FILES`. All take and give float32.
@@ -59,14 +69,21 @@ def write_tflite(model: keras.Model, calibration: np.ndarray, folder: str) -> li
         written = {'float32': exact, 'float16': _convert(saved_model, 'float16')}
         if len(calibration):
             written['int8'] = _convert(saved_model, 'int8', exact, calibration)
+        files = enclosed.describe(names, model.input_shape[1], record)
         return [
-            _write(os.path.join(folder, TFLITE_FILES[kind]), content)
+            _write(os.path.join(folder, TFLITE_FILES[kind]), enclosed.add_to_tflite(content, files))
             for kind, content in written.items()
         ]
 
 
-def write_onnx(model: keras.Model, folder: str) -> str:
+def write_onnx(model: keras.Model, names: Sequence[str], folder: str, record: bytes = b'') -> str:
     """Writes the classifier for ONNX Runtime and others that read ONNX; needs the extra `portable`.
+
+    Args:
+        model: From `models.classifier`.
+        names: Of its classes.
+        folder: Where to write; a file of the same name is replaced.
+        record: Who taught it; empty: not recorded.
 
     Raises:
         InvalidInputError: Part of the model has no counterpart in ONNX, or the extra is missing.
@@ -92,6 +109,8 @@ def write_onnx(model: keras.Model, folder: str) -> str:
     del graph.graph.input[:]
     graph.graph.input.extend(inputs)
     graph.graph.initializer.extend(constants.values())
+    files = enclosed.describe(names, model.input_shape[1], record)
+    onnx.helper.set_model_props(graph, enclosed.as_properties(files))
     try:
         onnx.checker.check_model(graph)
     except onnx.checker.ValidationError as error:
@@ -101,9 +120,9 @@ def write_onnx(model: keras.Model, folder: str) -> str:
 
 def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf.TensorSpec]]:
     def predict(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {'probabilities': model(image, training=False)}
+        return {OUTPUT: model(image, training=False)}
 
-    return predict, [tf.TensorSpec(model.input_shape, tf.float32, name='image')]
+    return predict, [tf.TensorSpec(model.input_shape, tf.float32, name=INPUT)]
 
 
 def _convert(
@@ -140,7 +159,7 @@ def _quantize_backbone(
 
     def examples() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
         for image in calibration:
-            yield SIGNATURE, {'image': image[None]}
+            yield SIGNATURE, {INPUT: image[None]}
 
     converter.representative_dataset = examples
     tensors = tf.lite.Interpreter(model_content=exact).get_tensor_details()

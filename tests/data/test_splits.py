@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from fer_keras.config.data import DataConfig
 from fer_keras.data.batches import TrainingBatches, evaluation_batches
-from fer_keras.data.datasets import label_names, open_dataset, require_canonical_order
+from fer_keras.data.datasets import label_names, open_dataset
 from fer_keras.data.decoding import decode, to_model_input
 from fer_keras.data.splits import read_split, trained_label_names
+from fer_keras.inference.trained_files import require_canonical_order
 from tests.fakes import BASIC, png_bytes, random_images, write_dataset
 
 DATA = DataConfig(image_size_px=32, batch_size=4, augmentation='none')

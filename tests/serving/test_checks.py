@@ -44,8 +44,8 @@ def test_varied_files_have_several_sizes_and_formats(files):
 def test_every_form_gives_the_probabilities_of_the_trained_graph(served, files, tmp_path, capsys):
     model_file = str(tmp_path / 'best.keras')
     served.model.save(model_file)
-    portable.write_tflite(served.model, class_images(64), str(tmp_path / 'portable'))
-    portable.write_onnx(served.model, str(tmp_path / 'portable'))
+    portable.write_tflite(served.model, BASIC, class_images(64), str(tmp_path / 'portable'))
+    portable.write_onnx(served.model, BASIC, str(tmp_path / 'portable'))
     forms = open_forms(model_file, served.version_dir, str(tmp_path / 'portable'))
     assert set(forms) == set(TOLERANCES) - {'.keras float16', 'SavedModel, frames'}
     table = compare_forms(served.model, forms, files)
@@ -115,8 +115,8 @@ def test_the_recipe_of_the_experiments_has_a_counterpart_in_every_format(tmp_pat
     assert np.std(model.predict(images, verbose=0), axis=0).mean() > 0.05
     model_file = str(tmp_path / 'best.keras')
     model.save(model_file)
-    portable.write_tflite(model, images, str(tmp_path))
-    portable.write_onnx(model, str(tmp_path))
+    portable.write_tflite(model, BASIC, images, str(tmp_path))
+    portable.write_onnx(model, BASIC, str(tmp_path))
     version_dir = export_classifier(model, BASIC, str(tmp_path / 'saved_model'))
     forms = open_forms(model_file, version_dir, str(tmp_path))
     assert set(forms) == set(TOLERANCES) - {'.keras float16', 'SavedModel, frames'}
@@ -129,8 +129,8 @@ def test_a_fourier_transform_is_refused_before_anything_is_converted(tmp_path):
     config = dataclasses.replace(tiniest_model(), saliency='spectral_residual')
     model = build_classifier(config, num_classes=7, image_size_px=32)
     for write in (
-        lambda: portable.write_onnx(model, str(tmp_path)),
-        lambda: portable.write_tflite(model, class_images(1), str(tmp_path)),
+        lambda: portable.write_onnx(model, BASIC, str(tmp_path)),
+        lambda: portable.write_tflite(model, BASIC, class_images(1), str(tmp_path)),
     ):
         with pytest.raises(ValueError, match='no Fourier transform.*spectral_residual'):
             write()

@@ -125,6 +125,11 @@ def test_the_machines_refusals_are_told_whatever_library_says_them():
     assert 'Make room' in describe_machine_error(OSError(text))
     assert describe_machine_error(ValueError('No space left on device')) == ''
     assert describe_machine_error(FileNotFoundError(2, 'No such file or directory', 'a')) == ''
+    missing, own = (ModuleNotFoundError(name=name) for name in ('sklearn', 'fer_keras.trian'))
+    assert (
+        describe_machine_error(missing) == 'sklearn is not installed. Type: pip install fer_keras'
+    )
+    assert describe_machine_error(own) == ''
 
 
 def test_a_tilde_is_the_home_in_every_path_of_a_build(photos, monkeypatch, capsys):
