@@ -19,7 +19,8 @@ from PIL import Image
 from fer_keras.errors import InvalidInputError
 from fer_keras.inference.trained_files import Loaded
 from fer_keras.provenance.enclosed import IMAGE_SIZE, LABELS, read_enclosed
-from fer_keras.provenance.storage import find_record
+from fer_keras.provenance.names import FILE
+from fer_keras.provenance.record import TrainingRecord
 from tfds_builders.quiet import hold_stderr
 
 SIGNATURE, INPUT, OUTPUT = 'predict', 'image', 'probabilities'
@@ -33,6 +34,7 @@ class PortableFile(NamedTuple):
         ask: From float32 `[n, size, size, 3]`, RGB in [0, 255], to float32 `[n, classes]`.
         names: Of the classes.
         image_size_px: Side of what it takes.
+        record: Who taught it; None where that is not recorded.
 
     >>> PortableFile(lambda images: images[:, 0, 0, :2], ['sad', 'happy'], 32).image_size_px
     32
@@ -41,6 +43,7 @@ class PortableFile(NamedTuple):
     ask: Ask
     names: Sequence[str]
     image_size_px: int
+    record: TrainingRecord | None = None
 
 
 def load_portable(path: pathlib.Path) -> Loaded:
@@ -54,7 +57,7 @@ def load_portable(path: pathlib.Path) -> Loaded:
     return Loaded(
         lambda crops: file.ask(resize_crops(crops, file.image_size_px)),
         file.names,
-        record=find_record(path),
+        record=file.record,
     )
 
 
@@ -75,7 +78,8 @@ def open_portable(path: str | os.PathLike[str]) -> PortableFile:
         )
     names = enclosed[LABELS].decode().splitlines()
     ask = _open_tflite(path) if path.suffix.lower() == '.tflite' else _open_onnx(path)
-    return PortableFile(ask, names, int(enclosed[IMAGE_SIZE]))
+    record = TrainingRecord.from_bytes(enclosed[FILE], str(path)) if FILE in enclosed else None
+    return PortableFile(ask, names, int(enclosed[IMAGE_SIZE]), record)
 
 
 def resize_crops(crops: np.ndarray, image_size_px: int) -> np.ndarray:

@@ -138,4 +138,5 @@ def test_what_was_left_out_of_a_photo_is_warned_of(tmp_path):
     frames = [Image.fromarray(frame) for frame in random_images(2, 12)]
     frames[0].save(tmp_path / 'a.gif', save_all=True, append_images=frames[1:])
     with pytest.warns(UserWarning, match='a.gif: the first of several frames'):
-        list(as_pictures(tmp_path / 'a.gif'))
+        (picture,) = as_pictures(tmp_path / 'a.gif')
+    assert picture.image.shape[-1] == 3 and 'the first of several frames' in picture.note
