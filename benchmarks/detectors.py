@@ -30,6 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
+from tfds_builders.detectors import Detector
 from tfds_builders.faces import CROP_MARGIN, Face, crop_face, face_square
 from tfds_builders.pictures import read_picture
 from tfds_builders.quiet import load_tensorflow
@@ -84,23 +85,21 @@ def show(rows: Iterable[dict[str, object]]) -> None:
 
 
 def find_in_turn(
-    files: Sequence[str], detectors: dict[str, object], *, small_faces: bool
+    files: Sequence[str], detectors: dict[str, Detector], *, small_faces: bool
 ) -> tuple[dict[str, list[Face | None]], dict[str, list[tuple[float, float]]]]:
     """The largest face of each photograph by each detector, and the seconds of each search.
 
     These are two: of the clock, and of the processor.
     """
-    from fer_keras.faces.search import find_all_faces
-
     found: dict[str, list[Face | None]] = {name: [] for name in detectors}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in detectors}
     for detector in detectors.values():
-        find_all_faces([read_picture(files[0])], detector, small_faces=small_faces)  # Is traced.
+        detector.find_all_faces([read_picture(files[0])], small_faces=small_faces)  # Is loaded.
     for file in tqdm(files, disable=not sys.stderr.isatty()):
         photo = read_picture(file)
         for name, detector in detectors.items():
             start, start_busy = time.perf_counter(), time.process_time()
-            (people,) = find_all_faces([photo], detector, small_faces=small_faces)
+            (people,) = detector.find_all_faces([photo], small_faces=small_faces)
             busy = time.process_time() - start_busy
             times[name].append((time.perf_counter() - start, busy))
             found[name].append(people[0] if people else None)

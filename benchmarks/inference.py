@@ -34,7 +34,6 @@ import numpy as np
 import pandas as pd
 
 from fer_keras.config.model import ModelConfig
-from fer_keras.faces.detector import detect_rows
 from fer_keras.inference.folders import list_inputs
 from fer_keras.models.classifier import build_classifier
 from fer_keras.serving.portable import write_onnx, write_tflite
@@ -132,7 +131,7 @@ def parse() -> argparse.Namespace:
 def write_crops(files: list[str], root: pathlib.Path) -> list[str]:
     """PNG files of face crops, the same for all forms."""
     photos = [read_picture(file) for file in files]
-    people = faces.find_all_faces(photos, detect_rows)
+    people = faces.find_all_faces(photos)
     crops = [faces.crop_face(photo, p[0]) for photo, p in zip(photos, people, strict=True) if p]
     paths = []
     for number in range(NUM_CROPS):

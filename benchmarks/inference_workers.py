@@ -124,7 +124,6 @@ FORMS = {
 def stages(model_dir: str, files: list[str]) -> dict[str, float]:
     """Milliseconds a photo in each part of `Predictor.predict`, one photo after the other."""
     import fer_keras
-    from fer_keras.faces.detector import detect_rows
     from tfds_builders import faces
     from tfds_builders.pictures import read_picture
 
@@ -137,9 +136,9 @@ def stages(model_dir: str, files: list[str]) -> dict[str, float]:
         times = [time.perf_counter()]
         photo = read_picture(file)
         times.append(time.perf_counter())
-        (people,) = faces.find_all_faces([photo], detect_rows)
+        (people,) = faces.find_all_faces([photo])
         times.append(time.perf_counter())
-        faces.find_all_faces([photo], detect_rows, small_faces=False)
+        faces.find_all_faces([photo], small_faces=False)
         times.append(time.perf_counter())
         crops = [faces.crop_face(photo, face) for face in people]
         times.append(time.perf_counter())

@@ -41,7 +41,7 @@ class Search(Protocol):
 
 
 class MtcnnSearch:
-    """The package `mtcnn`, by the rules of `tfds_builders.faces`.
+    """MTCNN, by the rules of `tfds_builders.faces`.
 
     >>> MtcnnSearch().find_all_faces([])
     []
@@ -55,8 +55,6 @@ class MtcnnSearch:
         self, images_rgb: Sequence[np.ndarray], *, small_faces: bool = True
     ) -> list[list[faces.Face]]:
         """As `faces.find_all_faces`."""
-        if not images_rgb:
-            return []
         return faces.find_all_faces(images_rgb, small_faces=small_faces)
 
 

@@ -7,17 +7,14 @@ crop = crop_face(image, face) if face else center_crop(image)
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
-import tempfile
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from tfds_builders.mtcnn import detect_rows
 from tfds_builders.pictures import shrink_by
-from tfds_builders.quiet import load_tensorflow
 
 LANDMARK_NAMES = ('left_eye', 'right_eye', 'nose', 'mouth_left', 'mouth_right')
 CROP_SIZE_PX = 256
@@ -44,9 +41,6 @@ BOX_TOLERANCE_PX = LANDMARK_TOLERANCE_PX = 1.0
 CONFIDENCE_TOLERANCE = 0.02
 CROP_TOLERANCE, MEAN_CROP_TOLERANCE = 1, 0.01
 REDUCED_CROP_TOLERANCE, MEAN_REDUCED_CROP_TOLERANCE = 24, 0.5
-
-# From canvases to a row a face: image index, box, confidence, the landmarks' x, their y.
-Detect = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +74,7 @@ def find_face(image_rgb: np.ndarray) -> Face | None:
 
 
 def find_faces(images_rgb: Sequence[np.ndarray]) -> list[Face | None]:
-    """Finds the largest face of each image; a batch is several times faster than single images.
+    """Finds the largest face of each image.
 
     The largest is whoever the photo is of; a face in the background may be the surer one. In the
     204 photos of the Face Research Lab London Set a second face was found in one, and the largest
@@ -103,7 +97,7 @@ def find_faces(images_rgb: Sequence[np.ndarray]) -> list[Face | None]:
 
 
 def find_all_faces(
-    images_rgb: Sequence[np.ndarray], detect: Detect | None = None, *, small_faces: bool = True
+    images_rgb: Sequence[np.ndarray], *, small_faces: bool = True
 ) -> list[list[Face]]:
     """Finds every face of each image, the largest first.
 
@@ -112,17 +106,16 @@ def find_all_faces(
 
     Args:
         images_rgb: uint8 `[height, width, 3]` each, of any sizes.
-        detect: A faster detector than that of the package `mtcnn`, with its answers.
         small_faces: Whether to look for faces below an 11th of the longer side, too: that takes
             two thirds of the time.
     """
     small_side, large_side = SEARCH_SIDES_PX
     if not small_faces:
-        return _search(images_rgb, small_side, detect)
-    crowds = _search(images_rgb, large_side, detect)
+        return _search(images_rgb, small_side)
+    crowds = _search(images_rgb, large_side)
     alone = [i for i, faces in enumerate(crowds) if len(faces) < 2]
     if alone:
-        portraits = _search([images_rgb[i] for i in alone], small_side, detect)
+        portraits = _search([images_rgb[i] for i in alone], small_side)
         for i, portrait in zip(alone, portraits, strict=True):
             crowds[i] = portrait[:1] or crowds[i]
     return crowds
@@ -212,51 +205,20 @@ def center_box(width_px: int, height_px: int) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def _search(
-    images_rgb: Sequence[np.ndarray], side_px: int, detect: Detect | None = None
-) -> list[list[Face]]:
+def _search(images_rgb: Sequence[np.ndarray], side_px: int) -> list[list[Face]]:
     """Searches every image on a canvas of `side_px`; faces come largest first."""
+    if not images_rgb:
+        return []
     canvases, scales = zip(*(_on_canvas(image, side_px) for image in images_rgb), strict=True)
-    rows = (detect or detect_with_package)(canvases)
     found: list[list[Face]] = [[] for _ in images_rgb]
-    for row in rows:
+    for row in detect_rows(canvases):
         i = int(row[0])
         found[i].append(_to_face(row, scales[i], images_rgb[i].shape))
     return [sorted(faces, key=lambda face: -face.area) for faces in found]
 
 
-def detect_with_package(canvases: Sequence[np.ndarray]) -> np.ndarray:
-    """Finds the faces of canvases, uint8 `[side, side, 3]`: a `Detect` of the package `mtcnn`."""
-    # The rounded values of the other output type would turn a face by a degree or two.
-    rows: np.ndarray = _detector().detect_faces(
-        list(canvases), box_format='xyxy', output_type='numpy'
-    )
-    # Without a face the package forgets the columns of the landmarks.
-    return rows if len(rows) else np.zeros((0, 16))
-
-
-@functools.cache
-def _detector() -> Any:
-    # Here, because a mere import of this package should not load TensorFlow.
-    load_tensorflow()
-    from mtcnn import MTCNN, stages
-
-    from tfds_builders.mtcnn_weights import NAMES, write_weights
-
-    # `detect_faces(min_face_size=...)` stays unset: in mtcnn 1.0.0 it changes the first scale but
-    # not the number of scales, and large faces are lost.
-    kinds = (stages.StagePNet, stages.StageRNet, stages.StageONet)
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [write_weights(name, folder) for name in NAMES]
-        return MTCNN([kind(weights=path) for kind, path in zip(kinds, paths, strict=True)])
-
-
 def _on_canvas(image_rgb: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """The image in the top left corner of a grey square, and its scale in x and y.
-
-    On one canvas size an image gets the same answer alone and in a batch: mtcnn 1.0.0 mixes up the
-    offsets of a batch whose sizes differ.
-    """
+    """The image in the top left corner of a grey square, and its scale in x and y."""
     height, width = image_rgb.shape[:2]
     scale = side_px / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))

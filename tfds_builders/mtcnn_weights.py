@@ -1,37 +1,40 @@
 """The weights of the package `mtcnn`, from nowhere but the package.
 
 Its own reader would first unpickle a file of that name in the current folder, whoever put it there,
-and leaves its files open, of which Python 3.13 complains on the screen.
+and leaves its files open, of which Python 3.13 complains on the screen. The package itself, which
+loads TensorFlow, is not imported.
 """
 
 from __future__ import annotations
 
-import importlib.resources
+import importlib.util
 import io
-import os
+import pathlib
 
 import joblib
 import lz4.frame
 import numpy as np
 
-NAMES = ('pnet', 'rnet', 'onet')
-
 
 def read_weights(name: str) -> list[np.ndarray]:
-    """The arrays of a network, one of `NAMES`."""
-    weights: list[np.ndarray] = joblib.load(io.BytesIO(_unpack(name)))
+    """The arrays of a network: `pnet`, `rnet` or `onet`.
+
+    Raises:
+        ImportError: The package is not installed.
+    """
+    weights: list[np.ndarray] = joblib.load(io.BytesIO(unpack_weights(name)))
     return weights
 
 
-def write_weights(name: str, folder: str) -> str:
-    """Writes them as the package reads them from a path, which is returned."""
-    path = os.path.join(folder, name)
-    with open(path, 'wb') as file:
-        file.write(_unpack(name))
-    return path
+def unpack_weights(name: str) -> bytes:
+    """The content of a file as the package reads it from a path.
 
-
-def _unpack(name: str) -> bytes:
-    packed = importlib.resources.files('mtcnn') / 'assets' / 'weights' / f'{name}.lz4'
+    Raises:
+        ImportError: The package is not installed.
+    """
+    found = importlib.util.find_spec('mtcnn')
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("No module named 'mtcnn'", name='mtcnn')
+    packed = pathlib.Path(found.origin).parent / 'assets' / 'weights' / f'{name}.lz4'
     unpacked: bytes = lz4.frame.decompress(packed.read_bytes())
     return unpacked

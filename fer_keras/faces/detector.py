@@ -1,17 +1,12 @@
 """MTCNN as a TensorFlow graph: from a photo to its faces without Python.
 
-The three networks are those of the package `mtcnn` with its weights, and so is every rule between
-them (Zhang et al. 2016, IEEE Signal Processing Letters). A server can run the graph, and it takes
-a fraction of the package's time, which goes back and forth between TensorFlow and NumPy.
+The same as `tfds_builders.mtcnn`, for a server of TensorFlow, which can run nothing else.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from fer_keras.faces.networks import (
@@ -21,18 +16,7 @@ from fer_keras.faces.networks import (
     run_proposal_net,
     run_trunk,
 )
-from tfds_builders import faces
-
-# The package's defaults.
-_SMALLEST_FACE_PX = 20
-_CELL_PX, _STRIDE_PX = 12, 2
-_SCALE_FACTOR = 0.709
-_REFINED_SCORE, _FACE_SCORE = 0.7, 0.8
-_PROPOSAL_LOGIT = float(np.log(0.6 / 0.4))  # A score of 0.6.
-_SCALE_OVERLAP, _OVERLAP = 0.5, 0.7
-# The package compares every proposal with every other, however many a photo of gravel gives. A
-# server must be bounded: this many of the best are kept. Photos of people have a few hundred.
-_MOST_PROPOSALS = 2048
+from tfds_builders import faces, mtcnn
 
 
 class Faces(NamedTuple):
@@ -125,27 +109,27 @@ class FaceDetector:
 
     def _propose(self, image: tf.Tensor) -> tf.Tensor:
         """Square boxes, float32 `[n, 4]`, that may hold a face, from a pyramid of the image."""
-        scales = _scales(image.shape[0])
+        scales = mtcnn.pyramid_scales(image.shape[0])
         parts = [self._propose_in(image, int(image.shape[0] * scale)) for scale in scales]
         cells, found = (tf.concat(values, axis=0) for values in zip(*parts, strict=True))
         level = tf.repeat(tf.range(len(parts)), [tf.shape(part[0])[0] for part in parts])
         scale = tf.gather(tf.constant(scales, tf.float32), level)[:, None]
         # The package counts as MATLAB does: the first of the twelve pixels of a cell is 1.
-        first = tf.cast(_STRIDE_PX * cells[:, 2:0:-1], tf.float32) + 1
-        last = first + (_CELL_PX - 1)
-        shift = (_CELL_PX - 1) * found[:, :4]
+        first = tf.cast(mtcnn.STRIDE_PX * cells[:, 2:0:-1], tf.float32) + 1
+        last = first + (mtcnn.CELL_PX - 1)
+        shift = (mtcnn.CELL_PX - 1) * found[:, :4]
         boxes = (tf.concat([first, last], axis=1) + shift) / scale
         scores = tf.sigmoid(found[:, 4])
         # Scores of exactly 1 are common. Of equals the last comes first, as a rule there too.
         boxes, scores, level = (tf.reverse(values, [0]) for values in (boxes, scores, level))
-        best = tf.math.top_k(scores, tf.minimum(tf.size(scores), _MOST_PROPOSALS))
+        best = tf.math.top_k(scores, tf.minimum(tf.size(scores), mtcnn.MOST_PROPOSALS))
         boxes, level = tf.gather(boxes, best.indices), tf.gather(level, best.indices)
         # First each level of the pyramid by itself, then all together.
         overlap = _overlap(boxes)
         is_one_level = level[:, None] == level[None]
-        kept = _unsuppressed((overlap > _SCALE_OVERLAP) & is_one_level)
+        kept = _unsuppressed((overlap > mtcnn.SCALE_OVERLAP) & is_one_level)
         among = tf.gather(tf.gather(overlap, kept), kept, axis=1)
-        kept = tf.gather(kept, _unsuppressed(among > _OVERLAP))
+        kept = tf.gather(kept, _unsuppressed(among > mtcnn.OVERLAP))
         return _squared(tf.gather(boxes, kept))
 
     def _propose_at(self, image: tf.Tensor, side_px: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -157,7 +141,7 @@ class FaceDetector:
         """
         level = tf.image.resize(image[None], (side_px, side_px), tf.image.ResizeMethod.AREA)
         found = run_proposal_net(self._proposal_net, level)
-        cells = tf.where(found[..., 4] > _PROPOSAL_LOGIT)
+        cells = tf.where(found[..., 4] > mtcnn.PROPOSAL_LOGIT)
         return cells, tf.gather_nd(found, cells)
 
     def _refine(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
@@ -165,9 +149,9 @@ class FaceDetector:
         features = run_trunk(net, cut_patches(image, boxes, 24), 'SAME', 'VALID')
         shift, logits = run_heads(net[-4:], features, tf.shape(boxes)[0])
         boxes, scores = _shifted(boxes, shift), tf.nn.softmax(logits)[:, 1]
-        kept = _by_score(scores, _REFINED_SCORE)
+        kept = _by_score(scores, mtcnn.REFINED_SCORE)
         boxes = tf.gather(boxes, kept)
-        return _squared(tf.gather(boxes, _unsuppressed(_overlap(boxes) > _OVERLAP)))
+        return _squared(tf.gather(boxes, _unsuppressed(_overlap(boxes) > mtcnn.OVERLAP)))
 
     def _finish(self, image: tf.Tensor, boxes: tf.Tensor) -> Faces:
         net = self._output_net
@@ -178,25 +162,9 @@ class FaceDetector:
         points = tf.transpose(tf.reshape(points, (-1, 2, 5)), (0, 2, 1))
         landmarks = points * size + boxes[:, None, :2] - 1
         found = Faces(_shifted(boxes, shift), landmarks, tf.nn.softmax(logits)[:, 1])
-        found = found.at(_by_score(found.scores, _FACE_SCORE))
+        found = found.at(_by_score(found.scores, mtcnn.FACE_SCORE))
         share = _overlap(found.boxes, of_smaller=True)
-        return found.at(_unsuppressed(share > _OVERLAP))
-
-
-def detect_rows(canvases: Sequence[np.ndarray]) -> np.ndarray:
-    """Finds the faces of canvases, uint8 `[side, side, 3]`: a `tfds_builders.faces.Detect`."""
-    rows = [np.zeros((0, 16))]
-    for number, canvas in enumerate(canvases):
-        boxes, landmarks, scores = (v.numpy() for v in _detect()(tf.constant(canvas, tf.float32)))
-        columns = [np.full(len(scores), number), *boxes.T, scores, *landmarks[..., 0].T]
-        rows.append(np.stack([*columns, *landmarks[..., 1].T], axis=1))
-    return np.concatenate(rows)
-
-
-@functools.cache
-def _detect() -> tf.types.experimental.GenericFunction:
-    # Traced once for each size of the canvas.
-    return tf.function(FaceDetector().detect, autograph=False)
+        return found.at(_unsuppressed(share > mtcnn.OVERLAP))
 
 
 def on_canvas(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -221,12 +189,6 @@ def on_canvas(image: tf.Tensor, side_px: int) -> tuple[tf.Tensor, tf.Tensor]:
     canvas = tf.pad(tf.round(resized), padding, constant_values=faces.CANVAS_GREY)
     exact_scale = tf.cast(tf.cast(size, tf.float64) / shape, tf.float32)
     return tf.ensure_shape(canvas, (side_px, side_px, 3)), exact_scale[::-1]
-
-
-def _scales(side_px: int) -> np.ndarray:
-    """The scales of the pyramid, as the package counts them."""
-    levels = round(-(np.log(side_px / _CELL_PX) / np.log(_SCALE_FACTOR) + 1))
-    return _CELL_PX / _SMALLEST_FACE_PX * _SCALE_FACTOR ** np.arange(levels)
 
 
 def _shifted(boxes: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import NamedTuple
 
 from fer_keras.errors import InvalidInputError, MissingFileError
@@ -16,8 +15,7 @@ class Choice(NamedTuple):
     """The detector of a model.
 
     Attributes:
-        detector: None where the model needs one whose file was not given, or which is MTCNN
-            without TensorFlow.
+        detector: None where the model needs one whose file was not given.
         note: What is to be said of crops that are not those which taught the model; or empty.
         problem: What to type where there is no detector; or empty.
 
@@ -41,13 +39,6 @@ def choose_detector(asked: str | None, record: TrainingRecord | None) -> Choice:
         InvalidInputError: No such detector, or a file that is not its network.
         MissingFileError: The file is not there.
     """
-    choice = _choose(asked, record)
-    if choice.detector == detectors.MTCNN and not importlib.util.find_spec('tensorflow'):
-        return Choice(None, problem=_NO_TENSORFLOW.format(' or '.join(_WITHOUT_TENSORFLOW)))
-    return choice
-
-
-def _choose(asked: str | None, record: TrainingRecord | None) -> Choice:
     taught = record.detectors if record else ()
     named = ' and '.join(detectors.describe(one) for one in taught)
     if asked:
@@ -85,16 +76,6 @@ def open_detector(text: str) -> Detector:
         raise InvalidInputError(str(error)) from error
 
 
-# Detectors as they are typed.
-_WITHOUT_TENSORFLOW = [
-    f'{name}:FILE' if kind.takes_file else name
-    for name, kind in detectors.KINDS.items()
-    if name != detectors.MTCNN.name
-]
-_NO_TENSORFLOW = (
-    'The detector mtcnn needs TensorFlow, which is not installed. Type: pip install fer_keras -- '
-    'or choose another detector by --detector=, in Python by `detector`: {}.'
-)
 _NOTE = (
     'faces that {} found taught the model, and here {} finds them: its crops are not quite the '
     'same, and nor are the answers.'

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer_keras.faces.search import find_all_faces
 from tfds_builders import faces
 from tfds_builders.detectors import MTCNN, Detector
 
@@ -33,7 +32,7 @@ def find_faces(
     images: Sequence[np.ndarray], *, small_faces: bool = True, detector: Detector = MTCNN
 ) -> list[list[FoundFace]]:
     """The faces of each image, uint8 `[height, width, 3]`, RGB, the largest first."""
-    found = find_all_faces(images, detector, small_faces=small_faces)
+    found = detector.find_all_faces(images, small_faces=small_faces)
     return [
         [FoundFace(face.box, face.confidence, faces.crop_face(image, face)) for face in people]
         for image, people in zip(images, found, strict=True)

@@ -21,6 +21,7 @@ from fer_keras.inference.trained_files import Loaded
 from fer_keras.provenance.enclosed import IMAGE_SIZE, LABELS, read_enclosed
 from fer_keras.provenance.names import FILE
 from fer_keras.provenance.record import TrainingRecord
+from tfds_builders.onnx_runtime import count_threads, open_session
 from tfds_builders.quiet import hold_stderr
 
 SIGNATURE, INPUT, OUTPUT = 'predict', 'image', 'probabilities'
@@ -106,12 +107,9 @@ def resize_crops(crops: np.ndarray, image_size_px: int) -> np.ndarray:
 
 
 def _open_onnx(path: pathlib.Path) -> Ask:
-    onnxruntime = _import('onnxruntime', 'onnxruntime', path)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    _import('onnxruntime', 'onnxruntime', path)
     try:
-        with hold_stderr():  # It writes notes on the devices that it looks for.
-            session = onnxruntime.InferenceSession(path, options, ['CPUExecutionProvider'])
+        session = open_session(path)
     except Exception as error:  # Its classes have no common one, and no public name.
         raise _damaged(path, error) from error
     (taken,) = session.get_inputs()
@@ -122,7 +120,7 @@ def _open_tflite(path: pathlib.Path) -> Ask:
     interpreters = _import('ai_edge_litert.interpreter', 'ai-edge-litert', path)
     try:
         with hold_stderr():  # It writes how it computes.
-            interpreter = interpreters.Interpreter(str(path), num_threads=_threads())
+            interpreter = interpreters.Interpreter(str(path), num_threads=count_threads())
             interpreter.allocate_tensors()
             predict = interpreter.get_signature_runner(SIGNATURE)
     except (ValueError, RuntimeError) as error:
@@ -153,16 +151,6 @@ def _in_parts(ask: Ask, batch: Any) -> Ask:
         return np.concatenate(parts)[: len(images)]
 
     return ask_in_parts
-
-
-def _threads() -> int:
-    said = os.environ.get('TF_NUM_INTRAOP_THREADS', '')
-    if said.isdecimal() and int(said):
-        return int(said)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # Not on Linux.
-        return os.cpu_count() or 1
 
 
 def _import(module: str, package: str, path: pathlib.Path) -> Any:

@@ -88,8 +88,7 @@ class Predictor:
         """What finds faces.
 
         Raises:
-            InvalidInputError: Faces of a detector taught the model whose file was not given, or it
-                is MTCNN, and TensorFlow is not installed.
+            InvalidInputError: Faces of a detector taught the model whose file was not given.
         """
         if self._choice.detector is None:
             raise InvalidInputError(self._choice.problem)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from fer_keras.config.inference import PredictionConfig
-from fer_keras.faces.search import find_all_faces
 from fer_keras.inference.answers import NO_FACE, OK, UNREADABLE, Row, make_table
 from fer_keras.inference.following import FindFaces, FollowedFrame, follow
 from fer_keras.inference.photos import Picture, in_batches
@@ -44,7 +43,7 @@ def answer_video(
     """
 
     def find(images: Sequence[np.ndarray]) -> list[list[faces.Face]]:
-        return find_all_faces(images, predictor.detector, small_faces=config.small_faces)
+        return predictor.detector.find_all_faces(images, small_faces=config.small_faces)
 
     followed = follow(pictures, find_faces or find, config.search_s)
     answered = (one for some in followed for one in _ask(predictor, some))

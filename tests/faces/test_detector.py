@@ -1,19 +1,16 @@
-"""The graph against the package `mtcnn`, and its crops against those of the data sets."""
+"""The graph against `tfds_builders.mtcnn`, and its crops against those of the data sets."""
 
 import functools
-from pathlib import Path
 
 import cv2
-import joblib
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from fer_keras.faces import detector as face_detector
 from fer_keras.faces.crops import crop_faces
-from fer_keras.faces.networks import load_networks
 from tests.fakes import portraits, random_images
-from tfds_builders import faces
+from tfds_builders import faces, mtcnn
 
 
 @pytest.fixture(scope='module')
@@ -28,31 +25,6 @@ def crop():
         return crop_faces(image, landmarks[None], 256)[0]
 
     return lambda image, face: call(tf.constant(image), tf.constant(face.landmarks)).numpy()
-
-
-@pytest.mark.parametrize('side_px', faces.SEARCH_SIDES_PX)
-def test_the_graph_finds_what_the_package_finds(side_px, people):
-    noise = random_images(1, side_px)[0]
-    crowd = np.hstack([people[0], cv2.flip(people[1], 1), people[2]])
-    canvases = [faces._on_canvas(photo, side_px)[0] for photo in (*people, crowd, noise)]
-    expected = np.concatenate(
-        [
-            np.insert(faces.detect_with_package([canvas])[:, 1:], 0, number, axis=1)
-            for number, canvas in enumerate(canvases)
-        ]
-    )
-    assert np.bincount(expected[:, 0].astype(int)).tolist()[:3] == [1, 1, 1]
-    found = face_detector.detect_rows(canvases)
-    assert found.shape == expected.shape
-    # Pixels of the canvas, and the share of the score. Proposals that both score exactly 1 are
-    # ranked by chance in the package, which may move one face by a few pixels.
-    difference = np.abs(found - expected).max(axis=1)
-    assert (difference < 0.01).sum() >= len(expected) - 1 and difference.max() < 5
-
-
-def test_nothing_is_found_on_a_wall():
-    wall = np.full((224, 224, 3), 200, np.uint8)
-    assert face_detector.detect_rows([wall, wall]).shape == (0, 16)
 
 
 def test_the_canvas_is_that_of_the_data_sets(people):
@@ -86,8 +58,8 @@ def test_whole_photos_have_the_faces_of_the_data_sets(small_faces, people):
 
 
 def test_a_photo_of_gravel_cannot_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(face_detector, '_PROPOSAL_LOGIT', -np.inf)  # Everything is proposed.
-    monkeypatch.setattr(face_detector, '_MOST_PROPOSALS', 40)
+    monkeypatch.setattr(mtcnn, 'PROPOSAL_LOGIT', -np.inf)  # Everything is proposed.
+    monkeypatch.setattr(mtcnn, 'MOST_PROPOSALS', 40)
     detector = face_detector.FaceDetector()
     image = tf.constant(random_images(1, 224)[0] / 128 - 1, tf.float32)
     assert 1 <= detector._propose(image).shape[0] <= 40
@@ -125,21 +97,3 @@ def test_a_crop_repeats_the_edge_of_the_photo(people, crop):
     assert difference.max() <= faces.CROP_TOLERANCE
     beyond = faces.Face(face.box, face.landmarks + 5000, 1.0)
     np.testing.assert_array_equal(crop(cut, beyond), faces.crop_face(cut, beyond))
-
-
-class Bomb:
-    def __reduce__(self):
-        return Path.touch, (Path('ran'),)
-
-
-def test_weights_in_the_current_folder_are_not_read(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ('pnet', 'rnet', 'onet'):
-        joblib.dump(Bomb(), f'{name}.lz4')
-        joblib.dump(Bomb(), name)
-    shapes = [[array.shape for array in net] for net in load_networks()]
-    assert shapes[0][0] == (3, 3, 3, 10) and len(shapes) == 3
-    faces._detector.__wrapped__()
-    assert not Path('ran').exists()
-    joblib.load('pnet.lz4')  # They would have been noticed.
-    assert Path('ran').exists()
