@@ -7,7 +7,8 @@ Grad-CAM. Needs the extra `app`: `pip install "fer_keras[app]"`.
 from __future__ import annotations
 
 from fer_keras import flags
-from fer_keras.config.inference import DemoAppConfig, needs_tensorflow
+from fer_keras.config.inference import DemoAppConfig
+from fer_keras.pretrained.names import is_portable
 
 
 def main(config: DemoAppConfig) -> None:
@@ -18,4 +19,4 @@ def main(config: DemoAppConfig) -> None:
 
 
 if __name__ == '__main__':
-    flags.start(main, DemoAppConfig, needs_tensorflow=needs_tensorflow)
+    flags.start(main, DemoAppConfig, needs_tensorflow=lambda config: not is_portable(config.model))

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Sequence
 
 from fer_keras import flags
-from fer_keras.config.inference import PredictionConfig, needs_tensorflow
+from fer_keras.config.inference import PredictionConfig
+from fer_keras.pretrained.names import answers_alone
 
 
 def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
@@ -34,4 +35,9 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
 
 if __name__ == '__main__':
     inputs = 'PICTURE|VIDEO|FOLDER|PATTERN|camera:0 ...'
-    flags.start(main, PredictionConfig, arguments=inputs, needs_tensorflow=needs_tensorflow)
+    flags.start(
+        main,
+        PredictionConfig,
+        arguments=inputs,
+        needs_tensorflow=lambda config: not answers_alone(config.model),
+    )

@@ -61,6 +61,11 @@ class RunDir:
         return os.path.join(self.path, record_names.MODEL_IN_RUN)
 
     @property
+    def graph_file(self) -> str:
+        """How ONNX Runtime answers with the weights of `model_file`; the package's have one."""
+        return os.path.join(os.path.dirname(self.model_file), 'graph.onnx')
+
+    @property
     def calibration_file(self) -> str:
         """The temperature of a calibrated model, and what it has on the images that fitted it."""
         return os.path.join(self.path, 'calibration.json')

@@ -8,11 +8,12 @@ from typing import Any
 from tfds_builders.quiet import hold_stderr
 
 
-def open_session(network: bytes | str | os.PathLike[str]) -> Any:
-    """Opens a network, for any number of threads at a time.
+def open_session(network: bytes | str | os.PathLike[str], threads: int = 0) -> Any:
+    """Opens a network, which any number of threads may ask at a time.
 
     Args:
         network: The content of an ONNX file, or its path.
+        threads: For each operation; 0: `count_threads`.
 
     Raises:
         ImportError: ONNX Runtime is not installed.
@@ -22,7 +23,9 @@ def open_session(network: bytes | str | os.PathLike[str]) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = count_threads()
+    options.intra_op_num_threads = threads or count_threads()
+    # Its threads would wait for the next operation at full speed, in the way of whatever is next.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     with hold_stderr():  # It writes notes on the devices that it looks for.
         return onnxruntime.InferenceSession(network, options, ['CPUExecutionProvider'])
 

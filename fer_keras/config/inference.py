@@ -7,7 +7,6 @@ import dataclasses
 from fer_keras.config import shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
-from fer_keras.pretrained.names import is_portable
 
 SHARD_FORMATS = ('jsonl', 'parquet')
 
@@ -171,8 +170,3 @@ class DemoAppConfig:
 
     def __post_init__(self) -> None:
         check(self)
-
-
-def needs_tensorflow(config: PredictionConfig | DemoAppConfig) -> bool:
-    """Whether the model is read by TensorFlow; the search for faces may need it all the same."""
-    return not is_portable(config.model)

@@ -70,14 +70,12 @@ class DemoPage:
         self._is_closed = False
 
     def warm_up(self) -> None:
-        """Traces all that an answer needs, so that the first takes no longer than the next.
+        """Loads and traces all that an answer needs, so that the first takes no longer than the next.
 
         A file that comes meanwhile waits, and traces nothing a second time.
         """
         crop = np.zeros((CROP_SIZE_PX, CROP_SIZE_PX, 3), np.uint8)
         steps: list[Callable[[], object]] = [
-            lambda: find_faces([crop], small_faces=False, detector=self._detector),
-            # Without a face, small ones are looked for, too.
             lambda: find_faces([crop], detector=self._detector),
             lambda: self._predictor.predict_crops(crop),
             lambda: self._explain([crop]),

@@ -7,23 +7,29 @@ environment `TF_NUM_INTRAOP_THREADS` says another number to all three.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import pathlib
 import threading
+import zipfile
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from fer_keras.errors import InvalidInputError
-from fer_keras.inference.trained_files import Loaded
+from fer_keras.inference.trained_files import Loaded, TrainedFiles
 from fer_keras.provenance.enclosed import IMAGE_SIZE, LABELS, read_enclosed
 from fer_keras.provenance.names import FILE
 from fer_keras.provenance.record import TrainingRecord
 from tfds_builders.onnx_runtime import count_threads, open_session
 from tfds_builders.quiet import hold_stderr
 
+if TYPE_CHECKING:
+    import keras
+
+_WEIGHTS_IN_KERAS_FILE = 'model.weights.h5'
 SIGNATURE, INPUT, OUTPUT = 'predict', 'image', 'probabilities'
 Ask = Callable[[np.ndarray], np.ndarray]
 
@@ -81,6 +87,45 @@ def open_portable(path: str | os.PathLike[str]) -> PortableFile:
     ask = _open_tflite(path) if path.suffix.lower() == '.tflite' else _open_onnx(path)
     record = TrainingRecord.from_bytes(enclosed[FILE], str(path)) if FILE in enclosed else None
     return PortableFile(ask, names, int(enclosed[IMAGE_SIZE]), record)
+
+
+def load_graph(files: TrainedFiles, load_model: Callable[[], keras.Model]) -> Loaded:
+    """Loads a classifier that has a graph beside its weights, to answer by ONNX Runtime.
+
+    Args:
+        files: Of a run folder with a `graph_file`.
+        load_model: Gives the Keras model, for what needs more than answers.
+
+    Raises:
+        InvalidInputError: The graph or the weights are damaged, or not of each other.
+        MissingFileError: The names of its classes are not there.
+    """
+    # Here: another second where a file has it all.
+    import h5py
+    import onnx
+
+    try:
+        model = onnx.load(files.run_dir.graph_file)
+        with zipfile.ZipFile(files.model_file) as whole:
+            content = io.BytesIO(whole.read(_WEIGHTS_IN_KERAS_FILE))
+        with h5py.File(content) as weights:
+            for one in [one for one in model.graph.input if one.name != INPUT]:
+                weight = weights[one.name][...].astype(np.float32)
+                model.graph.initializer.append(onnx.numpy_helper.from_array(weight, one.name))
+                model.graph.input.remove(one)
+        session = open_session(model.SerializeToString())
+    except Exception as error:  # Of four packages, some of whose classes have no public name.
+        raise InvalidInputError(
+            f'{files.run_dir.graph_file} must be the graph of {files.model_file}. Received: '
+            f'{str(error)[:300]}'
+        ) from error
+    size = session.get_inputs()[0].shape[1]
+    names = files.read_labels()
+
+    def answer(crops: np.ndarray) -> np.ndarray:
+        return session.run([OUTPUT], {INPUT: resize_crops(crops, size)})[0]
+
+    return Loaded(answer, names, load_model, files.read_record())
 
 
 def resize_crops(crops: np.ndarray, image_size_px: int) -> np.ndarray:

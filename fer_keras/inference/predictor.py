@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib
 import itertools
 import os
+import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +22,9 @@ from fer_keras.inference.choosing import choose_detector
 from fer_keras.inference.found_faces import FoundFace, find_faces
 from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
-from fer_keras.inference.portable_files import load_portable
+from fer_keras.inference.portable_files import load_graph, load_portable
 from fer_keras.inference.trained_files import (
     Loaded,
-    TrainedFiles,
     find_exported,
     find_portable,
     find_trained,
@@ -43,7 +46,6 @@ class Predictor:
 
     Attributes:
         names: Label names, in the order of the probabilities.
-        model: The Keras model; None where an exported form answers.
         record: Who taught it; None where that is not recorded.
         detector_note: What is to be said of its detector: that others' faces taught the model.
 
@@ -58,7 +60,7 @@ class Predictor:
         self,
         probabilities_of: Callable[[np.ndarray], np.ndarray],
         names: Sequence[str],
-        model: keras.Model | None = None,
+        load_model: Callable[[], keras.Model] | None = None,
         record: TrainingRecord | None = None,
         detector: str | None = None,
     ) -> None:
@@ -67,7 +69,7 @@ class Predictor:
         Args:
             probabilities_of: From uint8 `[n, height, width, 3]`, RGB, to `[n, classes]`.
             names: Of the classes.
-            model: The Keras model behind it.
+            load_model: Gives the Keras model behind it.
             record: Who taught it.
             detector: What finds faces, `mtcnn` or `yunet:FILE`; None: that of the data which taught
                 the model.
@@ -77,11 +79,16 @@ class Predictor:
             MissingFileError: The file is not there.
         """
         self.names = tuple(names)
-        self.model = model
         self.record = record
         self._probabilities_of = probabilities_of
+        self._load_model = load_model
         self._choice = choose_detector(detector, record)
         self.detector_note = self._choice.note
+
+    @functools.cached_property
+    def model(self) -> keras.Model | None:
+        """The Keras model; None where an exported form answers. Loads TensorFlow."""
+        return self._load_model() if self._load_model else None
 
     @property
     def detector(self) -> Detector:
@@ -143,7 +150,8 @@ class Predictor:
         """
         if detector is None:
             return self._predict(photos, small_faces=small_faces)
-        other = Predictor(self._probabilities_of, self.names, self.model, self.record, detector)
+        known = self._probabilities_of, self.names, self._load_model, self.record
+        other = Predictor(*known, detector)
         if other.detector_note:
             warnings.warn(other.detector_note, stacklevel=2)
         return other._predict(photos, small_faces=small_faces)
@@ -227,8 +235,8 @@ def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None)
         path: A run folder, the `.keras` file in one, or what `fer_keras.export` wrote: a SavedModel
             (its numbered folder, or the one above: the newest version then), an `.onnx` or a
             `.tflite` file of any name; or the name of a classifier of the package: `wild` knows
-            seven expressions of real faces. An `.onnx` file is run by ONNX Runtime, a `.tflite`
-            file by LiteRT, without TensorFlow; all else needs TensorFlow.
+            seven expressions of real faces. An `.onnx` file and `wild` are run by ONNX Runtime, a
+            `.tflite` file by LiteRT, without TensorFlow; all else needs TensorFlow.
         detector: What finds faces in whole photos: `mtcnn`, that of the package, or `yunet:FILE`,
             YuNet of the OpenCV zoo, whose file you have. None: that of the data which taught the
             model; where this needs a file, asking for whole photos says so.
@@ -239,7 +247,7 @@ def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None)
             what it needs is not installed; no such detector, or a file that is not its network.
     """
     file = find_portable(path)
-    loaded = load_portable(file) if file else _load_with_tensorflow(path)
+    loaded = load_portable(file) if file else _load_trained(find_exported(path), path)
     return Predictor(*loaded, detector=detector)
 
 
@@ -253,16 +261,25 @@ def note_detector(predictor: Predictor) -> list[str]:
     return [predictor.detector_note] if predictor.detector_note else []
 
 
-def _load_with_tensorflow(path: str | os.PathLike[str]) -> Loaded:
-    found = find_exported(path) or find_trained(path)
+def _load_trained(exported: pathlib.Path | None, path: str | os.PathLike[str]) -> Loaded:
+    """Loads a SavedModel, a run, or a classifier of the package."""
+    if exported:
+        return _import_tensorflow_models(path).load_saved_model(exported)
+    files = find_trained(path)
+
+    if not os.path.isfile(files.run_dir.graph_file):
+        return _import_tensorflow_models(path).load_keras_file(files)
+    return load_graph(files, lambda: _import_tensorflow_models(path).load_model(files))
+
+
+def _import_tensorflow_models(path: str | os.PathLike[str]) -> ModuleType:
     try:
         # Here: TensorFlow takes seconds to load, and portable files answer where there is none.
         load_tensorflow()
-        from fer_keras.inference.tensorflow_models import load_keras_file, load_saved_model
+        return importlib.import_module('fer_keras.inference.tensorflow_models')
     except ModuleNotFoundError as error:
         raise InvalidInputError(
             f'{path} is read by TensorFlow. Received: no {error.name}. Type: pip install fer_keras '
             '-- or give an .onnx or .tflite file of `python -m fer_keras.export '
             '--formats=tflite,onnx`, which needs none.'
         ) from error
-    return load_keras_file(found) if isinstance(found, TrainedFiles) else load_saved_model(found)

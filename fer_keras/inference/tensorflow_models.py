@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+import keras
 import tensorflow as tf
 
 from fer_keras.data.decoding import to_model_input
@@ -14,7 +15,25 @@ from fer_keras.provenance.storage import find_record
 
 
 def load_keras_file(files: TrainedFiles) -> Loaded:
-    """Loads the Keras model.
+    """Loads the Keras model, to answer for crops of any size.
+
+    Raises:
+        MissingFileError: The names of its classes are not there.
+        InvalidInputError: It is damaged, or needs saliency maps from a folder.
+    """
+    names = files.read_labels()
+    model = load_model(files)
+    size = model.input_shape[1]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)], autograph=False)
+    def answer(images: tf.Tensor) -> tf.Tensor:
+        return model(to_model_input(images, size), training=False)
+
+    return Loaded(lambda images: answer(images).numpy(), names, lambda: model, files.read_record())
+
+
+def load_model(files: TrainedFiles) -> keras.Model:
+    """Loads the Keras model alone.
 
     Raises:
         MissingFileError: The names of its classes are not there.
@@ -33,13 +52,7 @@ def load_keras_file(files: TrainedFiles) -> Loaded:
             f'Received: {files.model_file}, trained with `saliency=folder:...`. Give its run to '
             '`python -m fer_keras.evaluate --run_dir=...`, which reads the maps.'
         )
-    size = model.input_shape[1]
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)], autograph=False)
-    def answer(images: tf.Tensor) -> tf.Tensor:
-        return model(to_model_input(images, size), training=False)
-
-    return Loaded(lambda images: answer(images).numpy(), names, model, files.read_record())
+    return model
 
 
 def load_saved_model(folder: pathlib.Path) -> Loaded:

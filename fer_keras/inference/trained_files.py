@@ -30,7 +30,7 @@ class Loaded(NamedTuple):
     Attributes:
         probabilities_of: From uint8 `[n, height, width, 3]`, RGB, to float32 `[n, classes]`.
         names: Of the classes.
-        model: The Keras model; None where an exported form answers.
+        load_model: Gives the Keras model; None where an exported form answers.
         record: Who taught it; None where that is not recorded.
 
     >>> Loaded(lambda images: np.full((len(images), 2), 0.5), ['sad', 'happy']).record
@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
 
     probabilities_of: Callable[[np.ndarray], np.ndarray]
     names: Sequence[str]
-    model: keras.Model | None = None
+    load_model: Callable[[], keras.Model] | None = None
     record: TrainingRecord | None = None
 
 

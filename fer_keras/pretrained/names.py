@@ -26,6 +26,15 @@ def locate(model: str | os.PathLike[str]) -> str:
     return str(pathlib.Path(__file__).with_name(name)) if name in NAMES else name
 
 
+def answers_alone(model: str | os.PathLike[str]) -> bool:
+    """Whether it is called as a classifier that answers without TensorFlow.
+
+    >>> answers_alone('wild'), answers_alone('classifier.tflite'), answers_alone('runs/cross')
+    (True, True, False)
+    """
+    return os.fspath(model) in NAMES or is_portable(model)
+
+
 def is_portable(model: str | os.PathLike[str]) -> bool:
     """Whether it is called as an ONNX or TFLite file, which answers without TensorFlow.
 

@@ -13,14 +13,18 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import h5py
 import keras
 import numpy as np
+import onnx
 import tensorflow as tf
+from onnx import ModelProto
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import write_bytes
 from fer_keras.inference.portable_files import INPUT, OUTPUT, SIGNATURE
+from fer_keras.models.classifier import load_classifier
 from fer_keras.models.inner_layers import inner_layers
 from fer_keras.models.saliency_layers import SpectralResidual
 from fer_keras.provenance import enclosed
@@ -89,14 +93,82 @@ def write_onnx(model: keras.Model, names: Sequence[str], folder: str, record: by
         InvalidInputError: Part of the model has no counterpart in ONNX, or the extra is missing.
     """
     _check_has_counterpart(model)
+    function, signature = _as_function(model)
+    graph = _to_onnx(function, signature)
+    files = enclosed.describe(names, model.input_shape[1], record)
+    onnx.helper.set_model_props(graph, enclosed.as_properties(files))
+    return _write(os.path.join(folder, ONNX_FILE), graph.SerializeToString())
+
+
+def write_graph(model_file: str, path: str) -> str:
+    """Writes how a `.keras` file answers, in ONNX, without its weights; needs the extra `portable`.
+
+    Beside that file in the folder of a run it makes `fer_keras.load` answer by ONNX Runtime, with
+    the weights of the `.keras` file: each input of the graph but the image is called as its weight
+    there.
+
+    Args:
+        model_file: From training, or of the package.
+        path: Of the file to write, `run_dir.RunDir.graph_file`.
+
+    Raises:
+        InvalidInputError: Part of the model has no counterpart in ONNX, or the extra is missing.
+    """
+    model = load_classifier(model_file)
+    _check_has_counterpart(model)
+    names = _names_of_weights(model)
+    taught, others = model.trainable_variables, model.non_trainable_variables
+
+    def predict(image: tf.Tensor, *weights: tf.Tensor) -> dict[str, tf.Tensor]:
+        own = weights[: len(taught)], weights[len(taught) :]
+        return {OUTPUT: model.stateless_call(*own, image, training=False)[0]}
+
+    signature = [tf.TensorSpec(model.input_shape, tf.float32, name=INPUT)]
+    for number, weight in enumerate(taught + others):
+        signature.append(tf.TensorSpec(weight.shape, weight.dtype, name=f'weight_{number}'))
+    graph = _to_onnx(predict, signature)
+    by_number = {f'weight_{i}': names.get(id(one)) for i, one in enumerate(taught + others)}
+    used = {name for node in graph.graph.node for name in node.input}
+    for node in graph.graph.node:
+        node.input[:] = [by_number.get(name) or name for name in node.input]
+    inputs = [one for one in graph.graph.input if one.name in used]
+    for one in inputs:
+        one.name = by_number.get(one.name) or one.name
+    del graph.graph.input[:]
+    graph.graph.input.extend(inputs)
+    return _write(path, graph.SerializeToString())
+
+
+def _names_of_weights(model: keras.Model) -> dict[int, str]:
+    """Of each variable, by its `id`, what its weight is called in a file of Keras.
+
+    Keras does not say, so each gets its number for a value, and the file says where it went. The
+    state of random numbers, which no answer needs, has none.
+    """
+    for number, variable in enumerate(model.variables):
+        variable.assign(np.full(variable.shape, number, variable.dtype))
+    names: dict[int, str] = {}
+
+    def note(name: str, there: object) -> None:
+        if isinstance(there, h5py.Dataset):
+            names[id(model.variables[int(np.ravel(there)[0])])] = name
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'numbers.weights.h5')
+        model.save_weights(path)
+        with h5py.File(path) as file:
+            file.visititems(note)
+    return names
+
+
+def _to_onnx(function: Callable[..., object], signature: Sequence[tf.TensorSpec]) -> ModelProto:
+    """The graph of a function, with what it captures as constants."""
     try:
-        import onnx
         import tf2onnx
     except ImportError as error:
         raise InvalidInputError('ONNX files need: pip install "fer_keras[portable]"') from error
     logging.getLogger('tf2onnx').setLevel(logging.ERROR)
     # Not `model.export(format='onnx')`: Keras 3.15 traces batch normalisation as in training there.
-    function, signature = _as_function(model)
     traced = tf.function(function, input_signature=signature, autograph=False)
     graph, _ = tf2onnx.convert.from_function(traced, input_signature=signature)
     constants = {
@@ -109,13 +181,11 @@ def write_onnx(model: keras.Model, names: Sequence[str], folder: str, record: by
     del graph.graph.input[:]
     graph.graph.input.extend(inputs)
     graph.graph.initializer.extend(constants.values())
-    files = enclosed.describe(names, model.input_shape[1], record)
-    onnx.helper.set_model_props(graph, enclosed.as_properties(files))
     try:
         onnx.checker.check_model(graph)
     except onnx.checker.ValidationError as error:
         raise InvalidInputError(f'The classifier cannot be written as ONNX: {error}') from error
-    return _write(os.path.join(folder, ONNX_FILE), graph.SerializeToString())
+    return graph
 
 
 def _as_function(model: keras.Model) -> tuple[Callable[..., object], Sequence[tf.TensorSpec]]:

@@ -20,7 +20,6 @@ from playwright.sync_api import sync_playwright
 from werkzeug.test import Client
 
 import fer_keras
-from fer_keras.faces import detector
 from fer_keras.inference import explanations
 from fer_keras.inference import page as page_module
 from fer_keras.inference import predictor as predictor_module
@@ -28,6 +27,7 @@ from fer_keras.inference.page import DemoPage
 from tests.fakes import BASIC, png_bytes, portraits, tiniest_model, write_untrained_run
 from tests.fuzz.mutations import make_input
 from tests.fuzz.seeds import videos
+from tfds_builders import mtcnn
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 CHROMIUM_FLAGS = [
@@ -161,11 +161,11 @@ def test_a_fault_of_the_program_is_a_sentence_in_the_page_and_a_traceback_in_the
 
 
 class Traces:
-    """How often layers and the face detector are run by Python: never, once all is traced."""
+    """How often layers are run, and networks loaded: never, once all is warm."""
 
     def __init__(self, monkeypatch):
         self.count = 0
-        for owner, name in ((keras.layers.Layer, '__call__'), (detector.FaceDetector, 'detect')):
+        for owner, name in ((keras.layers.Layer, '__call__'), (mtcnn, 'open_session')):
             monkeypatch.setattr(owner, name, self._counted(getattr(owner, name)))
 
     def _counted(self, function):
@@ -178,8 +178,8 @@ class Traces:
 
 @pytest.fixture
 def fresh_page(run_dir):
-    """Nothing of it is traced."""
-    detector._detect.cache_clear()
+    """Nothing of it is traced, nor is the detector loaded."""
+    mtcnn._load.cache_clear()
     return DemoPage(fer_keras.load(run_dir.path), largest_upload=2**20)
 
 
@@ -209,8 +209,7 @@ def test_an_upload_during_the_warm_up_waits_and_traces_nothing_again(
     has_begun.wait()
     response = Client(fresh_page).post('/answer', data=png_bytes(two_people))
     assert not warming.is_alive() and len(response.json['faces']) == 2
-    # One for each size of the canvas, and one for any number of faces.
-    assert detector._detect().experimental_get_tracing_count() == 2
+    assert mtcnn._load.cache_info().misses == 1
     trace = explanations._trace(fresh_page._grad_cam)
     assert trace.experimental_get_tracing_count() == 1
 

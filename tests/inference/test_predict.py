@@ -403,9 +403,9 @@ def test_small_faces_are_left_out_where_they_are_not_wanted(
 ):
     asked, find = [], faces.find_all_faces
 
-    def note(images, detect, *, small_faces):
+    def note(images, *, small_faces):
         asked.append(small_faces)
-        return find(images, detect, small_faces=small_faces)
+        return find(images, small_faces=small_faces)
 
     monkeypatch.setattr(faces, 'find_all_faces', note)
     for wanted in (True, False):
