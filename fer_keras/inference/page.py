@@ -70,7 +70,7 @@ class DemoPage:
         self._is_closed = False
 
     def warm_up(self) -> None:
-        """Loads and traces all that an answer needs, so that the first takes no longer than the next.
+        """Loads and traces all that an answer needs, so that the first takes no longer than others.
 
         A file that comes meanwhile waits, and traces nothing a second time.
         """
