@@ -65,6 +65,7 @@ RUN = {
     ),
     'fer_keras.export --run_dir=runs/cross --formats=keras': '',
     'fer_keras.export --model=wild --formats=onnx': '',
+    'fer_keras.predict --model=wild/portable/classifier.onnx photo.jpg': '',
     'fer_keras.predict --model=wild/portable/classifier.onnx --crops faces/': '',
 }
 # As `docs/explanation/testing.md` says it.
@@ -82,8 +83,6 @@ NOT_RUN = (
     'fer_keras.predict --detector=yunet:face_detection_yunet.onnx --output=faces.csv holiday/ '
     'clip.mp4',
     'fer_keras.demo_app --detector=yunet:face_detection_yunet.onnx',
-    'fer_keras.predict --model=wild/portable/classifier.onnx '
-    '--detector=yunet:face_detection_yunet.onnx photo.jpg',
     'tfds_builders.build cfee --detector=yunet:face_detection_yunet.onnx --manual_dir=ARCHIVES '
     '--data_dir=DATA',
     'fer_keras.train --source=cfee/basic_faces_yunet --data_dir=DATA --run_dir=runs/yunet',
