@@ -41,7 +41,7 @@ def main() -> None:
         files = list_inputs([given])
         photos = [read_picture(file) for file in files[:: max(1, len(files) // options.most)]]
         for side_px in faces.SEARCH_SIDES_PX:
-            canvases = [faces._on_canvas(photo, side_px)[0] for photo in photos]
+            canvases = [faces.on_canvas(photo, side_px)[0] for photo in photos]
             for name, detect in (('ONNX Runtime', detect_alone), ('graph', graph)):
                 measured = compare(package, detect, canvases)
                 rows.append({'photos': given, 'canvas px': side_px, 'way': name, **measured})

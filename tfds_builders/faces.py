@@ -209,15 +209,15 @@ def _search(images_rgb: Sequence[np.ndarray], side_px: int) -> list[list[Face]]:
     """Searches every image on a canvas of `side_px`; faces come largest first."""
     if not images_rgb:
         return []
-    canvases, scales = zip(*(_on_canvas(image, side_px) for image in images_rgb), strict=True)
+    canvases, scales = zip(*(on_canvas(image, side_px) for image in images_rgb), strict=True)
     found: list[list[Face]] = [[] for _ in images_rgb]
     for row in detect_rows(canvases):
         i = int(row[0])
-        found[i].append(_to_face(row, scales[i], images_rgb[i].shape))
+        found[i].append(to_face(row[1:], scales[i], images_rgb[i].shape))
     return [sorted(faces, key=lambda face: -face.area) for faces in found]
 
 
-def _on_canvas(image_rgb: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:
+def on_canvas(image_rgb: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndarray]:
     """The image in the top left corner of a grey square, and its scale in x and y."""
     height, width = image_rgb.shape[:2]
     scale = side_px / max(height, width)
@@ -228,8 +228,9 @@ def _on_canvas(image_rgb: np.ndarray, side_px: int) -> tuple[np.ndarray, np.ndar
     return canvas, np.array([size[0] / width, size[1] / height])
 
 
-def _to_face(row: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> Face:
-    corners = np.clip(row[1:5].reshape(2, 2) / scale, 0, (shape[1], shape[0]))
-    landmarks = (row[6:16].reshape(2, 5).T + 0.5) / scale - 0.5
+def to_face(row: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> Face:
+    """A row of `mtcnn.decide`, found on a canvas of this scale, as a face of the image."""
+    corners = np.clip(row[:4].reshape(2, 2) / scale, 0, (shape[1], shape[0]))
+    landmarks = (row[5:15].reshape(2, 5).T + 0.5) / scale - 0.5
     left, top, right, bottom = (float(value) for value in corners.ravel())
-    return Face((left, top, right, bottom), landmarks.astype(np.float32), float(row[5]))
+    return Face((left, top, right, bottom), landmarks.astype(np.float32), float(row[4]))

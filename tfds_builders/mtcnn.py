@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 
 from tfds_builders.onnx_runtime import count_threads, open_session
 
+T = TypeVar('T')
+R = TypeVar('R')
 # The package's defaults.
 SMALLEST_FACE_PX = 20
 CELL_PX, STRIDE_PX = 12, 2
@@ -42,15 +44,34 @@ def detect_rows(canvases: Sequence[np.ndarray]) -> np.ndarray:
     Raises:
         ImportError: ONNX, its runtime or the package `mtcnn`, which has the weights, is missing.
     """
-    networks, threads = _load(), min(count_threads(), len(canvases))
-    if threads > 1:
-        # The operations are too small for threads of their own, which would double the time.
-        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(networks.detect, canvases))
-    else:
-        found = [networks.detect(canvas) for canvas in canvases]
+    found = in_threads(_load().detect, canvases)
     rows = [np.insert(faces, 0, number, axis=1) for number, faces in enumerate(found)]
     return np.concatenate([np.zeros((0, COLUMNS)), *rows])
+
+
+def decide(canvas: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The faces in squares that may hold one.
+
+    Args:
+        canvas: uint8 `[side, side, 3]`, RGB.
+        boxes: float32 `[n, 4]` in its pixels, the surest first.
+
+    Returns:
+        float32 `[faces, COLUMNS - 1]`: as from `detect_rows`, without the number of the image.
+    """
+    return _load().decide(canvas.astype(np.float32), boxes)
+
+
+def in_threads(find: Callable[[T], R], images: Sequence[T]) -> Iterable[R]:
+    """What is found in each image, in their order, in as many threads as `count_threads` says.
+
+    The operations are too small for threads of their own, which would double the time.
+    """
+    threads = min(count_threads(), len(images))
+    if threads < 2:
+        return map(find, images)
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(find, images))
 
 
 class _Networks(NamedTuple):
@@ -62,13 +83,14 @@ class _Networks(NamedTuple):
 
     def detect(self, canvas: np.ndarray) -> np.ndarray:
         """A row a face, float32, without the number of the image."""
-        side_px = len(canvas)
         image = canvas.astype(np.float32)
-        boxes = self._propose(image)
+        return self.decide(image, self._propose(image))
+
+    def decide(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """The rows of the faces in some boxes of a canvas in float32."""
         planes = np.ascontiguousarray(image.transpose(2, 0, 1))[None]
-        boxes = self._refine(planes, boxes)
-        faces = self._finish(planes, boxes)
-        faces[:, :4] = faces[:, :4].clip(0, side_px - 1)
+        faces = self._finish(planes, self._refine(planes, boxes))
+        faces[:, :4] = faces[:, :4].clip(0, len(image) - 1)
         return faces
 
     def _propose(self, image: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ _GREY, _CONTRAST = 127.5, 128.0
 def write_proposal_net() -> bytes:
     """From `image` `[height, width, 3]` to `[5, y, x]`: the shift of a cell's box, and a logit."""
     net = read_weights('pnet')
-    graph = _Graph()
+    graph = Graph()
     x = graph.add('Transpose', 'image', perm=[2, 0, 1])
     x = graph.add('Unsqueeze', x, graph.constant(np.array([0])))
     # The convolution has no rim, so that its weights can hold the change of range.
@@ -42,7 +42,7 @@ def write_proposal_net() -> bytes:
 
 
 def write_refinement_net() -> bytes:
-    """From patches to `[n, 6]`: the shift of each box, and two logits; see `_Graph.cut_patches`."""
+    """From patches to `[n, 6]`: the shift of each box, and two logits; see `Graph.cut_patches`."""
     return _write_trunk('rnet', REFINED_PX, ('SAME_UPPER', 'VALID'))
 
 
@@ -54,7 +54,7 @@ def write_output_net() -> bytes:
 def _write_trunk(name: str, size_px: int, pools: Sequence[str]) -> bytes:
     """Convolutions with these pools between them, then a dense layer, and one for all outputs."""
     net = read_weights(name)
-    graph = _Graph()
+    graph = Graph()
     x = graph.cut_patches(size_px)
     order = np.arange(3)
     for block, pool in enumerate(pools):
@@ -78,7 +78,7 @@ def _write_trunk(name: str, size_px: int, pools: Sequence[str]) -> bytes:
     return graph.write(inputs, graph.multiply(x, kernel, bias))
 
 
-class _Graph:
+class Graph:
     """Operations with their constants; each method gives the name of what it computes."""
 
     def __init__(self) -> None:
@@ -106,10 +106,16 @@ class _Graph:
         return self.add('Add', self.add('MatMul', x, self.constant(kernel)), self.constant(bias))
 
     def convolve(
-        self, x: str, kernel: np.ndarray, bias: np.ndarray, slope: np.ndarray | None = None
+        self,
+        x: str,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        slope: np.ndarray | None = None,
+        **options: Any,
     ) -> str:
-        """A convolution without a rim, of a kernel as TensorFlow has it, and a PReLU."""
-        x = self.add('Conv', x, self.constant(kernel.transpose(3, 2, 0, 1)), self.constant(bias))
+        """A convolution of a kernel as TensorFlow has it, without a rim by default, and a PReLU."""
+        weights = self.constant(kernel.transpose(3, 2, 0, 1)), self.constant(bias)
+        x = self.add('Conv', x, *weights, **options)
         return x if slope is None else self.prelu(x, slope.reshape(-1, 1, 1))
 
     def prelu(self, x: str, slope: np.ndarray) -> str:
@@ -159,11 +165,11 @@ class _Graph:
         x = self.add('Mul', x, self.constant(np.array(1 / _CONTRAST)))
         return self.add('Mul', self.add('Mul', x, 'inside_y'), 'inside_x')
 
-    def write(self, inputs: dict[str, list[str | int]], output: str) -> bytes:
+    def write(self, inputs: dict[str, list[str | int]], *outputs: str) -> bytes:
         """The whole as the content of a file."""
         kind = TensorProto.FLOAT
         taken = [helper.make_tensor_value_info(name, kind, shape) for name, shape in inputs.items()]
-        given = [helper.make_tensor_value_info(output, kind, None)]
+        given = [helper.make_tensor_value_info(output, kind, None) for output in outputs]
         graph = helper.make_graph(self._nodes, 'mtcnn', taken, given, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 16)])
         model.ir_version = 8

@@ -30,7 +30,7 @@ def crop():
 def test_the_canvas_is_that_of_the_data_sets(people):
     for photo in (people[0], people[0][:, :40], cv2.resize(people[0], (90, 60))):
         for side_px in faces.SEARCH_SIDES_PX:
-            expected, expected_scale = faces._on_canvas(photo, side_px)
+            expected, expected_scale = faces.on_canvas(photo, side_px)
             canvas, scale = face_detector.on_canvas(tf.constant(photo), side_px)
             np.testing.assert_allclose(canvas, expected, atol=faces.CANVAS_TOLERANCE)
             np.testing.assert_allclose(scale, expected_scale, rtol=1e-6)

@@ -26,7 +26,7 @@ def photos():
 @pytest.mark.parametrize('side_px', faces.SEARCH_SIDES_PX)
 def test_it_finds_what_the_package_finds_and_so_does_the_graph(side_px, photos):
     package, graph = load_package(), load_graph()
-    canvases = [faces._on_canvas(photo, side_px)[0] for photo in photos]
+    canvases = [faces.on_canvas(photo, side_px)[0] for photo in photos]
     expected = np.concatenate(
         [np.insert(package(canvas), 0, number, axis=1) for number, canvas in enumerate(canvases)]
     )
@@ -50,7 +50,7 @@ def test_nothing_is_found_on_a_wall():
 
 
 def test_threads_that_ask_at_once_get_the_answers_of_one(photos):
-    canvases = [faces._on_canvas(photo, 224)[0] for photo in photos]
+    canvases = [faces.on_canvas(photo, 224)[0] for photo in photos]
     expected = [mtcnn.detect_rows([canvas]) for canvas in canvases]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         found = pool.map(mtcnn.detect_rows, [[canvas] for canvas in canvases] * 4)
