@@ -35,9 +35,5 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
 
 if __name__ == '__main__':
     inputs = 'PICTURE|VIDEO|FOLDER|PATTERN|camera:0 ...'
-    flags.start(
-        main,
-        PredictionConfig,
-        arguments=inputs,
-        needs_tensorflow=lambda config: not answers_alone(config.model),
-    )
+    needs = lambda config: not answers_alone(config.model)  # noqa: E731
+    flags.start(main, PredictionConfig, arguments=inputs, needs_tensorflow=needs)

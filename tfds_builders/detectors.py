@@ -1,4 +1,4 @@
-"""Which detector finds the faces: `mtcnn`, that of the package, or `yunet:FILE`, a file you have.
+"""Which detector finds the faces: `single_shot`, `mtcnn`, or `yunet:FILE`, a file you have.
 
 detector = choose('yunet:~/face_detection_yunet.onnx')
 faces = detector.find_faces(images)
@@ -18,10 +18,13 @@ import numpy as np
 
 from tfds_builders import faces
 from tfds_builders.errors import InvalidDetectorError, MissingDetectorError
+from tfds_builders.single_shot import SingleShot
 from tfds_builders.yunet import YuNet
 
-# Where nobody chooses. What says nothing because it was made before there was a choice, a set, a
-# model or a config without a mark, is MTCNN's all the same.
+# In whole photos, where nobody chooses; its crops are MTCNN's.
+PREFERRED = 'single_shot'
+# In data sets, where nobody chooses. What says nothing because it was made before there was a
+# choice, a set, a model or a config without a mark, is MTCNN's all the same.
 DEFAULT = 'mtcnn'
 
 
@@ -64,6 +67,8 @@ class Kind(NamedTuple):
     Attributes:
         load: From the content of its file, and what the file is called, to the search.
         takes_file: Whether the user gives its file.
+        like: Another one that places the landmarks for it, so that its crops are the same, to a
+            50th of the distance between the eyes; or empty.
 
     >>> KINDS['yunet'].takes_file
     True
@@ -71,16 +76,17 @@ class Kind(NamedTuple):
 
     load: Callable[[bytes, str], Search]
     takes_file: bool = False
+    like: str = ''
 
 
 KINDS: Mapping[str, Kind] = {
     'mtcnn': Kind(lambda content, where: MtcnnSearch()),
+    'single_shot': Kind(lambda content, where: SingleShot(), like='mtcnn'),
     'yunet': Kind(YuNet, takes_file=True),
 }
 # As messages name them.
-ALLOWED = ' or '.join(
-    f'`{name}:FILE`' if kind.takes_file else f'`{name}`' for name, kind in KINDS.items()
-)
+_typed = [f'`{name}:FILE`' if kind.takes_file else f'`{name}`' for name, kind in KINDS.items()]
+ALLOWED = f'{", ".join(_typed[:-1])} or {_typed[-1]}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +184,7 @@ def choose(text: str) -> Detector:
     """The detector that is named, once its file has been looked into.
 
     Args:
-        text: `mtcnn`, or `yunet:FILE`, of whose file `~` is the home of the user.
+        text: `single_shot`, `mtcnn`, or `yunet:FILE`, of whose file `~` is the home of the user.
 
     Raises:
         InvalidDetectorError: No such detector, one without the file that it needs or with one that
@@ -212,6 +218,16 @@ def of_metadata(metadata: Mapping[str, object] | None) -> str:
     if not isinstance(said, Mapping):
         return MTCNN.identity
     return Detector(said['name'], sha256=said.get('sha256', '')).identity
+
+
+def crops_of(identity: str) -> str:
+    """The `Detector.identity` whose crops a detector gives: its own, or that which it is like.
+
+    >>> crops_of('single_shot'), crops_of('yunet:0a1b')
+    ('mtcnn', 'yunet:0a1b')
+    """
+    kind = KINDS.get(identity)
+    return kind.like if kind and kind.like else identity
 
 
 def describe(identity: str) -> str:

@@ -79,7 +79,12 @@ def _write_trunk(name: str, size_px: int, pools: Sequence[str]) -> bytes:
 
 
 class Graph:
-    """Operations with their constants; each method gives the name of what it computes."""
+    """Operations with their constants; each method gives the name of what it computes.
+
+    >>> graph = Graph()
+    >>> graph.add('Relu', 'image')
+    'Relu_0'
+    """
 
     def __init__(self) -> None:
         self._nodes: list[NodeProto] = []

@@ -45,6 +45,6 @@ OPTIMIZERS = ['adamw', 'sgd']
 PRECISIONS = ['float32', 'mixed_bfloat16', 'mixed_float16']
 MONITORS = ['val_accuracy', 'val_loss']
 # Of `tfds_builders.detectors`; what begins with the second goes on with a file of the user.
-DETECTORS = ['mtcnn']
+DETECTORS = ['mtcnn', 'single_shot']
 DETECTORS_OF_FILES = ['yunet:']
 EXPORT_FORMATS = ['saved_model', 'keras', 'tflite', 'onnx']

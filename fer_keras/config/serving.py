@@ -35,6 +35,12 @@ class ExportConfig:
         'output',
         low=0,
     )
+    detector: str = setting(
+        choices.DETECTORS[-1],
+        'What finds the faces of whole photos in a SavedModel.',
+        'output',
+        choices=choices.DETECTORS,
+    )
     output: str = setting(
         '',
         'Folder to write to; empty: the run, or one named after a classifier of the package.',

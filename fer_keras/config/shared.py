@@ -33,8 +33,9 @@ def detector() -> str:
     """What finds the faces."""
     return setting(
         '',
-        'What finds the faces: `mtcnn`, that of the package, or `yunet:FILE`, YuNet of the OpenCV '
-        'zoo, whose file you have. Empty: that of the data which taught the model.',
+        'What finds the faces: `single_shot`, `mtcnn`, whose crops are the same and which takes '
+        'four times as long, or `yunet:FILE`, YuNet of the OpenCV zoo, whose file you have. '
+        "Empty: `single_shot`, unless others' faces taught the model.",
         'input',
         choices=('', *choices.DETECTORS),
         prefixes=choices.DETECTORS_OF_FILES,

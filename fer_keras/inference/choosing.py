@@ -20,7 +20,7 @@ class Choice(NamedTuple):
         problem: What to type where there is no detector; or empty.
 
     >>> choose_detector('', None).detector.name
-    'mtcnn'
+    'single_shot'
     """
 
     detector: Detector | None
@@ -32,7 +32,8 @@ def choose_detector(asked: str | None, record: TrainingRecord | None) -> Choice:
     """Chooses the detector of a model.
 
     Args:
-        asked: `mtcnn` or `yunet:FILE`; empty or None: that of the data which taught the model.
+        asked: `single_shot`, `mtcnn` or `yunet:FILE`; empty or None: the one
+            whose crops are those that taught the model.
         record: Who taught it; None where that is not recorded.
 
     Raises:
@@ -40,24 +41,23 @@ def choose_detector(asked: str | None, record: TrainingRecord | None) -> Choice:
         MissingFileError: The file is not there.
     """
     taught = record.detectors if record else ()
+    crops = {detectors.crops_of(one) for one in taught}
     named = ' and '.join(detectors.describe(one) for one in taught)
     if asked:
         chosen = open_detector(asked)
-        found_by = detectors.describe(chosen.identity)
-        if not taught or taught == (chosen.identity,):
+        if crops <= {detectors.crops_of(chosen.identity)}:
             return Choice(chosen)
-        return Choice(chosen, _NOTE.format(named, found_by))
-    # Those of a file say which.
-    at_hand = [one for one in taught or (detectors.DEFAULT,) if ':' not in one]
-    if at_hand:
-        note = _NOTE.format(named, at_hand[0]) if len(taught) > 1 else ''
-        return Choice(open_detector(at_hand[0]), note)
+        return Choice(chosen, _NOTE.format(named, detectors.describe(chosen.identity)))
+    preferred = open_detector(detectors.PREFERRED)
+    if not crops or detectors.crops_of(preferred.identity) in crops:
+        note = _NOTE.format(named, preferred) if len(crops) > 1 else ''
+        return Choice(preferred, note)
     kind = taught[0].partition(':')[0]
     return Choice(
         None,
         problem=f'Faces that {named} found taught this model. Received: no file of it. Type '
         f'--detector={kind}:FILE, or in Python detector="{kind}:FILE". With '
-        f'{detectors.DEFAULT} in its place the crops are others than those that it knows.',
+        f'{preferred} in its place the crops are others than those that it knows.',
     )
 
 

@@ -19,13 +19,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from fer_keras.data.decoding import decode
 from fer_keras.errors import MissingFileError
-from fer_keras.faces.detector import FaceDetector
 from fer_keras.inference.portable_files import open_portable
 from fer_keras.models.classifier import load_classifier
 from fer_keras.serving import c_api
 from fer_keras.serving.portable import ONNX_FILE, TFLITE_FILES
-from fer_keras.serving.whole_photos import make_finder
+from fer_keras.serving.whole_photos import DETECTORS, make_finder
 from fer_keras.tables import print_table
+from tfds_builders.detectors import PREFERRED
 
 # Files of each request -> probabilities of each, float32 `[batch, classes]`.
 Batches = Sequence[Sequence[bytes]]
@@ -72,13 +72,16 @@ def compare_forms(
     return pd.DataFrame(rows)
 
 
-def compare_frames(model: keras.Model, version_dir: str, frames: np.ndarray) -> pd.DataFrame:
+def compare_frames(
+    model: keras.Model, version_dir: str, frames: np.ndarray, detector: str = PREFERRED
+) -> pd.DataFrame:
     """Compares `predict_frames`, through TensorFlow's C API, with the graph that was trained.
 
     Args:
         model: The classifier as it was trained.
         version_dir: A version of `export_classifier`.
         frames: uint8 `[batch, height, width, 3]`, RGB.
+        detector: As for `export_classifier`.
 
     Returns:
         One row, as in `compare_forms`; none where there is no face in any frame.
@@ -86,7 +89,7 @@ def compare_frames(model: keras.Model, version_dir: str, frames: np.ndarray) -> 
     Raises:
         RuntimeError: The signature failed.
     """
-    find = make_finder(FaceDetector(), model.input_shape[1], small_faces=True)
+    find = make_finder(DETECTORS[detector](), model.input_shape[1], small_faces=True)
     # Behind the row of the frame itself.
     crops = [find(tf.constant(frame))[-1][1:].numpy().astype(np.float32) for frame in frames]
     most = max(len(faces) for faces in crops)

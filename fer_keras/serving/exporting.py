@@ -49,12 +49,25 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
     found = trained.read_record()
     record = found.to_bytes() if found else b''
     is_known = os.path.isfile(trained.run_dir.flags_file)
-    card = describe_model(names, run if is_known else None, _read_metrics(trained.run_dir), found)
+    card = describe_model(
+        names,
+        run if is_known else None,
+        _read_metrics(trained.run_dir),
+        found,
+        detector=options.detector,
+    )
     version = ''
     if 'saved_model' in formats:
-        version = export_classifier(model, names, written.saved_model_dir, card=card, record=record)
+        version = export_classifier(
+            model,
+            names,
+            written.saved_model_dir,
+            card=card,
+            record=record,
+            detector=options.detector,
+        )
         print(version)
-        if note := describe_other_detector(found):
+        if note := describe_other_detector(found, options.detector):
             print(f'note: {note}', end='', file=sys.stderr)
     if 'keras' in formats:
         print(write_keras_folder(trained, run, written.keras_dir, card=card, record=found))
@@ -70,7 +83,7 @@ def export_run(run: RunConfig, options: ExportConfig) -> None:
     if 'onnx' in formats:
         print(portable.write_onnx(model, names, written.portable_dir, record))
     if options.check:
-        _check(model, trained, written, version, images)
+        _check(model, trained, written, version, images, options.detector)
 
 
 def _place_of(trained: TrainedFiles) -> str:
@@ -92,7 +105,12 @@ def _read_images(run: RunConfig, names: list[str], count: int) -> np.ndarray:
 
 
 def _check(
-    model: keras.Model, trained: TrainedFiles, written: RunDir, version: str, images: np.ndarray
+    model: keras.Model,
+    trained: TrainedFiles,
+    written: RunDir,
+    version: str,
+    images: np.ndarray,
+    detector: str,
 ) -> None:
     """Compares all forms, prints and writes the table, and raises where they differ too much."""
     pixels = images.astype(np.uint8)
@@ -101,7 +119,7 @@ def _check(
     forms = checks.open_forms(trained.model_file, version, written.portable_dir, handed_on)
     table = checks.compare_forms(model, forms, files)
     if version:
-        of_frames = checks.compare_frames(model, version, pixels[:_FRAMES])
+        of_frames = checks.compare_frames(model, version, pixels[:_FRAMES], detector)
         table = pd.concat([table, of_frames], ignore_index=True) if len(of_frames) else table
     table.to_csv(written.parity_file, index=False)
     checks.print_comparison(table)

@@ -12,11 +12,12 @@ from fer_keras.config.run import RunConfig
 from fer_keras.provenance.record import TrainingRecord
 from fer_keras.provenance.wording import sentences
 from fer_keras.version import __version__
-from tfds_builders.detectors import MTCNN, describe
+from tfds_builders.detectors import MTCNN, PREFERRED, crops_of, describe
 
 _WHOLE = """\
 As a SavedModel it finds the faces itself, too: `predict_photos` and `predict_portraits` take files
-of whole photos, `predict_frames` takes frames of videos which are decoded already.
+of whole photos, `predict_frames` takes frames of videos which are decoded already. What finds
+faces is called {}.
 """
 _LIMITS = """\
 ## Limits
@@ -34,6 +35,8 @@ def describe_model(
     run: RunConfig | None = None,
     metrics: dict[str, Any] | None = None,
     record: TrainingRecord | None = None,
+    *,
+    detector: str = PREFERRED,
 ) -> str:
     """The text of `model_card.md`.
 
@@ -42,15 +45,17 @@ def describe_model(
         run: What the model was trained with, if that is known.
         metrics: What `report/metrics.json` of that run holds, if it was tested.
         record: Who taught the model, if that is known.
+        detector: What finds the faces of whole photos in a SavedModel.
     """
     versions = ', '.join(
         f'{name} {importlib.metadata.version(name)}' for name in ('tensorflow', 'keras')
     )
+    whole = _WHOLE.format(detector)
     sections = [
         '# Facial-expression classifier\n',
         f'Written by fer_keras {__version__}, Python {platform.python_version()}, {versions}.\n',
         f'## Answers\n\nOne of {len(names)} expressions for a crop of one face, in this order: '
-        f'{", ".join(names)}.\n\n{_WHOLE}{describe_other_detector(record)}',
+        f'{", ".join(names)}.\n\n{whole}{describe_other_detector(record, detector)}',
         _describe_training(run),
         _describe_record(record),
         _describe_test(metrics),
@@ -59,16 +64,16 @@ def describe_model(
     return '\n'.join(sections)
 
 
-def describe_other_detector(record: TrainingRecord | None) -> str:
-    """What must be known of whole photos where the faces of another detector taught; or empty."""
+def describe_other_detector(record: TrainingRecord | None, detector: str) -> str:
+    """What must be known of whole photos where other crops than the graph's taught; or empty."""
     taught = record.detectors if record else ()
-    others = [one for one in taught if one != MTCNN.identity]
+    others = [one for one in taught if crops_of(one) != crops_of(detector)]
     if not others:
         return ''
     found_by = ' and '.join(describe(one) for one in taught)
     kind = others[0].partition(':')[0]
     return (
-        f'Its graph finds faces with {MTCNN.name}, whatever taught it, and faces that {found_by} '
+        f'Its graph finds faces with {detector}, whatever taught it, and faces that {found_by} '
         'found taught this model: `predict_photos`, `predict_portraits` and `predict_frames` '
         'answer for crops that are not quite those which it knows. Find the faces with '
         f'`fer_keras.load(..., detector="{kind}:FILE")`, or crop them so and ask '

@@ -23,6 +23,7 @@ from fer_keras.serving.model_card import describe_model
 from fer_keras.serving.requests import decode_each, require_any
 from fer_keras.serving.warmup import write_warmup_requests
 from fer_keras.serving.whole_photos import add_photo_endpoints
+from tfds_builders.detectors import PREFERRED
 
 # A server's settings, for all versions: about a core's worth of small batches, no added waiting.
 BATCHING_FILE = 'batching_parameters.txt'
@@ -44,6 +45,7 @@ def export_classifier(
     *,
     card: str | None = None,
     record: bytes = b'',
+    detector: str = PREFERRED,
 ) -> str:
     """Writes the next version of a SavedModel, under a temporary name first.
 
@@ -57,8 +59,8 @@ def export_classifier(
     - `predict_images`: `images`, uint8 `[batch, height, width, 3]`, RGB.
     - `predict_float_images`: the same as float32 in [0, 255].
 
-    And those of `fer_keras.serving.whole_photos`. The weights are constants of the graph. Beside it
-    lie what `_write_beside_graph` writes.
+    And those of `whole_photos`. The weights are constants of the graph; beside it lie what
+    `_write_beside_graph` writes.
 
     Args:
         model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.
@@ -66,26 +68,26 @@ def export_classifier(
         base_dir: Folder that holds the numbered versions.
         card: Text of `model_card.md`; a short one where there is none.
         record: Of who taught it, as a file; empty: not known.
+        detector: Of whole photos, a key of `whole_photos.DETECTORS`.
 
     Returns:
         The folder of the new version.
 
     Raises:
-        InvalidInputError: Another number of names than outputs, a model that reads saliency maps
-            from a folder (a new photo has none), the control `shuffled`, a saliency model with
-            tables, or a folder from which TensorFlow cannot load.
+        InvalidInputError: Another number of names than outputs, maps from a folder (a new photo has
+            none), the control `shuffled`, a saliency model with tables, or a folder from which
+            TensorFlow cannot load.
         UnwritableFileError: The folder cannot be written.
     """
     check_can_be_served(model)
     if model.output_shape[-1] != len(names):
+        outputs = model.output_shape[-1]
         raise InvalidInputError(
-            f'`names` must have one name an output. Received: {len(names)} names for '
-            f'{model.output_shape[-1]} outputs.'
+            f'`names` must have one an output. Received: {len(names)} for {outputs} outputs.'
         )
     _check_can_be_loaded_from(base_dir)
-    archive = make_archive(model, names)
-    # TF Serving loads whatever has a number for a name, so the unfinished one has none. Nor has any
-    # other process that name, on whatever host.
+    archive = make_archive(model, names, detector)
+    # TF Serving loads whatever has a number for a name. No other process has this one.
     unfinished = os.path.join(base_dir, f'unfinished.{secrets.token_hex(4)}')
     try:
         os.makedirs(base_dir, exist_ok=True)
@@ -123,7 +125,9 @@ def check_can_be_served(model: keras.Model) -> None:
         )
 
 
-def make_archive(model: keras.Model, names: Sequence[str]) -> keras.export.ExportArchive:
+def make_archive(
+    model: keras.Model, names: Sequence[str], detector: str = PREFERRED
+) -> keras.export.ExportArchive:
     """The signatures of `export_classifier`, not yet written."""
     size = model.input_shape[1]
     answer = _make_answer(names)
@@ -159,7 +163,7 @@ def make_archive(model: keras.Model, names: Sequence[str]) -> keras.export.Expor
     archive.add_endpoint('explain', explain, [files])
     archive.add_endpoint('predict_images', serve_images, [pixels])
     archive.add_endpoint('predict_float_images', serve_float_images, [floats])
-    add_photo_endpoints(archive, lambda images: answer(look(images)), size)
+    add_photo_endpoints(archive, lambda images: answer(look(images)), size, detector)
     return archive
 
 

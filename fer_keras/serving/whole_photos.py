@@ -10,6 +10,7 @@ import tensorflow as tf
 from fer_keras.data.decoding import decode_upright, to_model_input
 from fer_keras.faces.crops import crop_faces
 from fer_keras.faces.detector import FaceDetector
+from fer_keras.faces.single_shot import SingleShotDetector
 from fer_keras.serving.requests import Rows, RowSpec, decode_each, require_any, rows_of_each
 from tfds_builders.faces import CROP_SIZE_PX
 from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
@@ -17,20 +18,25 @@ from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 # The score of a row before a photo's faces: the photo was read, whether it has any or not.
 _NO_FACE = -1.0
 Answer = dict[str, tf.Tensor]
+# The graph of each detector that has one.
+DETECTORS: dict[str, type[FaceDetector] | type[SingleShotDetector]] = {
+    'single_shot': SingleShotDetector,
+    'mtcnn': FaceDetector,
+}
 
 
 def add_photo_endpoints(
     archive: keras.export.ExportArchive,
     recognize: Callable[[tf.Tensor], Answer],
     image_size_px: int,
+    detector: str,
 ) -> None:
     """Adds the signatures `predict_photos`, `predict_portraits` and `predict_frames`.
 
     The first two take `image_bytes`, string `[batch]`: JPEG, PNG or WebP files of photos.
-    `predict_photos` finds the faces of `tfds_builders.faces.find_all_faces`, `predict_portraits`
-    those of `small_faces=False`, in half of the time. `predict_frames` takes `frames`, uint8
-    `[batch, height, width, 3]`, RGB: frames of a video, decoded already, of which it says what
-    `predict_photos` says of lossless files of them.
+    `predict_photos` finds all faces, `predict_portraits` large ones. `predict_frames` takes
+    `frames`, uint8 `[batch, height, width, 3]`, RGB: frames of a video, decoded already, of which
+    it says what `predict_photos` says of lossless files of them.
 
     All give, for each photo or frame, its faces, the largest first, and behind
     them rows of zeros up to the largest number of the batch, so that TF Serving can batch requests.
@@ -48,10 +54,11 @@ def add_photo_endpoints(
         recognize: From float32 `[n, image_size_px, image_size_px, 3]`, at least one, to
             `probabilities`, `label`, `score` and `label_names`.
         image_size_px: Side of the images that it takes.
+        detector: One of `DETECTORS`.
     """
-    detector, row = FaceDetector(), _row_of_a_face(image_size_px)
-    find_all = make_finder(detector, image_size_px, small_faces=True)
-    find_large = make_finder(detector, image_size_px, small_faces=False)
+    graph, row = DETECTORS[detector](), _row_of_a_face(image_size_px)
+    find_all = make_finder(graph, image_size_px, small_faces=True)
+    find_large = make_finder(graph, image_size_px, small_faces=False)
 
     batch = tuple(tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in row)
     count = tf.TensorSpec((), tf.int64)
@@ -81,14 +88,14 @@ def add_photo_endpoints(
 
 
 def make_finder(
-    detector: FaceDetector, size_px: int, *, small_faces: bool
+    detector: FaceDetector | SingleShotDetector, size_px: int, *, small_faces: bool
 ) -> Callable[[tf.Tensor], Rows]:
     """The search in pixels: one function, stored once for all signatures that call it.
 
     Args:
         detector: Finds the faces.
         size_px: Side of the crops.
-        small_faces: Of `FaceDetector.find_all_faces`.
+        small_faces: Of its `find_all_faces`.
 
     Returns:
         From uint8 `[height, width, 3]`, RGB, to a row that says only that the image was looked at,

@@ -295,7 +295,7 @@ def export_saved_model() -> None:
     from fer_keras.serving import signatures
 
     run_dir = RunDir('runs/finished')
-    signatures.add_photo_endpoints = lambda archive, recognize, image_size_px: None
+    signatures.add_photo_endpoints = lambda *_: None
     signatures.write_warmup_requests = lambda folder: None
     model = load_classifier(run_dir.model_file)
     version = signatures.export_classifier(model, run_dir.read_labels(), run_dir.saved_model_dir)

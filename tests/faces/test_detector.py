@@ -69,11 +69,11 @@ def test_boxes_suppress_as_the_package_has_it():
     # By hand: the second box overlaps the first, the third only the second, so that a greedy
     # suppression would keep the third.
     boxes = tf.constant([[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], tf.float32)
-    overlap = face_detector._overlap(boxes)
+    overlap = face_detector.overlaps(boxes)
     np.testing.assert_allclose(overlap[0], [1, 60 / 140, 20 / 180], rtol=1e-6)
-    share = face_detector._overlap(boxes, of_smaller=True)
+    share = face_detector.overlaps(boxes, of_smaller=True)
     np.testing.assert_allclose(share[0], [1, 0.6, 0.2], rtol=1e-6)
-    assert face_detector._unsuppressed(overlap > 0.4).numpy().tolist() == [0]
+    assert face_detector.unsuppressed(overlap > 0.4).numpy().tolist() == [0]
 
 
 SAME = (faces.MEAN_CROP_TOLERANCE, faces.CROP_TOLERANCE)

@@ -1,5 +1,6 @@
 """Which detector finds the faces for a model: asked for, remembered, or missing."""
 
+import itertools
 import json
 import types
 import warnings
@@ -79,27 +80,38 @@ def test_the_names_are_those_of_the_builders():
 
 @pytest.mark.parametrize('config', [PredictionConfig, DemoAppConfig])
 def test_another_name_is_refused_before_anything_is_loaded(config):
-    with pytest.raises(InvalidInputError, match='one of `mtcnn`, or begin with `yunet:`.*own'):
+    with pytest.raises(
+        InvalidInputError, match='one of `mtcnn`, `single_shot`, or begin with.*own'
+    ):
         config(detector='own')
 
 
 @pytest.mark.parametrize('record', [None, record_of(), record_of('mtcnn'), record_of('')])
-def test_the_default_is_mtcnn_without_a_word(record):
-    assert choose_detector(None, record) == (detectors.MTCNN, '', '')
+def test_the_default_has_the_crops_of_mtcnn_without_a_word(record):
+    detector, note, problem = choose_detector(None, record)
+    assert detector == detectors.choose(detectors.PREFERRED) and (note, problem) == ('', '')
+    assert detectors.crops_of(detector.identity) == detectors.DEFAULT == 'mtcnn'
 
 
 def test_what_a_model_learned_from_is_not_told(file, identity):
-    assert choose_detector('mtcnn', record_of('mtcnn')).note == ''
+    for asked, taught in itertools.product(('mtcnn', 'single_shot'), repeat=2):
+        assert choose_detector(asked, record_of(taught)).note == ''
+    assert choose_detector(None, record_of('mtcnn', 'single_shot')).note == ''
     assert choose_detector(file, record_of(identity, '')).note == ''
     assert choose_detector(file, None).note == ''
 
 
 def test_what_it_did_not_learn_from_is_told(file, identity):
-    for asked, taught in ((file, 'mtcnn'), ('mtcnn', identity), (file, 'yunet:0a1b')):
+    for asked, taught in (
+        (file, 'mtcnn'),
+        ('mtcnn', identity),
+        ('single_shot', identity),
+        (file, 'yunet:0a1b'),
+    ):
         note = choose_detector(asked, record_of(taught)).note
         assert f'faces that {detectors.describe(taught)} found taught the model' in note
     mixed = choose_detector(None, record_of(identity, 'mtcnn'))
-    assert mixed.detector == detectors.MTCNN and ' and mtcnn found taught' in mixed.note
+    assert mixed.detector.name == detectors.PREFERRED and ' and mtcnn found' in mixed.note
 
 
 def test_a_missing_file_and_one_that_is_none_are_errors_of_this_package(tmp_path):
@@ -197,7 +209,7 @@ def test_the_page_finds_faces_with_it(file, identity, monkeypatch):
 def test_shards_of_two_detectors_never_lie_in_one_folder(file, tmp_path, monkeypatch):
     monkeypatch.setattr(sharded_answers, 'find_record', lambda model: None)
     plans = []
-    for asked in ('', file):
+    for asked in ('mtcnn', file):
         config = PredictionConfig(detector=asked, output=str(tmp_path / 'x.csv'))
         config, detector = sharded_answers._settle_detector(config, Outcome(1))
         assert str(detector) == config.detector
@@ -287,7 +299,7 @@ def test_a_test_of_other_crops_says_so(data_dir, identity, tmp_path):
 
 def test_the_model_card_says_what_the_graph_finds_faces_with():
     card = describe_model(NAMES, record=record_of('yunet:0a1b2c', 'mtcnn'))
-    assert 'Its graph finds faces with mtcnn, whatever taught it' in card
+    assert 'Its graph finds faces with single_shot, whatever taught it' in card
     assert 'faces found by yunet (SHA-256 0a1b2c)' in card
     for usual in (record_of('mtcnn', ''), None):
         assert 'Its graph finds' not in describe_model(NAMES, record=usual)

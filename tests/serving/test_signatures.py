@@ -231,7 +231,7 @@ class Archive:
 
 @pytest.fixture
 def quick_archive(monkeypatch):
-    monkeypatch.setattr(signatures_module, 'make_archive', lambda model, names: Archive())
+    monkeypatch.setattr(signatures_module, 'make_archive', lambda model, names, detector: Archive())
 
 
 def test_versions_count_up_and_leave_nothing_unfinished(served, tmp_path, quick_archive):

@@ -86,7 +86,9 @@ def test_photos_of_any_shape_are_searched(tiny, size):
 
 @pytest.mark.parametrize('text', ['', 'yunet', 'yunet:', 'mtcnn:a.onnx', 'own', 'retina:a.onnx'])
 def test_an_unknown_detector_lists_those_that_there_are(text):
-    with pytest.raises(InvalidDetectorError, match='must be `mtcnn` or `yunet:FILE`') as raised:
+    with pytest.raises(
+        InvalidDetectorError, match='must be `mtcnn`, `single_shot` or `yunet:FILE`'
+    ) as raised:
         detectors.choose(text)
     assert repr(text) in str(raised.value)
 
@@ -251,4 +253,4 @@ def test_the_command_builds_with_a_detector(file, archive, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert 'faces_yunet' in printed and 'faces found by: yunet (SHA-256' in printed
     assert build.main([*arguments, '--detector=own']) == 2
-    assert 'must be `mtcnn` or `yunet:FILE`' in capsys.readouterr().err
+    assert 'must be `mtcnn`, `single_shot` or `yunet:FILE`' in capsys.readouterr().err
