@@ -130,4 +130,6 @@ def test_what_is_installed_has_the_recipes_and_the_cards_of_weights(tmp_path):
     assert recipes and recipes <= names
     weights = (ROOT / 'fer_keras' / 'models' / 'weights').iterdir()
     assert {f'fer_keras/models/weights/{path.name}' for path in weights} <= names
+    graph = 'fer_keras/pretrained/wild/checkpoints/graph.onnx'
+    assert {'tfds_builders/single_shot.npz', 'tfds_builders/single_shot.md', graph} <= names
     assert {'fer_keras/py.typed', 'tfds_builders/py.typed'} <= names

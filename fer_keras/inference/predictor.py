@@ -71,8 +71,8 @@ class Predictor:
             names: Of the classes.
             load_model: Gives the Keras model behind it.
             record: Who taught it.
-            detector: What finds faces, `mtcnn` or `yunet:FILE`; None: that of the data which taught
-                the model.
+            detector: What finds faces: `single_shot`, `mtcnn` or `yunet:FILE`; None: `single_shot`,
+                unless YuNet's faces taught the model.
 
         Raises:
             InvalidInputError: No such detector, or a file that is not its network.
@@ -133,8 +133,8 @@ class Predictor:
         Args:
             photos: As for `predict_crops`, but whole.
             small_faces: Whether to look for faces down to a 25th of a photo's longer side. Without,
-                down to an 11th, which is what portraits and web cameras need: finding them takes a
-                third of the time. YuNet finds those down to a 32nd, and without down to a 16th.
+                down to an 11th, which is what portraits and web cameras need. YuNet finds those
+                down to a 32nd, and without down to a 16th.
             detector: What finds them this time, as for `load`. Warns where it is not that of the
                 faces which taught the model.
 
@@ -237,9 +237,10 @@ def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None)
             `.tflite` file of any name; or the name of a classifier of the package: `wild` knows
             seven expressions of real faces. An `.onnx` file and `wild` are run by ONNX Runtime, a
             `.tflite` file by LiteRT, without TensorFlow; all else needs TensorFlow.
-        detector: What finds faces in whole photos: `mtcnn`, that of the package, or `yunet:FILE`,
-            YuNet of the OpenCV zoo, whose file you have. None: that of the data which taught the
-            model; where this needs a file, asking for whole photos says so.
+        detector: What finds faces in whole photos: `single_shot`, `mtcnn`, whose crops are the
+            same, or `yunet:FILE`, YuNet of the OpenCV zoo, whose file you have. None: YuNet where
+            its faces taught the model; asking for whole photos then says how to give it; else
+            `single_shot`.
 
     Raises:
         MissingFileError: There is none of these, or no file of the detector.

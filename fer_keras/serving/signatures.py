@@ -65,8 +65,8 @@ def export_classifier(
     Args:
         model: From `image`, float32 `[batch, size, size, 3]`, to probabilities.
         names: Label names in the model's order.
-        base_dir: Folder that holds the numbered versions.
-        card: Text of `model_card.md`; a short one where there is none.
+        base_dir: Of the numbered versions.
+        card: Text of `model_card.md`; None: a short one.
         record: Of who taught it, as a file; empty: not known.
         detector: Of whole photos, a key of `whole_photos.DETECTORS`.
 
@@ -74,9 +74,8 @@ def export_classifier(
         The folder of the new version.
 
     Raises:
-        InvalidInputError: Another number of names than outputs, maps from a folder (a new photo has
-            none), the control `shuffled`, a saliency model with tables, or a folder from which
-            TensorFlow cannot load.
+        InvalidInputError: Another number of names than outputs, maps from a folder, the control
+            `shuffled`, a saliency model with tables, or a folder that TensorFlow cannot load from.
         UnwritableFileError: The folder cannot be written.
     """
     check_can_be_served(model)
