@@ -32,8 +32,8 @@ class PredictionConfig:
     crops: bool = setting(False, 'They are face crops: do not look for faces.', 'input')
     small_faces: bool = setting(
         True,
-        'Look for faces down to a 25th of the longer side; without, to an 11th, in a third of '
-        'the time. YuNet: down to a 32nd; without, to a 16th, in up to a quarter of the time.',
+        'Look for faces down to a 25th of the longer side; without, to an 11th. YuNet: down to a '
+        '32nd; without, to a 16th, in up to a quarter of the time.',
         'input',
     )
     detector: str = shared.detector()

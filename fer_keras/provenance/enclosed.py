@@ -1,8 +1,7 @@
 """What a TFLite or ONNX file says of itself: small files inside it.
 
 A TFLite file has them in a ZIP archive behind the model, as the "associated files" of TFLite's own
-metadata; an ONNX file as `metadata_props`, of which what is no text is in base64. Both are read
-here without the packages that run such files.
+metadata; an ONNX file as `metadata_props`, of which what is no text is in base64.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import os
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from fer_keras.pretrained.names import is_portable
 from fer_keras.provenance.names import FILE
@@ -21,10 +20,6 @@ from fer_keras.provenance.names import FILE
 # The class of each output, one a line, and the side of the input in pixels. `FILE` is the third.
 LABELS, IMAGE_SIZE = 'labels.txt', 'image_size_px.txt'
 _NAMES = (LABELS, IMAGE_SIZE, FILE)
-# The numbers of the fields in `onnx.proto`: of `ModelProto`, and of `StringStringEntryProto`.
-_METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
-# Of the values of protocol buffers, by the kind of each, the bytes that have no length before them.
-_VARINT, _WITH_LENGTH, _FIXED_BYTES = 0, 2, {1: 8, 5: 4}
 
 
 def describe(names: Sequence[str], image_size_px: int, record: bytes = b'') -> dict[str, bytes]:
@@ -77,45 +72,18 @@ def read_enclosed(model: str | os.PathLike[str]) -> dict[str, bytes]:
 
 
 def _read_properties(path: pathlib.Path) -> dict[str, bytes]:
-    found = {}
-    for number, entry in _fields(memoryview(path.read_bytes())):
-        if number != _METADATA_PROPS:
-            continue
-        values = {inner: bytes(value) for inner, value in _fields(entry)}
-        name, value = values[_KEY].decode(), values.get(_VALUE, b'')
-        if name in _NAMES:
-            is_text = name.endswith('.txt')
-            found[name] = value if is_text else base64.b64decode(value, validate=True)
-    return found
+    # Here: only ONNX files need it.
+    import onnx
+    from google.protobuf.message import DecodeError
 
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The number and content of each field that has a length, of a message of protocol buffers."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        number, kind = divmod(key, 8)
-        if kind == _VARINT:
-            _, at = _varint(message, at)
-        elif kind == _WITH_LENGTH:
-            length, at = _varint(message, at)
-            if at + length > len(message):
-                raise ValueError('The message is cut off.')
-            yield number, message[at : at + length]
-            at += length
-        elif kind in _FIXED_BYTES:
-            at += _FIXED_BYTES[kind]
-        else:
-            raise ValueError(f'No message has values of kind {kind}.')
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A whole number of seven bits a byte, the lowest first, and where it ends."""
-    value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, at
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise ValueError(f'{path} is no ONNX file.') from error
+    return {
+        one.key: one.value.encode()
+        if one.key.endswith('.txt')
+        else base64.b64decode(one.value, validate=True)
+        for one in model.metadata_props
+        if one.key in _NAMES
+    }
