@@ -29,6 +29,8 @@ def load_keras_file(files: TrainedFiles) -> Loaded:
     def answer(images: tf.Tensor) -> tf.Tensor:
         return model(to_model_input(images, size), training=False)
 
+    # Traced now, so that the first answer takes no longer than the second.
+    answer(tf.zeros((1, size, size, 3), tf.uint8))
     return Loaded(lambda images: answer(images).numpy(), names, lambda: model, files.read_record())
 
 
