@@ -62,7 +62,7 @@ def test_a_file_answers_as_the_keras_model(portable_dir, keras_answers, name):
     assert difference.mean() <= mean and (largest is None or difference.max() <= largest)
     assert predictor.names == BASIC and predictor.model is None
     assert not predictor.record.differs_from(RECORD) and predictor.record.pretrained
-    assert predictor.detector.name == detectors.DEFAULT and 'neutral' in repr(predictor)
+    assert predictor.detector.name == detectors.PREFERRED and 'neutral' in repr(predictor)
     assert list_model_files(portable_dir / name) == [str(portable_dir / name)]
 
 

@@ -29,6 +29,7 @@ from tests.fuzz.mutations import make_input
 from tests.inference.test_photos import Camera
 from tests.test_end_to_end import run
 from tfds_builders import faces
+from tfds_builders.single_shot import SingleShot
 
 COLUMNS = [f'p_{name}' for name in BASIC]
 
@@ -401,13 +402,13 @@ def test_wrong_flags_end_with_two():
 def test_small_faces_are_left_out_where_they_are_not_wanted(
     command, predictor, photo_dir, monkeypatch
 ):
-    asked, find = [], faces.find_all_faces
+    asked, find = [], SingleShot.find_all_faces
 
-    def note(images, *, small_faces):
+    def note(search, images, *, small_faces):
         asked.append(small_faces)
-        return find(images, small_faces=small_faces)
+        return find(search, images, small_faces=small_faces)
 
-    monkeypatch.setattr(faces, 'find_all_faces', note)
+    monkeypatch.setattr(SingleShot, 'find_all_faces', note)
     for wanted in (True, False):
         assert len(command(photo_dir / 'one.png', small_faces=wanted)[1]) == 1
     assert asked == [True, False]

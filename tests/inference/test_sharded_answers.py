@@ -24,8 +24,8 @@ from fer_keras.inference.sharded_answers import answer_in_shards
 from fer_keras.run_dir import RunDir
 from tests.fakes import BASIC, face_at, portraits, write_untrained_run
 from tests.inference.test_photos import write_video
-from tfds_builders import faces
 from tfds_builders.errors import InvalidArchiveError
+from tfds_builders.single_shot import SingleShot
 
 DIRECT = 'runner=DirectRunner'
 NAMES = ('sad', 'happy')
@@ -50,9 +50,9 @@ def folder(tmp_path, monkeypatch):
         predictor, 'load', lambda path, **_: loaded.append(path) or Predictor(probabilities, NAMES)
     )
     monkeypatch.setattr(
-        faces,
+        SingleShot,
         'find_all_faces',
-        lambda images, *_, **__: [
+        lambda _, images, **__: [
             [face_at(16, 16, 12)] * int(image[0, 0, 0] % 3) for image in images
         ],
     )

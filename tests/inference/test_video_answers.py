@@ -14,7 +14,7 @@ from fer_keras.inference.answers import column_types
 from fer_keras.inference.predictor import Predictor
 from tests.fakes import face_at
 from tests.inference.test_photos import write_video
-from tfds_builders import faces
+from tfds_builders.single_shot import SingleShot
 
 NAMES = ('sad', 'happy')
 SMOOTHED = [f'smoothed_{name}' for name in NAMES]
@@ -30,7 +30,9 @@ def predict(monkeypatch, tmp_path):
 
     monkeypatch.setattr(answering, 'load', lambda path, **_: Predictor(probabilities, NAMES))
     monkeypatch.setattr(
-        faces, 'find_all_faces', lambda images, *_, **__: [[face_at(16, 16, 12)] for _ in images]
+        SingleShot,
+        'find_all_faces',
+        lambda _, images, **__: [[face_at(16, 16, 12)] for _ in images],
     )
 
     def call(*sources, **options):

@@ -299,7 +299,7 @@ def test_a_classifier_that_a_new_photo_cannot_feed_is_not_served(saliency, match
 
 
 def test_names_must_match_the_outputs(served, tmp_path):
-    with pytest.raises(ValueError, match='3 names for 7 outputs'):
+    with pytest.raises(ValueError, match='3 for 7 outputs'):
         export_classifier(served.model, BASIC[:3], str(tmp_path))
 
 
