@@ -90,7 +90,7 @@ def find_faces(images_rgb: Sequence[np.ndarray]) -> list[Face | None]:
     for side_px in SEARCH_SIDES_PX:
         missing = [i for i, face in enumerate(found) if face is None]
         if missing:
-            faces = _search([images_rgb[i] for i in missing], side_px)
+            faces = search([images_rgb[i] for i in missing], side_px)
             for i, ranked in zip(missing, faces, strict=True):
                 found[i] = ranked[0] if ranked else None
     return found
@@ -111,11 +111,11 @@ def find_all_faces(
     """
     small_side, large_side = SEARCH_SIDES_PX
     if not small_faces:
-        return _search(images_rgb, small_side)
-    crowds = _search(images_rgb, large_side)
+        return search(images_rgb, small_side)
+    crowds = search(images_rgb, large_side)
     alone = [i for i, faces in enumerate(crowds) if len(faces) < 2]
     if alone:
-        portraits = _search([images_rgb[i] for i in alone], small_side)
+        portraits = search([images_rgb[i] for i in alone], small_side)
         for i, portrait in zip(alone, portraits, strict=True):
             crowds[i] = portrait[:1] or crowds[i]
     return crowds
@@ -205,7 +205,7 @@ def center_box(width_px: int, height_px: int) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def _search(images_rgb: Sequence[np.ndarray], side_px: int) -> list[list[Face]]:
+def search(images_rgb: Sequence[np.ndarray], side_px: int) -> list[list[Face]]:
     """Searches every image on a canvas of `side_px`; faces come largest first."""
     if not images_rgb:
         return []

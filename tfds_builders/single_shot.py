@@ -1,9 +1,10 @@
-"""MTCNN behind a proposal network of one pass: as good on faces, in a third of its time.
+"""MTCNN behind a proposal network of one pass, which spares three quarters of its time.
 
 MTCNN looks at a pyramid of some ten sizes of a photo, twice, for squares that may hold a face. Here
 one network proposes them from one canvas (a single-shot detector without landmarks: Liu et al.
 2016, ECCV; its layout is ours), and MTCNN's own refinement and output networks decide and place the
-landmarks. `single_shot.md` says what taught it.
+landmarks. Where they find nobody, MTCNN itself looks for large faces. `single_shot.md` says what
+taught it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ WEIGHTS_FILE = pathlib.Path(__file__).with_name('single_shot.npz')
 CANVAS_PX = 320
 # Cells of its three outputs, in pixels. A side of a box is given as a multiple of `CELL_SIDES`.
 STRIDES_PX, CELL_SIDES = (8, 16, 32), 4
-# A third of the faces that MTCNN finds score lower than 0.5 here, and a tenth of all proposals is
-# a face: the networks behind decide.
-PROPOSAL_SCORE, OVERLAP, MOST_PROPOSALS = 0.15, 0.6, 64
+# The networks behind decide. Of what MTCNN finds in 200 of the photographs that taught it, 140 of 171
+# are found with a score of 0.1 in 9 ms, 138 with 0.25 in 7, 133 with 0.4 in 6.
+PROPOSAL_SCORE, OVERLAP, MOST_PROPOSALS = 0.25, 0.6, 64
 PROPOSAL_LOGIT = float(np.log(PROPOSAL_SCORE / (1 - PROPOSAL_SCORE)))
 # A face of this share of the canvas is cut from the smaller canvas of `faces.SEARCH_SIDES_PX`, as
 # MTCNN finds portraits, a smaller face from the larger one.
@@ -163,6 +164,9 @@ def _find(image_rgb: np.ndarray, *, small_faces: bool) -> list[faces.Face]:
     ):
         if len(some):
             found += _decide(image_rgb, side_px, some.reshape(-1, 2, 2) / scale)
+    if not found:
+        # A large face that was not proposed, in profile say, in little time.
+        return faces.search([image_rgb], faces.SEARCH_SIDES_PX[0])[0]
     return sorted(_apart(found), key=lambda face: -face.area)
 
 

@@ -74,11 +74,11 @@ class FaceDetector:
         """
         small_side, large_side = faces.SEARCH_SIDES_PX
         if not small_faces:
-            return self._search(image, small_side)
-        crowd = self._search(image, large_side)
+            return self.search(image, small_side)
+        crowd = self.search(image, large_side)
 
         def look_for_one() -> Faces:
-            portrait = self._search(image, small_side)
+            portrait = self.search(image, small_side)
             found_one = tf.shape(portrait.scores)[0] > 0
             first = portrait.at(tf.range(tf.minimum(tf.shape(portrait.scores)[0], 1)))
             return Faces(*tf.cond(found_one, lambda: tuple(first), lambda: tuple(crowd)))
@@ -86,7 +86,7 @@ class FaceDetector:
         is_crowd = tf.shape(crowd.scores)[0] > 1
         return Faces(*tf.cond(is_crowd, lambda: tuple(crowd), lambda: tuple(look_for_one())))
 
-    def _search(self, image: tf.Tensor, side_px: int) -> Faces:
+    def search(self, image: tf.Tensor, side_px: int) -> Faces:
         """Searches the image on a canvas of `side_px`; positions are those of the image."""
         canvas, scale = on_canvas(image, side_px)
         found = self.detect(canvas).on_image(image, scale)

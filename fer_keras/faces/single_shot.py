@@ -58,7 +58,12 @@ class SingleShotDetector:
         found = found.at(unsuppressed(covered))
         size = found.boxes[:, 2:] - found.boxes[:, :2]
         by_area = tf.argsort(size[:, 0] * size[:, 1], direction='DESCENDING', stable=True)
-        return found.at(by_area)
+        found = found.at(by_area)
+
+        def look_again() -> tuple[tf.Tensor, ...]:
+            return tuple(self._mtcnn.search(image, faces.SEARCH_SIDES_PX[0]))
+
+        return Faces(*tf.cond(tf.size(found.scores) > 0, lambda: tuple(found), look_again))
 
     def _propose(self, canvas: tf.Tensor) -> tf.Tensor:
         rows = tf.concat(list(map(_boxes, self._run(canvas), single_shot.STRIDES_PX)), axis=0)
