@@ -136,9 +136,9 @@ def stages(model_dir: str, files: list[str]) -> dict[str, float]:
         times = [time.perf_counter()]
         photo = read_picture(file)
         times.append(time.perf_counter())
-        (people,) = faces.find_all_faces([photo])
+        (people,) = predictor.detector.find_all_faces([photo])
         times.append(time.perf_counter())
-        faces.find_all_faces([photo], small_faces=False)
+        predictor.detector.find_all_faces([photo], small_faces=False)
         times.append(time.perf_counter())
         crops = [faces.crop_face(photo, face) for face in people]
         times.append(time.perf_counter())
