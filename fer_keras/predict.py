@@ -15,8 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from fer_keras import flags
-from fer_keras.config.inference import PredictionConfig
-from fer_keras.pretrained.names import answers_alone
+from fer_keras.config.inference import PredictionConfig, needs_tensorflow
 
 
 def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
@@ -35,5 +34,4 @@ def main(config: PredictionConfig, arguments: Sequence[str]) -> None:
 
 if __name__ == '__main__':
     inputs = 'PICTURE|VIDEO|FOLDER|PATTERN|camera:0 ...'
-    needs = lambda config: not answers_alone(config.model)  # noqa: E731
-    flags.start(main, PredictionConfig, arguments=inputs, needs_tensorflow=needs)
+    flags.start(main, PredictionConfig, arguments=inputs, needs_tensorflow=needs_tensorflow)

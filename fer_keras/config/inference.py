@@ -7,6 +7,7 @@ import dataclasses
 from fer_keras.config import shared
 from fer_keras.config.fields import check, setting
 from fer_keras.errors import InvalidInputError
+from fer_keras.pretrained.names import answers_alone
 
 SHARD_FORMATS = ('jsonl', 'parquet')
 
@@ -170,3 +171,8 @@ class DemoAppConfig:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+def needs_tensorflow(config: PredictionConfig) -> bool:
+    """Whether the model is one that TensorFlow answers for."""
+    return not answers_alone(config.model)

@@ -11,6 +11,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
+from fer_keras.config import choices
+from fer_keras.config.serving import ExportConfig
 from fer_keras.data.decoding import decode, to_model_input
 from fer_keras.errors import InvalidInputError, UnwritableFileError
 from fer_keras.models import external_saliency
@@ -18,7 +20,9 @@ from fer_keras.models.classifier import build_classifier, load_classifier
 from fer_keras.serving import signatures as signatures_module
 from fer_keras.serving.signatures import BATCHING_FILE, export_classifier
 from fer_keras.serving.warmup import WARMUP_FILE
+from fer_keras.serving.whole_photos import DETECTORS
 from tests.fakes import BASIC, png_bytes, portraits, random_images, tiniest_model
+from tfds_builders import detectors
 
 Invalid = tf.errors.InvalidArgumentError
 
@@ -361,3 +365,8 @@ def test_a_saliency_model_with_a_table_is_refused(tmp_path):
     with pytest.raises(ValueError, match='nothing but weights.*tables'):
         export_classifier(model, BASIC, str(tmp_path / 'saved_model'))
     assert not (tmp_path / 'saved_model').exists()
+
+
+def test_every_detector_without_a_file_has_a_graph():
+    assert set(DETECTORS) == set(choices.DETECTORS)
+    assert ExportConfig().detector == detectors.PREFERRED
