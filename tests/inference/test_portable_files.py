@@ -205,6 +205,8 @@ except fer_keras.UserError as error:
 
 @pytest.mark.slow
 def test_an_install_without_tensorflow_recognises_a_photograph(portable_dir, photo, tmp_path):
+    (tmp_path / 'run/checkpoints').mkdir(parents=True)
+    (tmp_path / 'run/checkpoints/best.keras').touch()
     pip = [tmp_path / 'venv/bin/python', '-m', 'pip', 'install', '--quiet']
     subprocess.run([sys.executable, '-m', 'venv', tmp_path / 'venv'], check=True)
     subprocess.run([*pip, '--no-deps', ROOT], check=True)
