@@ -61,11 +61,12 @@ def main() -> None:
     parser.add_argument('--scenes', nargs='*', default=list(SCENES), help='some of them alone')
     parser.add_argument('--search_s', type=float, default=PredictionConfig.search_s)
     parser.add_argument('--smoothing_s', type=float, default=PredictionConfig.smoothing_s)
+    parser.add_argument('--detector', help='of faces, as for predict')
     parser.add_argument('--rivals_python', default='', help='with fer; empty: without')
     parser.add_argument('--nolarge', action='store_true', help='without the video of 1280 x 720')
     options = parser.parse_args()
     config = PredictionConfig(search_s=options.search_s, smoothing_s=options.smoothing_s)
-    predictor = fer_keras.load()
+    predictor = fer_keras.load(detector=options.detector)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, 'scene.mp4')
         rows = []

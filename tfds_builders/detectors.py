@@ -67,8 +67,8 @@ class Kind(NamedTuple):
     Attributes:
         load: From the content of its file, and what the file is called, to the search.
         takes_file: Whether the user gives its file.
-        like: Another one that places the landmarks for it, so that its crops are the same, to a
-            50th of the distance between the eyes; or empty.
+        like: Another one that places the landmarks for it, so that its crops are the same, to some
+            hundredths of the distance between the eyes; or empty.
 
     >>> KINDS['yunet'].takes_file
     True

@@ -10,6 +10,7 @@ import tensorflow as tf
 from fer_keras.faces import detector as face_detector
 from fer_keras.faces.crops import crop_faces
 from tests.fakes import portraits, random_images
+from tests.same_faces import require_same
 from tfds_builders import faces, mtcnn
 
 
@@ -45,16 +46,7 @@ def test_whole_photos_have_the_faces_of_the_data_sets(small_faces, people):
     crowd = np.hstack(people)
     for photo in (people[0], crowd, np.full((90, 60, 3), 200, np.uint8)):
         expected = faces.find_all_faces([photo], small_faces=small_faces)[0]
-        boxes, landmarks, scores = find(tf.constant(photo))
-        assert len(boxes) == len(expected)
-        for number, face in enumerate(expected):
-            # A grey level on the canvas is rounded otherwise here and there.
-            for value, own, tolerance in (
-                (boxes[number], face.box, faces.BOX_TOLERANCE_PX),
-                (landmarks[number], face.landmarks, faces.LANDMARK_TOLERANCE_PX),
-                (scores[number], face.confidence, faces.CONFIDENCE_TOLERANCE),
-            ):
-                np.testing.assert_allclose(value, own, atol=tolerance)
+        require_same(find(tf.constant(photo)), expected)
 
 
 def test_a_photo_of_gravel_cannot_fill_the_memory(monkeypatch):

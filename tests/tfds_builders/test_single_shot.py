@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from fer_keras.faces.single_shot import SingleShotDetector
 from tests.fakes import portraits, random_images
+from tests.same_faces import require_same
 from tfds_builders import detectors, faces, single_shot
 
 
@@ -57,16 +58,7 @@ def test_the_graph_finds_the_same(photos, found):
             autograph=False,
         )
         for photo, people in zip(photos, expected, strict=True):
-            boxes, landmarks, scores = find(tf.constant(photo))
-            assert len(boxes) == len(people)
-            for number, face in enumerate(people):
-                # A grey level on the canvas is rounded otherwise here and there.
-                for value, own, tolerance in (
-                    (boxes[number], face.box, faces.BOX_TOLERANCE_PX),
-                    (landmarks[number], face.landmarks, faces.LANDMARK_TOLERANCE_PX),
-                    (scores[number], face.confidence, faces.CONFIDENCE_TOLERANCE),
-                ):
-                    np.testing.assert_allclose(value, own, atol=tolerance)
+            require_same(find(tf.constant(photo)), people)
 
 
 def test_both_run_the_same_network():
