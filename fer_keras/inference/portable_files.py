@@ -6,6 +6,7 @@ environment `TF_NUM_INTRAOP_THREADS` says another number to all three.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import os
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import keras
 
 _WEIGHTS_IN_KERAS_FILE = 'model.weights.h5'
+# What a graph beside weights says of the file that they are in.
+MODEL_HASH = 'model_sha256'
 SIGNATURE, INPUT, OUTPUT = 'predict', 'image', 'probabilities'
 Ask = Callable[[np.ndarray], np.ndarray]
 
@@ -100,12 +103,14 @@ def load_graph(files: TrainedFiles, load_model: Callable[[], keras.Model]) -> Lo
         InvalidInputError: The graph or the weights are damaged, or not of each other.
         MissingFileError: The names of its classes are not there.
     """
-    # Here: another second where a file has it all.
+    # Here: files that hold it all need neither.
     import h5py
     import onnx
 
     try:
         model = onnx.load(files.run_dir.graph_file)
+        if hash_file(files.model_file) not in [one.value for one in model.metadata_props]:
+            raise ValueError('the graph of another file')
         with zipfile.ZipFile(files.model_file) as whole:
             content = io.BytesIO(whole.read(_WEIGHTS_IN_KERAS_FILE))
         with h5py.File(content) as weights:
@@ -126,6 +131,12 @@ def load_graph(files: TrainedFiles, load_model: Callable[[], keras.Model]) -> Lo
         return session.run([OUTPUT], {INPUT: resize_crops(crops, size)})[0]
 
     return Loaded(answer, names, load_model, files.read_record())
+
+
+def hash_file(path: str) -> str:
+    """The SHA-256 of its content, in hexadecimal digits."""
+    with open(path, 'rb') as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def resize_crops(crops: np.ndarray, image_size_px: int) -> np.ndarray:

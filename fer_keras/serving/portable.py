@@ -23,7 +23,13 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from fer_keras.errors import InvalidInputError
 from fer_keras.files import write_bytes
-from fer_keras.inference.portable_files import INPUT, OUTPUT, SIGNATURE
+from fer_keras.inference.portable_files import (
+    INPUT,
+    MODEL_HASH,
+    OUTPUT,
+    SIGNATURE,
+    hash_file,
+)
 from fer_keras.models.classifier import load_classifier
 from fer_keras.models.inner_layers import inner_layers
 from fer_keras.models.saliency_layers import SpectralResidual
@@ -136,6 +142,8 @@ def write_graph(model_file: str, path: str) -> str:
         one.name = by_number.get(one.name) or one.name
     del graph.graph.input[:]
     graph.graph.input.extend(inputs)
+    # Not all that decides an answer is a weight, so that another file needs another graph.
+    onnx.helper.set_model_props(graph, {MODEL_HASH: hash_file(model_file)})
     return _write(path, graph.SerializeToString())
 
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -52,13 +53,16 @@ def test_the_weights_are_those_of_the_keras_file(run, tmp_path):
         assert 'image' in inputs and all(name in file for name in inputs - {'image'})
 
 
-@pytest.mark.parametrize('damage', ['graph', 'other weights', 'no graph'])
+@pytest.mark.parametrize('damage', ['graph', 'other weights', 'no graph', 'calibrated since'])
 def test_what_does_not_belong_together_is_refused(run, tmp_path, damage):
     graph = Path(run[0].graph_file)
     if damage == 'graph':
         graph.write_bytes(graph.read_bytes()[:1000])
     elif damage == 'no graph':
         graph.write_bytes(b'of somebody else')
+    elif damage == 'calibrated since':  # The weights are the same, the answers are not.
+        with zipfile.ZipFile(run[0].model_file, 'a') as file:
+            file.writestr('another', '')
     else:
         shutil.copy(RunDir(locate(NAMES[0])).model_file, run[0].model_file)
     with pytest.raises(InvalidInputError, match='graph.onnx must be the graph of .*best.keras'):
