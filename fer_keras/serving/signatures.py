@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from fer_keras.data.decoding import decode, to_model_input
+from fer_keras.data.decoding import decode_upright, to_model_input
 from fer_keras.errors import InvalidInputError, UnwritableFileError
 from fer_keras.files import write_bytes, write_text
 from fer_keras.models.classifier import build_explainer
@@ -140,7 +140,9 @@ def make_archive(
     @tf.function(input_signature=[files], autograph=False)
     def decode_faces(image_bytes: tf.Tensor) -> tf.Tensor:
         row = (tf.TensorSpec((size, size, 3), tf.float32),)
-        _, (images,) = decode_each(image_bytes, lambda one: (decode(one, size)[None],), row)
+        _, (images,) = decode_each(
+            image_bytes, decode_upright, lambda image: (to_model_input(image, size)[None],), row
+        )
         return images
 
     def serve_bytes(image_bytes: tf.Tensor) -> Answer:

@@ -71,7 +71,7 @@ def add_photo_endpoints(
     # A closure: what `functools.partial` binds, a SavedModel tries to store.
     def make_serve_files(find: Callable[[tf.Tensor], Rows]) -> Callable[[tf.Tensor], Answer]:
         def serve_files(image_bytes: tf.Tensor) -> Answer:
-            found = decode_each(image_bytes, lambda one: find(decode_upright(one)), row)
+            found = decode_each(image_bytes, decode_upright, find, row)
             return answer(*found, tf.size(image_bytes, tf.int64))
 
         return serve_files
