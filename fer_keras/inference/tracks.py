@@ -92,12 +92,13 @@ class Tracker:
         }
         boxes = np.array([face.box for face in faces], float).reshape(-1, 4)
         numbers = self._ask(boxes, np.array([face.confidence for face in faces], float))
+        begun = self._end_leaps(boxes, numbers)
         new = [place for place, number in enumerate(numbers) if number < 0]
         # Those that ByteTrack began in this frame, in its order, which is that of the faces.
-        begun = [track for track in self._tracker.tracks if track.tracker_id < 0]
-        for place, track in zip(new, begun, strict=True):
+        others = [track for track in self._tracker.tracks if track.tracker_id < 0]
+        for place, track in zip(new, others, strict=True):
             numbers[place] = track.tracker_id = self._find_lost(boxes[place], numbers)
-        self._forget_doubles(begun)
+        self._forget_doubles([*begun, *others])
         self._seen |= {
             number: (self._time_s, box) for number, box in zip(numbers, boxes, strict=True)
         }
@@ -119,14 +120,29 @@ class Tracker:
                 numbers[place] = int(number)
         return numbers
 
+    def _end_leaps(self, boxes: np.ndarray, numbers: list[int]) -> list[Any]:
+        """Gives another number to who is suddenly of another size; returns the tracks of these.
+
+        The filter believes that a head that turns away shrinks on, until an ear is a face.
+        """
+        leapt = []
+        for place, number in enumerate(numbers):
+            _, before = self._seen.get(number, (0.0, boxes[place]))
+            if _change(boxes[place], before) <= _LARGEST_CHANGE:
+                continue
+            (track,) = (one for one in self._tracker.tracks if one.tracker_id == number)
+            numbers[place] = track.tracker_id = self._find_lost(boxes[place], numbers)
+            leapt.append(track)
+        return leapt
+
     def _find_lost(self, box: np.ndarray, taken: Sequence[int]) -> int:
         """The number of the nearest that was lost about here; else a new one."""
         center, size = _center(box), _size(box)
         near = {}
         for number, (_, other) in self._seen.items():
-            change = max(size, _size(other)) / max(1e-6, min(size, _size(other)))
             distance = float(np.hypot(*(center - _center(other)))) / max(size, _size(other))
-            if number not in taken and change <= _LARGEST_CHANGE and distance <= _REACH:
+            is_like = _change(box, other) <= _LARGEST_CHANGE
+            if number not in taken and is_like and distance <= _REACH:
                 near[number] = distance
         if near:
             return min(near, key=lambda number: near[number])
@@ -146,6 +162,12 @@ class Tracker:
 
 def _center(box: np.ndarray) -> np.ndarray:
     return (box[:2] + box[2:]) / 2
+
+
+def _change(first: np.ndarray, second: np.ndarray) -> float:
+    """How many times larger the larger one is."""
+    small, large = sorted((_size(first), _size(second)))
+    return large / max(1e-6, small)
 
 
 def _size(box: np.ndarray) -> float:

@@ -50,6 +50,15 @@ def test_who_is_somewhere_else_or_of_another_size_is_somebody_new():
     assert tracker.update(0.4, [face_at(100, size=200)]) == [1]
 
 
+def test_an_ear_is_not_the_face_that_turned_away():
+    tracker = Tracker()
+    for step, size in enumerate((100, 80, 60, 45)):  # It shrinks as its head turns.
+        assert tracker.update(0.04 * step, [face_at(100, size=size)]) == [0]
+    assert tracker.update(0.16, []) == []
+    assert tracker.update(0.2, [face_at(112, size=18)]) == [1]
+    assert tracker.update(0.3, [face_at(100, size=60)]) == [0]
+
+
 def test_a_face_has_its_number_from_its_first_frame_on():
     assert follow([100, 400], [100, 400], [400, 100]) == [[0, 1], [0, 1], [1, 0]]
 
