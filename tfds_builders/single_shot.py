@@ -14,22 +14,23 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from tfds_builders import faces, mtcnn
 from tfds_builders.onnx_runtime import open_session
 
 WEIGHTS_FILE = pathlib.Path(__file__).with_name('single_shot.npz')
-# What the proposal network sees.
-CANVAS_PX = 320
+# What the proposal network sees; small faces are cut from it, too.
+CANVAS_PX = faces.SEARCH_SIDES_PX[1]
 # Cells of its three outputs, in pixels. A side of a box is given as a multiple of `CELL_SIDES`.
 STRIDES_PX, CELL_SIDES = (8, 16, 32), 4
-# The networks behind decide. Chosen on photographs that taught it: lower scores find hardly more
-# faces and take longer, higher ones find fewer.
-PROPOSAL_SCORE, OVERLAP, MOST_PROPOSALS = 0.25, 0.6, 64
+# The networks behind decide. Chosen on photographs that taught it: lower scores find no more faces
+# and take longer, higher ones find fewer.
+PROPOSAL_SCORE, OVERLAP, MOST_PROPOSALS = 0.3, 0.6, 64
 PROPOSAL_LOGIT = float(np.log(PROPOSAL_SCORE / (1 - PROPOSAL_SCORE)))
-# A face of this share of the canvas is cut from the smaller canvas of `faces.SEARCH_SIDES_PX`, as
-# MTCNN finds portraits, a smaller face from the larger one.
+# A face of this share of the canvas is cut from one of half the side: the networks behind see few
+# pixels.
 LARGE_FACE = 0.2
 # Of the longer side, where small faces are not wanted.
 SMALLEST_LARGE_FACE = 1 / 11
@@ -57,8 +58,7 @@ class Layer(NamedTuple):
 
 
 LAYERS = (
-    Layer('half', 'image', stride=2),
-    Layer('quarter', 'half', stride=2),
+    Layer('quarter', 'image', stride=4),
     Layer('quarter_2', 'quarter'),
     Layer('eighth', 'quarter_2', stride=2),
     Layer('eighth_2', 'eighth'),
@@ -66,9 +66,11 @@ LAYERS = (
     Layer('sixteenth_2', 'sixteenth'),
     Layer('thirty_second', 'sixteenth_2', stride=2),
     Layer('thirty_second_2', 'thirty_second'),
-    Layer('thirty_second_3', 'thirty_second_2'),
+    Layer('sixty_fourth', 'thirty_second_2', stride=2),
+    Layer('sixty_fourth_2', 'sixty_fourth'),
     # From the coarse maps back to the fine ones: feature pyramid (Lin et al. 2017, CVPR).
-    Layer('coarse', 'thirty_second_3'),
+    Layer('coarsest', 'sixty_fourth_2'),
+    Layer('coarse', 'thirty_second_2', added='coarsest'),
     Layer('middle', 'sixteenth_2', added='coarse'),
     Layer('fine', 'eighth_2', added='middle'),
     Layer('fine_head', 'fine'),
@@ -159,11 +161,11 @@ def _find(image_rgb: np.ndarray, *, small_faces: bool) -> list[faces.Face]:
         boxes, side = (v[side > SMALLEST_LARGE_FACE * CANVAS_PX] for v in (boxes, side))
     is_large = side > LARGE_FACE * CANVAS_PX
     found: list[faces.Face] = []
-    for side_px, some in zip(
-        faces.SEARCH_SIDES_PX, (boxes[is_large], boxes[~is_large]), strict=True
-    ):
-        if len(some):
-            found += _decide(image_rgb, side_px, some.reshape(-1, 2, 2) / scale)
+    if is_large.any():
+        half = cv2.resize(canvas, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        found += _decide(half, scale / 2, boxes[is_large] / 2, image_rgb.shape)
+    if not is_large.all():
+        found += _decide(canvas, scale, boxes[~is_large], image_rgb.shape)
     if not found:
         # A large face that was not proposed, in profile say, in little time.
         return faces.search([image_rgb], faces.SEARCH_SIDES_PX[0])[0]
@@ -195,12 +197,12 @@ def _boxes(outputs: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
         yield np.concatenate([middle - half, middle + half, found[:, :1]], axis=1)
 
 
-def _decide(image_rgb: np.ndarray, side_px: int, corners: np.ndarray) -> list[faces.Face]:
-    """The faces that MTCNN finds in boxes of the image, float64 `[n, 2, 2]`, on a canvas."""
-    canvas, scale = faces.on_canvas(image_rgb, side_px)
-    boxes = (corners * scale).reshape(-1, 4).astype(np.float32)
-    rows = mtcnn.decide(canvas, boxes)
-    return [faces.to_face(row, scale, image_rgb.shape) for row in rows]
+def _decide(
+    canvas: np.ndarray, scale: np.ndarray, boxes: np.ndarray, shape: tuple[int, ...]
+) -> list[faces.Face]:
+    """The faces that MTCNN finds in squares of a canvas, on an image of this scale and shape."""
+    rows = mtcnn.decide(canvas, boxes.astype(np.float32))
+    return [faces.to_face(row, scale, shape) for row in rows]
 
 
 def _apart(found: Sequence[faces.Face]) -> list[faces.Face]:

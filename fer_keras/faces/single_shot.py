@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -25,11 +25,6 @@ class SingleShotDetector:
         # Traced once each, however often they are called.
         canvas = tf.TensorSpec((side_px, side_px, 3))
         self._propose_in = tf.function(self._propose, [canvas], autograph=False)
-        boxes = [tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((None, 2, 2))]
-        self._decide_on = {
-            side_px: tf.function(self._decider(side_px), boxes, autograph=False)
-            for side_px in faces.SEARCH_SIDES_PX
-        }
 
     def find_all_faces(self, image: tf.Tensor, *, small_faces: bool = True) -> Faces:
         """Finds every face, the largest first; see `single_shot.SingleShot.find_all_faces`.
@@ -45,12 +40,17 @@ class SingleShotDetector:
             is_large = side > single_shot.SMALLEST_LARGE_FACE * single_shot.CANVAS_PX
             boxes, side = (tf.boolean_mask(values, is_large) for values in (boxes, side))
         is_large = side > single_shot.LARGE_FACE * single_shot.CANVAS_PX
-        parts = [
-            self._decide_on[side_px](
-                image, tf.reshape(tf.boolean_mask(boxes, is_there), (-1, 2, 2)) / scale
-            )
-            for side_px, is_there in zip(faces.SEARCH_SIDES_PX, (is_large, ~is_large), strict=True)
-        ]
+        large, small = tf.boolean_mask(boxes, is_large), tf.boolean_mask(boxes, ~is_large)
+
+        def look_at_large() -> Faces:
+            # As OpenCV rounds.
+            half = tf.floor(tf.nn.avg_pool2d(canvas[None], 2, 2, 'VALID')[0] + 0.5)
+            return self._mtcnn.decide(half, large / 2).on_image(image, scale / 2)
+
+        def look_at_small() -> Faces:
+            return self._mtcnn.decide(canvas, small).on_image(image, scale)
+
+        parts = _if_any(large, look_at_large), _if_any(small, look_at_small)
         found = Faces(*(tf.concat(values, axis=0) for values in zip(*parts, strict=True)))
         found = found.at(tf.argsort(found.scores, direction='DESCENDING', stable=True))
         # Those of two canvases may be the same.
@@ -83,21 +83,14 @@ class SingleShotDetector:
             made[layer.name] = x
         return [made[name][0] for name in single_shot.OUTPUTS]
 
-    def _decider(self, side_px: int) -> object:
-        """From an image and corners in it to what MTCNN finds there, on a canvas of `side_px`."""
 
-        def decide(image: tf.Tensor, corners: tf.Tensor) -> Faces:
-            def find() -> tuple[tf.Tensor, ...]:
-                canvas, scale = on_canvas(image, side_px)
-                found = self._mtcnn.decide(canvas, tf.reshape(corners * scale, (-1, 4)))
-                return tuple(found.on_image(image, scale))
+def _if_any(boxes: tf.Tensor, look: Callable[[], Faces]) -> Faces:
+    """What a function finds where there are boxes; nobody where there are none."""
 
-            def find_none() -> tuple[tf.Tensor, ...]:
-                return tf.zeros((0, 4)), tf.zeros((0, 5, 2)), tf.zeros((0,))
+    def find_none() -> Faces:
+        return Faces(tf.zeros((0, 4)), tf.zeros((0, 5, 2)), tf.zeros((0,)))
 
-            return Faces(*tf.cond(tf.shape(corners)[0] > 0, find, find_none))
-
-        return decide
+    return tf.cond(tf.shape(boxes)[0] > 0, look, find_none)
 
 
 def _boxes(cells: tf.Tensor, stride_px: int) -> tf.Tensor:

@@ -122,7 +122,12 @@ def make_table(
         columns['time_s'] = [row.time_s for row in rows]
         columns |= _answers(has_face, smoothed, names, SMOOTHED, SMOOTHED)
     types = column_types(names, of_video=smoothed is not None)
-    return pd.DataFrame({name: pd.Series(columns[name], dtype=types[name]) for name in types})
+    return pd.DataFrame({name: _as_array(columns[name], kind) for name, kind in types.items()})
+
+
+def _as_array(values: Any, kind: Any) -> Any:
+    """A column; series with indices of their own would take longer than a small network."""
+    return np.array(values, float) if kind == 'float64' else pd.array(values, kind)
 
 
 def _answers(
