@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from experiments.single_shot_pictures import CANVAS_PX
+from experiments.single_shot_pictures import TAUGHT_PX
 from tfds_builders import single_shot
 from tfds_builders.single_shot import CELL_SIDES, LAYERS, OUTPUTS, STRIDES_PX
 
@@ -39,7 +39,7 @@ FOCUS, POSITIVE = 2.0, 0.75
 BATCH, RATE, WEIGHT_DECAY = 32, 4e-3, 1e-4
 
 
-def build_network(side_px: int = CANVAS_PX) -> keras.Model:
+def build_network(side_px: int = TAUGHT_PX) -> keras.Model:
     """The network as it is trained, with batch normalisation behind each convolution that bends."""
     image = keras.Input((side_px, side_px, 3))
     made = {'image': keras.layers.Rescaling(1 / 64, -2)(image)}
@@ -103,13 +103,13 @@ class Pictures(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng((self._seed, self._epoch, index))
         chosen = self._order[index * BATCH : (index + 1) * BATCH]
-        images = np.empty((BATCH, CANVAS_PX, CANVAS_PX, 3), np.uint8)
+        images = np.empty((BATCH, TAUGHT_PX, TAUGHT_PX, 3), np.uint8)
         boxes = self._boxes[chosen]
         for place, number in enumerate(chosen):
             image = cv2.imdecode(self._files[number], cv2.IMREAD_COLOR)
             if rng.random() < 0.5:
                 image = cv2.flip(image, 1)
-                boxes[place, :, [0, 2]] = CANVAS_PX - boxes[place, :, [2, 0]]
+                boxes[place, :, [0, 2]] = TAUGHT_PX - boxes[place, :, [2, 0]]
             cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=images[place])
         return images, boxes
 
@@ -148,7 +148,7 @@ class ProposalLoss(keras.losses.Loss):
         """From the boxes of faces and from all `OUTPUTS`, `[batch, n, 4]` each, to one number."""
         total, faces, start = 0.0, 0.0, 0
         for stride, sides in zip(STRIDES_PX, SIDES_PX, strict=True):
-            count = (CANVAS_PX // stride) ** 2
+            count = (TAUGHT_PX // stride) ** 2
             found, start = y_pred[:, start : start + count], start + count
             label, is_asked, box = targets_of(y_true, stride, sides)
             is_face = ops.maximum(label, 0)
@@ -174,11 +174,9 @@ def targets_of(boxes: Any, stride: int, sides_px: tuple[float, float]) -> tuple[
         float32 `[batch, cells]`, a face (1), none (0) or neither (-1); the same, 1 where a box is
         asked; and the box, `[batch, cells, 3]`.
     """
-    middle, side = (
-        (boxes[..., :2] + boxes[..., 2:]) / 2,
-        ops.max(boxes[..., 2:] - boxes[..., :2], -1),
-    )
-    line = (np.arange(CANVAS_PX // stride, dtype=np.float32) + 0.5) * stride
+    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    side = ops.max(boxes[..., 2:] - boxes[..., :2], axis=-1)
+    line = (np.arange(TAUGHT_PX // stride, dtype=np.float32) + 0.5) * stride
     cells = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 1, 2)
     middle, side = middle[:, None], side[:, None]
     away = ops.max(ops.abs(cells - middle), axis=-1)
@@ -202,7 +200,7 @@ def train(pictures: str, epochs: int, seed: int, output: str) -> None:
     """Trains, and writes the weights after each epoch."""
     keras.utils.set_random_seed(seed)
     network, batches = build_network(), Pictures(pictures, seed)
-    image = keras.Input((CANVAS_PX, CANVAS_PX, 3))
+    image = keras.Input((TAUGHT_PX, TAUGHT_PX, 3))
     found = network(Expose(seed)(image))
     learner = keras.Model(
         image,

@@ -25,9 +25,9 @@ from tfds_builders.drawing.people import EXPRESSIONS, draw_photo
 from tfds_builders.pictures import read_picture
 
 SIDE_PX = faces.SEARCH_SIDES_PX[1]
-# Of what teaches. The network is asked on a larger canvas: a convolution fits any, here twice as
-# many pictures are seen in the same time, and the smallest faces are smaller.
-CANVAS_PX = 320
+# Of the canvases that teach. The network is asked on a larger one, since convolutions fit any: here
+# pictures take less time, and faces are as small as any that it will meet.
+TAUGHT_PX = 320
 DRAWN_PEOPLE, FIRST_DRAWN = 400, 5000  # None of those that `drawn_faces` has.
 SAME_FACE = 0.4  # Of two boxes with a larger intersection over union one is kept.
 # Of a picture; the boxes of faces that are not there lie far outside.
@@ -187,8 +187,8 @@ class Composer:
 
 
 def find_squares(picture: np.ndarray) -> np.ndarray:
-    """What MTCNN finds on its two canvases, float32 `[n, 4]` on that of `single_shot`."""
-    scale = faces.on_canvas(picture, CANVAS_PX)[1]
+    """What MTCNN finds on its two canvases, float32 `[n, 4]` on one of `TAUGHT_PX`."""
+    scale = faces.on_canvas(picture, TAUGHT_PX)[1]
     found: list[np.ndarray] = []
     for side_px in reversed(faces.SEARCH_SIDES_PX):
         canvas, its_scale = faces.on_canvas(picture, side_px)
@@ -209,7 +209,7 @@ def write_shard(number: int, *, osie: str, fer2013: str, output: str, count: int
     boxes = np.full((count, MOST_FACES, 4), NOWHERE, np.float32)
     for place in range(count):
         picture = composer.compose()
-        canvas = faces.on_canvas(picture, CANVAS_PX)[0]
+        canvas = faces.on_canvas(picture, TAUGHT_PX)[0]
         quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
         files.append(cv2.imencode('.jpg', canvas[..., ::-1], quality)[1].ravel())
         found = find_squares(picture)[:MOST_FACES]

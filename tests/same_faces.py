@@ -7,7 +7,7 @@ import numpy as np
 from tfds_builders import faces
 
 
-def require_same(found, expected: list[faces.Face]) -> None:
+def assert_same_faces(found, expected: list[faces.Face]) -> None:
     """Raises `AssertionError` where `fer_keras.faces.detector.Faces` are others than these.
 
     A grey level on the canvas is rounded otherwise here and there.

@@ -35,7 +35,7 @@ def test_the_cells_around_the_middle_of_a_face_propose_it():
     fine, middle, coarse = (
         [np.asarray(one)[0] for one in teaching.targets_of(boxes, *level)] for level in levels
     )
-    across = pictures.CANVAS_PX // 16
+    across = pictures.TAUGHT_PX // 16
     places = np.argwhere(middle[0].reshape(across, across) == 1)
     assert places.tolist() == [[3, 5], [3, 6], [4, 5], [4, 6]]
     assert not (fine[0] == 1).any() and not (coarse[0] == 1).any()
@@ -49,7 +49,7 @@ def test_the_cells_around_the_middle_of_a_face_propose_it():
 
 def test_a_mirrored_picture_has_its_faces_on_the_other_side(tmp_path):
     # A white square on black, and where it is, in as many pictures as a batch has.
-    image = np.zeros((pictures.CANVAS_PX, pictures.CANVAS_PX, 3), np.uint8)
+    image = np.zeros((pictures.TAUGHT_PX, pictures.TAUGHT_PX, 3), np.uint8)
     image[100:140, 20:60] = 255
     file = cv2.imencode('.jpg', image)[1].ravel()
     boxes = np.full((teaching.BATCH, 2, 4), pictures.NOWHERE, np.float32)
@@ -64,7 +64,7 @@ def test_a_mirrored_picture_has_its_faces_on_the_other_side(tmp_path):
     ):
         assert picture[top + 4 : bottom - 4, left + 4 : right - 4].min() > 200
         sides.add(left)
-    assert sides == {20, pictures.CANVAS_PX - 60}
+    assert sides == {20, pictures.TAUGHT_PX - 60}
     assert (np.abs(batch[1][:, 1]) > 1e5).all()
 
 

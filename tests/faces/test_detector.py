@@ -10,7 +10,7 @@ import tensorflow as tf
 from fer_keras.faces import detector as face_detector
 from fer_keras.faces.crops import crop_faces
 from tests.fakes import portraits, random_images
-from tests.same_faces import require_same
+from tests.same_faces import assert_same_faces
 from tfds_builders import faces, mtcnn
 
 
@@ -46,7 +46,7 @@ def test_whole_photos_have_the_faces_of_the_data_sets(small_faces, people):
     crowd = np.hstack(people)
     for photo in (people[0], crowd, np.full((90, 60, 3), 200, np.uint8)):
         expected = faces.find_all_faces([photo], small_faces=small_faces)[0]
-        require_same(find(tf.constant(photo)), expected)
+        assert_same_faces(find(tf.constant(photo)), expected)
 
 
 def test_a_photo_of_gravel_cannot_fill_the_memory(monkeypatch):

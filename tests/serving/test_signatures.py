@@ -166,6 +166,21 @@ def test_frames_are_answered_as_lossless_files_of_them_are(signatures):
             np.testing.assert_allclose(value, expected[name], atol=1e-5, err_msg=name)
 
 
+def test_a_photo_alone_is_answered_as_among_others(signatures):
+    people = portraits(2)
+    photos = [people[0], np.full_like(people[0], 90), np.hstack(people)]
+    files = [png_bytes(photo) for photo in photos]
+    together = signatures['predict_photos'](image_bytes=tf.constant(files))
+    for position, (file, count) in enumerate(zip(files, (1, 0, 2), strict=True)):
+        alone = signatures['predict_photos'](image_bytes=tf.constant([file]))
+        assert alone['num_faces'].numpy().tolist() == [count]
+        assert set(alone) == set(together)
+        for name in ('boxes', 'landmarks', 'detection_scores', 'probabilities'):
+            expected = together[name][position, :count]
+            assert alone[name].shape == (1, *expected.shape), name
+            np.testing.assert_allclose(alone[name][0], expected, atol=1e-3, err_msg=name)
+
+
 @pytest.mark.parametrize('shape', [(1, 0, 8, 3), (2, 8, 0, 3), (1, 5000, 5001, 3)])
 def test_frames_that_are_empty_or_too_large_are_refused(shape, signatures):
     match = f'frames must have 1 to 25000000 pixels each. Received: {shape[2]} x {shape[1]}'

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from fer_keras.faces.single_shot import SingleShotDetector
 from tests.fakes import portraits, random_images
-from tests.same_faces import require_same
+from tests.same_faces import assert_same_faces
 from tfds_builders import detectors, faces, single_shot
 
 
@@ -58,7 +58,7 @@ def test_the_graph_finds_the_same(photos, found):
             autograph=False,
         )
         for photo, people in zip(photos, expected, strict=True):
-            require_same(find(tf.constant(photo)), people)
+            assert_same_faces(find(tf.constant(photo)), people)
 
 
 def test_both_run_the_same_network():
