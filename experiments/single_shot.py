@@ -62,7 +62,7 @@ def build_network(side_px: int = TAUGHT_PX) -> keras.Model:
     return network
 
 
-def fold(network: keras.Model) -> dict[str, np.ndarray]:
+def fold(network: keras.Model) -> dict[str, Any]:
     """The weights of `tfds_builders.single_shot`, float16, with the normalisation inside."""
     weights = {}
     for layer in LAYERS:
@@ -106,11 +106,10 @@ class Pictures(keras.utils.PyDataset):
         images = np.empty((BATCH, TAUGHT_PX, TAUGHT_PX, 3), np.uint8)
         boxes = self._boxes[chosen]
         for place, number in enumerate(chosen):
-            image = cv2.imdecode(self._files[number], cv2.IMREAD_COLOR)
+            images[place] = np.asarray(cv2.imdecode(self._files[number], cv2.IMREAD_COLOR_RGB))
             if rng.random() < 0.5:
-                image = cv2.flip(image, 1)
+                images[place] = images[place, :, ::-1]
                 boxes[place, :, [0, 2]] = TAUGHT_PX - boxes[place, :, [2, 0]]
-            cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=images[place])
         return images, boxes
 
     def on_epoch_end(self) -> None:
