@@ -70,17 +70,20 @@ def saved_model(model_dir: str) -> Ways:
 
 
 def served_graph(model_dir: str) -> Ways:
-    """The signatures for whole photos and `predict_images`, as TF Serving runs them."""
-    import tensorflow as tf
+    """The signatures for whole photos and `predict_images`, in a session, as TF Serving has it."""
+    from fer_keras.inference import c_api
 
-    signatures = tf.saved_model.load(f'{model_dir}/saved_model/1').signatures
-    look = signatures['predict_photos' if _finds_small_faces() else 'predict_portraits']
+    session = c_api.Session(c_api.open_library(), f'{model_dir}/saved_model/1')
+    look = 'predict_photos' if _finds_small_faces() else 'predict_portraits'
+
+    def ask(signature: str, batch: Any) -> Any:
+        return session.run(signature, batch, *session.signatures[signature].outputs)
 
     def photo(file: str) -> Any:
         with open(file, 'rb') as opened:
-            return look(image_bytes=tf.constant([opened.read()]))
+            return ask(look, [opened.read()])
 
-    return photo, lambda images: signatures['predict_images'](images=tf.constant(images))
+    return photo, lambda images: ask('predict_images', images)
 
 
 def tflite(model_dir: str) -> Ways:

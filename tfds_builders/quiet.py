@@ -56,16 +56,24 @@ def load_tensorflow(*, onednn: bool = False) -> ModuleType:
         if not _is_loaded:
             if onednn and platform.machine() in ('x86_64', 'AMD64'):
                 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
-            if wants_logs():
-                _import_tensorflow()
-            else:
-                os.environ[LOG_LEVEL] = '3'
-                with hold_stderr():
-                    _import_tensorflow().config.list_physical_devices()
+            with hold_notes():
+                _import_tensorflow().config.list_physical_devices()
+            if not wants_logs():
                 for name in ('tensorflow', 'absl'):
                     logging.getLogger(name).setLevel(logging.ERROR)
             _is_loaded = True
         return _import_tensorflow()
+
+
+@contextlib.contextmanager
+def hold_notes() -> Iterator[None]:
+    """Holds what TensorFlow's libraries write about themselves, unless the user asked for it."""
+    if wants_logs():
+        yield
+        return
+    os.environ[LOG_LEVEL] = '3'
+    with hold_stderr():
+        yield
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from fer_keras.inference.found_faces import FoundFace, find_faces
 from fer_keras.inference.given_photos import ImageInput, as_pictures
 from fer_keras.inference.photos import Picture
 from fer_keras.inference.portable_files import load_graph, load_portable
+from fer_keras.inference.saved_models import load_saved_model
 from fer_keras.inference.trained_files import (
     Loaded,
     find_exported,
@@ -265,9 +266,10 @@ def note_detector(predictor: Predictor) -> list[str]:
 def _load_trained(exported: pathlib.Path | None, path: str | os.PathLike[str]) -> Loaded:
     """Loads a SavedModel, a run, or a classifier of the package."""
     if exported:
-        return _import_tensorflow_models(path).load_saved_model(exported)
+        return load_saved_model(
+            exported, lambda folder: _import_tensorflow_models(path).open_saved_model(folder)
+        )
     files = find_trained(path)
-
     if not os.path.isfile(files.run_dir.graph_file):
         return _import_tensorflow_models(path).load_keras_file(files)
     return load_graph(files, lambda: _import_tensorflow_models(path).load_model(files))

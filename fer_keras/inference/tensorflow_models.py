@@ -1,17 +1,18 @@
-"""Loads the classifiers that TensorFlow runs: Keras files of runs, and SavedModels."""
+"""Loads the classifiers that TensorFlow's Python code runs: Keras files, and SavedModels."""
 
 from __future__ import annotations
 
 import pathlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError
+from fer_keras.inference.saved_models import OUTPUTS, SIGNATURE, Ask
 from fer_keras.inference.trained_files import Loaded, TrainedFiles
 from fer_keras.models.classifier import load_classifier
-from fer_keras.provenance.storage import find_record
 
 
 def load_keras_file(files: TrainedFiles) -> Loaded:
@@ -57,28 +58,14 @@ def load_model(files: TrainedFiles) -> keras.Model:
     return model
 
 
-def load_saved_model(folder: pathlib.Path) -> Loaded:
-    """Loads a SavedModel, by its folder with the number.
+def open_saved_model(folder: pathlib.Path) -> Ask | None:
+    """Opens a SavedModel, as `saved_models.load_saved_model` takes it."""
+    answer = tf.saved_model.load(str(folder)).signatures.get(SIGNATURE)
+    if answer is None or not {*OUTPUTS} <= answer.structured_outputs.keys():
+        return None
 
-    Raises:
-        InvalidInputError: It is damaged, or of somebody else.
-    """
-    try:
-        answer = tf.saved_model.load(str(folder)).signatures.get('predict_images')
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise InvalidInputError(
-            f'{folder} must be a whole SavedModel, with no [...] and no \\ in its path. Received: '
-            f'{str(error)[:300]}'
-        ) from error
-    if answer is None or 'label_names' not in answer.structured_outputs:
-        raise InvalidInputError(
-            f'{folder} must be a SavedModel of `python -m fer_keras.export`, whose signature '
-            '`predict_images` names its classes. Received: one of somebody else.'
-        )
-    blank = answer(images=tf.zeros((1, 32, 32, 3), tf.uint8))
-    names = [name.decode() for name in blank['label_names'].numpy()[0]]
-    return Loaded(
-        lambda images: answer(images=tf.constant(images))['probabilities'].numpy(),
-        names,
-        record=find_record(folder),
-    )
+    def ask(images: np.ndarray) -> list[np.ndarray]:
+        answers = answer(images=tf.constant(images))
+        return [answers[name].numpy() for name in OUTPUTS]
+
+    return ask

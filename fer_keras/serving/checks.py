@@ -15,13 +15,12 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from fer_keras.data.decoding import decode
 from fer_keras.errors import MissingFileError
+from fer_keras.inference import c_api
 from fer_keras.inference.portable_files import open_portable
 from fer_keras.models.classifier import load_classifier
-from fer_keras.serving import c_api
 from fer_keras.serving.portable import ONNX_FILE, TFLITE_FILES
 from fer_keras.serving.whole_photos import DETECTORS, make_finder
 from fer_keras.tables import print_table
@@ -45,7 +44,6 @@ TOLERANCES = {
     'TFLite int8': ('mean', 0.03),
     'ONNX': ('largest', 1e-4),
 }
-_LIBRARIES = ('libtensorflow_cc.so.2', 'libtensorflow_cc.2.dylib')
 
 
 def compare_forms(
@@ -179,21 +177,17 @@ def ask_c_api(
         MissingFileError: TensorFlow has no C library on this platform.
         RuntimeError: The process ended with an error.
     """
-    folder = os.path.dirname(tf.__file__)
-    libraries = [p for name in _LIBRARIES if os.path.isfile(p := os.path.join(folder, name))]
-    if not libraries:
-        raise MissingFileError(f'TensorFlow must bring one of {_LIBRARIES}: none in {folder}.')
-    with open(os.path.join(version_dir, 'saved_model.pb'), 'rb') as file:
-        graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0]
-    signature = graph.signature_def[signature_name]
-    (taken,) = signature.inputs.values()
+    if not c_api.open_library():
+        raise MissingFileError(
+            'TensorFlow must bring a C library. Received: none on this platform.'
+        )
     requests = {
-        'input': taken.name,
-        'output': signature.outputs[output].name,
+        'signature': signature_name,
+        'output': output,
         'batches': [_to_json(batch) for batch in batches],
     }
     completed = subprocess.run(
-        [sys.executable, '-I', c_api.__file__, libraries[0], version_dir],
+        [sys.executable, '-I', c_api.__file__, version_dir],
         input=json.dumps(requests),
         capture_output=True,
         text=True,
@@ -205,7 +199,7 @@ def ask_c_api(
 
 
 def _to_json(batch: Sequence[bytes] | np.ndarray) -> Any:
-    """A batch as `serving.c_api` reads it."""
+    """A batch as `inference.c_api` reads it."""
     if isinstance(batch, np.ndarray):
         return {'shape': batch.shape, 'pixels': base64.b64encode(batch.tobytes()).decode()}
     return [base64.b64encode(one).decode() for one in batch]
