@@ -7,6 +7,7 @@ a small file which unpacks to gigabytes is refused before it is unpacked.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -55,6 +56,53 @@ def _decoder(largest_pixels: int) -> tf.types.experimental.GenericFunction:
         return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
 
     return decode_checked
+
+
+def decode_if_whole(
+    image_bytes: tf.Tensor, largest_pixels: int = LARGEST_PIXELS_IN_GRAPH
+) -> tf.Tensor:
+    """`decode_upright` that never fails, for servers: uint8 `[0, 0, 3]` of what it refuses.
+
+    An op that fails ends the whole graph, unless it is in a data set. That prepares its function
+    anew each time, which of all of `decode_upright` would take longer than the decoding itself.
+    """
+
+    def decode_jpeg() -> tf.Tensor:
+        image = _first_of(_decode_jpeg_up_to(largest_pixels), image_bytes)
+        orientation = _orientation_of(tf.constant(_JPEG), image_bytes)
+        return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
+
+    is_jpeg = _format_of(_head(image_bytes)) == _JPEG
+    image = tf.cond(is_jpeg, decode_jpeg, lambda: _first_of(_decoder(largest_pixels), image_bytes))
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def _first_of(decode: Callable[[tf.Tensor], tf.Tensor], image_bytes: tf.Tensor) -> tf.Tensor:
+    """What a function makes of a file; an empty picture where it fails."""
+    decoded = tf.data.Dataset.from_tensors(image_bytes).map(decode).ignore_errors()
+    empty = tf.data.Dataset.from_tensors(tf.zeros((0, 0, 3), tf.uint8))
+    first = decoded.concatenate(empty).take(1)
+    return first.with_options(without_tuning()).get_single_element()
+
+
+def without_tuning() -> tf.data.Options:
+    """For data sets of one request, of which tuning would take longer than the rest."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
+
+
+def _decode_jpeg_up_to(largest_pixels: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Decodes a JPEG file as it lies there, if it has no more pixels."""
+
+    def decode_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
+        height, width, _ = tf.unstack(tf.cast(tf.io.extract_jpeg_shape(image_bytes), tf.int64))
+        is_small = height <= largest_pixels // tf.maximum(width, 1)
+        with tf.control_dependencies([tf.debugging.Assert(is_small, ['too large'])]):
+            return _decode_as(tf.constant(_JPEG), tf.identity(image_bytes))
+
+    return decode_jpeg
 
 
 def to_model_input(image: tf.Tensor, image_size_px: int) -> tf.Tensor:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from fer_keras.data.decoding import find_problem
-from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
+from fer_keras.data.decoding import decode_if_whole, decode_upright, find_problem, without_tuning
 
 # At most so many pictures are unpacked at once, whatever the batch: each may take 375 MB.
 _PARALLEL_CALLS = 4
@@ -18,20 +17,14 @@ RowSpec = tuple[tf.TensorSpec, ...]
 
 
 def decode_each(
-    image_bytes: tf.Tensor,
-    decode: Callable[[tf.Tensor], tf.Tensor],
-    look: Callable[[tf.Tensor], Rows],
-    row: RowSpec,
-    largest_pixels: int = LARGEST_PIXELS_IN_GRAPH,
+    image_bytes: tf.Tensor, look: Callable[[tf.Tensor], Rows], row: RowSpec
 ) -> tuple[tf.Tensor, Rows]:
     """Decodes the files of a request, and looks at them, in a graph.
 
     Args:
         image_bytes: string `[batch]`.
-        decode: From string `[]` to an image, uint8 `[height, width, 3]`; may fail.
-        look: From an image to its rows, one or more.
+        look: From an image, uint8 `[height, width, 3]`, to its rows, one or more.
         row: Shapes, all of them known, and types of the values of a row.
-        largest_pixels: Those that `decode` accepts, to explain a failure.
 
     Returns:
         The position of each row's file, int64 `[rows]`, and the rows of all files, in order.
@@ -43,45 +36,30 @@ def decode_each(
     image_bytes = require_any(image_bytes)
     positions, rows = tf.cond(
         tf.size(image_bytes) == 1,
-        lambda: _look_at_one(image_bytes, decode, look, row),
-        lambda: rows_of_each(image_bytes, lambda one: look(decode(one)), row, skip_failures=True),
+        lambda: _look_at_one(image_bytes[0], look, row),
+        lambda: rows_of_each(
+            image_bytes, lambda one: look(decode_upright(one)), row, skip_failures=True
+        ),
     )
     decoded = tf.unique(positions).y
     is_whole = tf.size(decoded) == tf.size(image_bytes)
     message = tf.cond(
         is_whole,
         lambda: tf.constant(''),
-        lambda: _describe_failures(image_bytes, decoded, largest_pixels),
+        lambda: _describe_failures(image_bytes, decoded),
     )
     with tf.control_dependencies([tf.debugging.Assert(is_whole, [message], summarize=1)]):
         return positions, tuple(tf.identity(values) for values in rows)
 
 
 def _look_at_one(
-    image_bytes: tf.Tensor,
-    decode: Callable[[tf.Tensor], tf.Tensor],
-    look: Callable[[tf.Tensor], Rows],
-    row: RowSpec,
+    image_bytes: tf.Tensor, look: Callable[[tf.Tensor], Rows], row: RowSpec
 ) -> tuple[tf.Tensor, Rows]:
-    """`rows_of_each` of one file, in less time.
-
-    A data set prepares its functions anew for each request, which takes as long as a search for
-    faces does. So nothing but the decoding, which may fail, is in one.
-    """
-    positions, (images,) = rows_of_each(
-        image_bytes,
-        lambda one: (tf.io.serialize_tensor(decode(one))[None],),
-        (tf.TensorSpec((), tf.string),),
-        skip_failures=True,
-    )
-
-    def look_at_it() -> Rows:
-        image = tf.io.parse_tensor(images[0], tf.uint8)
-        return look(tf.ensure_shape(image, (None, None, 3)))
-
+    """`rows_of_each` of one file, string `[]`, in less time: not all of it in a data set."""
+    image = decode_if_whole(image_bytes)
     rows = tf.cond(
-        tf.size(positions) > 0,
-        look_at_it,
+        tf.size(image) > 0,
+        lambda: look(image),
         lambda: tuple(tf.zeros((0, *spec.shape), spec.dtype) for spec in row),
     )
     return tf.zeros(tf.shape(rows[0])[:1], tf.int64), rows
@@ -132,23 +110,17 @@ def rows_of_each(
     results = each.map(to_rows, num_parallel_calls=_PARALLEL_CALLS)
     if skip_failures:
         results = results.ignore_errors()
-    options = tf.data.Options()
-    # Tuning takes longer than a request.
-    options.autotune.enabled = False
-    options.experimental_optimization.apply_default_optimizations = False
-    everything = results.unbatch().batch(tf.int64.max).with_options(options)
+    everything = results.unbatch().batch(tf.int64.max).with_options(without_tuning())
     positions, rows = everything.get_single_element()
     return positions[1:], tuple(values[1:] for values in rows)
 
 
-def _describe_failures(
-    image_bytes: tf.Tensor, decoded: tf.Tensor, largest_pixels: int
-) -> tf.Tensor:
+def _describe_failures(image_bytes: tf.Tensor, decoded: tf.Tensor) -> tf.Tensor:
     """One sentence for each of the first failures, string `[]`."""
     count = tf.size(image_bytes, tf.int64)
     positions, (problems,) = rows_of_each(
         image_bytes,
-        lambda one: (find_problem(one, largest_pixels)[None],),
+        lambda one: (find_problem(one)[None],),
         (tf.TensorSpec([], tf.string),),
         skip_failures=True,
     )

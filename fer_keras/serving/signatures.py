@@ -12,9 +12,10 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from fer_keras.data.decoding import decode_upright, to_model_input
+from fer_keras.data.decoding import to_model_input
 from fer_keras.errors import InvalidInputError, UnwritableFileError
 from fer_keras.files import write_bytes, write_text
+from fer_keras.models.batch_norm_folding import fold_scales
 from fer_keras.models.classifier import build_explainer
 from fer_keras.models.inner_layers import inner_layers
 from fer_keras.models.saliency_layers import MapOfAnother
@@ -141,7 +142,7 @@ def make_archive(
     def decode_faces(image_bytes: tf.Tensor) -> tf.Tensor:
         row = (tf.TensorSpec((size, size, 3), tf.float32),)
         _, (images,) = decode_each(
-            image_bytes, decode_upright, lambda image: (to_model_input(image, size)[None],), row
+            image_bytes, lambda image: (to_model_input(image, size)[None],), row
         )
         return images
 
@@ -179,7 +180,12 @@ def _freeze(explainer: keras.Model, shape: tuple[int | None, ...]) -> Callable[.
         return explainer(images, training=False)
 
     traced = look.get_concrete_function()
-    frozen = convert_variables_to_constants_v2(traced)
+    weights = explainer.get_weights()
+    try:
+        fold_scales(explainer)
+        frozen = convert_variables_to_constants_v2(traced)
+    finally:
+        explainer.set_weights(weights)
 
     if len(frozen.inputs) > 1:
         raise InvalidInputError(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from fer_keras.data.decoding import decode_upright, to_model_input
+from fer_keras.data.decoding import to_model_input
 from fer_keras.faces.crops import crop_faces
 from fer_keras.faces.detector import FaceDetector
 from fer_keras.faces.single_shot import SingleShotDetector
@@ -71,7 +71,7 @@ def add_photo_endpoints(
     # A closure: what `functools.partial` binds, a SavedModel tries to store.
     def make_serve_files(find: Callable[[tf.Tensor], Rows]) -> Callable[[tf.Tensor], Answer]:
         def serve_files(image_bytes: tf.Tensor) -> Answer:
-            found = decode_each(image_bytes, decode_upright, find, row)
+            found = decode_each(image_bytes, find, row)
             return answer(*found, tf.size(image_bytes, tf.int64))
 
         return serve_files
@@ -146,9 +146,9 @@ def _answer(
     recognize: Callable[[tf.Tensor], Answer],
 ) -> Answer:
     """From the rows of `make_finder` for a whole batch to the outputs of a signature."""
-    is_face = rows[2] != _NO_FACE
+    of_a_face = tf.where(rows[2] != _NO_FACE)[:, 0]
     positions, boxes, landmarks, scores, crops = (
-        tf.boolean_mask(values, is_face) for values in (positions, *rows)
+        tf.gather(values, of_a_face) for values in (positions, *rows)
     )
     answer = _recognize_any(crops, recognize)
     label_names = answer.pop('label_names')
@@ -179,14 +179,11 @@ def _by_photo(
         label_names: string `[1, classes]`.
         num_photos: int64 `[]`.
     """
-    ragged = {
-        name: tf.RaggedTensor.from_value_rowids(values, positions, num_photos)
-        for name, values in of_faces.items()
-    }
+    scores = tf.RaggedTensor.from_value_rowids(of_faces['score'], positions, num_photos)
     return {
-        'num_faces': tf.cast(ragged['score'].row_lengths(), tf.int32),
+        'num_faces': tf.cast(scores.row_lengths(), tf.int32),
         'label_names': tf.tile(label_names, [num_photos, 1]),
-        **{name: values.to_tensor() for name, values in ragged.items()},
+        **{name: scores.with_values(values).to_tensor() for name, values in of_faces.items()},
     }
 
 
