@@ -44,30 +44,44 @@ def _crop_face(image: tf.Tensor, landmarks: tf.Tensor, size_px: int) -> tf.Tenso
     # In whole pixels, so not quite what was wanted, in x and y.
     shrunk = tf.cast(tf.reverse(tf.shape(small)[:2] / shape, [0]), tf.float32)
     center = (center + 0.5) * shrunk - 0.5
-    # From a pixel of the crop to one of the picture, which is what the operation wants.
-    step_x, step_y = shrunk[0] / scale, shrunk[1] / scale
-    middle = (size_px - 1) / 2
-    warp = tf.stack(
-        [
-            step_x * cos,
-            -step_x * sin,
-            center[0] - middle * step_x * (cos - sin),
-            step_y * sin,
-            step_y * cos,
-            center[1] - middle * step_y * (sin + cos),
-            0.0,
-            0.0,
-        ]
+    # From a pixel of the crop to one of the picture.
+    turn = (shrunk / scale)[:, None] * tf.reshape([cos, -sin, sin, cos], (2, 2))
+    shift = center - (size_px - 1) / 2 * tf.reduce_sum(turn, axis=1)
+    return tf.round(_warp(small, turn, shift, size_px))
+
+
+def _warp(image: tf.Tensor, turn: tf.Tensor, shift: tf.Tensor, size_px: int) -> tf.Tensor:
+    """Takes each pixel `p` of a square from `turn p + shift`, bilinearly; beyond, from the border.
+
+    `ImageProjectiveTransformV3` does the same, and takes twice as long.
+
+    Args:
+        image: float32 `[height, width, 3]`.
+        turn: float32 `[2, 2]`; positions are x, y.
+        shift: float32 `[2]`.
+        size_px: Side of the square.
+    """
+    steps = tf.range(size_px, dtype=tf.float32)
+    columns, rows = turn[:, :1] * steps + shift[:, None], turn[:, 1:] * steps
+    last = tf.reverse(tf.shape(image)[:2] - 1, [0])
+    places = tf.clip_by_value(
+        rows[:, :, None] + columns[:, None], 0.0, tf.cast(last, tf.float32)[:, None, None]
     )
-    crop = tf.raw_ops.ImageProjectiveTransformV3(
-        images=small[None],
-        transforms=warp[None],
-        output_shape=(size_px, size_px),
-        fill_value=0.0,
-        interpolation='BILINEAR',
-        fill_mode='NEAREST',
-    )
-    return tf.round(crop[0])
+    first = tf.floor(places)
+    # For each channel: as a product, because to broadcast is slow.
+    parts = tf.matmul(tf.reshape(places - first, (-1, 1)), tf.ones((1, 3)))
+    across, down = tf.unstack(tf.reshape(parts, (2, size_px, size_px, 3)))
+    left, top = tf.unstack(tf.cast(first, tf.int32))
+    right, bottom = tf.minimum(left + 1, last[0]), tf.minimum(top + 1, last[1])
+    pixels = tf.reshape(image, (-1, 3))
+
+    def mix(row: tf.Tensor) -> tf.Tensor:
+        start = row * (last[0] + 1)
+        before = tf.gather(pixels, start + left)
+        return before + (tf.gather(pixels, start + right) - before) * across
+
+    above = mix(top)
+    return above + (mix(bottom) - above) * down
 
 
 def _face_square(landmarks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -221,13 +221,14 @@ def _by_score(scores: tf.Tensor, threshold: float) -> tf.Tensor:
 
 def overlaps(boxes: tf.Tensor, *, of_smaller: bool = False) -> tf.Tensor:
     """Intersection over union, or over the smaller area, of each pair: float32 `[n, n]`."""
-    left_top = tf.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    right_bottom = tf.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    first, last = tf.split(boxes, 2, axis=1)
+    left_top = tf.maximum(first[:, None], first)
+    right_bottom = tf.minimum(last[:, None], last)
     inside = tf.reduce_prod(tf.maximum(right_bottom - left_top, 0.0), axis=-1)
-    area = tf.reduce_prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
+    area = tf.reduce_prod(last - first, axis=-1)
     if of_smaller:
-        return inside / tf.minimum(area[:, None], area[None])
-    return inside / (area[:, None] + area[None] - inside)
+        return inside / tf.minimum(area[:, None], area)
+    return inside / (area[:, None] + area - inside)
 
 
 def unsuppressed(is_covered: tf.Tensor) -> tf.Tensor:

@@ -79,7 +79,8 @@ class SingleShotDetector:
             x = tf.nn.conv2d(made[layer.source], kernel, layer.stride, 'SAME') + bias
             x = tf.nn.relu(x) if layer.bends else x
             if layer.added:
-                x += tf.repeat(tf.repeat(made[layer.added], 2, axis=1), 2, axis=2)
+                # Each cell four times.
+                x += tf.raw_ops.ResizeNearestNeighbor(images=made[layer.added], size=x.shape[1:3])
             made[layer.name] = x
         return [made[name][0] for name in single_shot.OUTPUTS]
 

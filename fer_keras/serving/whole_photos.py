@@ -179,7 +179,9 @@ def _by_photo(
         label_names: string `[1, classes]`.
         num_photos: int64 `[]`.
     """
-    scores = tf.RaggedTensor.from_value_rowids(of_faces['score'], positions, num_photos)
+    scores = tf.RaggedTensor.from_value_rowids(
+        of_faces['score'], positions, num_photos, validate=False
+    )
     return {
         'num_faces': tf.cast(scores.row_lengths(), tf.int32),
         'label_names': tf.tile(label_names, [num_photos, 1]),
