@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from fer_keras.data.decoding import decode, decode_upright, find_problem
+from fer_keras.data.decoding import decode, decode_if_whole, decode_upright, find_problem
 from tests.fakes import png_bytes, random_images
 from tfds_builders.pictures import LARGEST_CMYK_DIFFERENCE, read, read_picture
 
@@ -246,3 +246,22 @@ def test_an_animation_whose_control_is_damaged_is_read_as_the_graph_reads_it():
         assert reading.notes == ('the first of several frames',) and reading.is_for_graph
         np.testing.assert_array_equal(reading.image, PICTURE)
         np.testing.assert_array_equal(decode_graph(damaged).numpy(), PICTURE)
+
+
+if_whole_graph = tf.function(decode_if_whole, input_signature=SCALAR)
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP'])
+@pytest.mark.parametrize('orientation', [1, 6])
+def test_a_server_decodes_alike_and_fails_for_nothing(kind, orientation):
+    data = encode(PICTURE, kind, exif=exif_block(orientation))
+    np.testing.assert_array_equal(if_whole_graph(data), decode_graph(data))
+    for damaged in (data[: len(data) // 2], data[:12], b'', b'text', data[:40] + bytes(40)):
+        assert if_whole_graph(damaged).shape == (0, 0, 3)
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP'])
+def test_a_server_refuses_what_has_too_many_pixels(kind):
+    data, count = tf.constant(encode(PICTURE, kind)), PICTURE.shape[0] * PICTURE.shape[1]
+    assert decode_if_whole(data, count).shape == PICTURE.shape
+    assert decode_if_whole(data, count - 1).shape == (0, 0, 3)
