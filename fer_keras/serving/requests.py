@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from fer_keras.data.decoding import decode_if_whole, decode_upright, find_problem, without_tuning
+from fer_keras.data.decoding import decode_if_whole, decode_upright, without_tuning
+from fer_keras.data.picture_headers import find_problem
 
 # At most so many pictures are unpacked at once, whatever the batch: each may take 375 MB.
 _PARALLEL_CALLS = 4

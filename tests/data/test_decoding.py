@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from fer_keras.data.decoding import decode, decode_if_whole, decode_upright, find_problem
+from fer_keras.data.decoding import decode, decode_if_whole, decode_upright
+from fer_keras.data.picture_headers import find_problem
 from tests.fakes import png_bytes, random_images
 from tfds_builders.pictures import LARGEST_CMYK_DIFFERENCE, read, read_picture
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from etils import epath
 
-from fer_keras.data.decoding import decode_upright
+from fer_keras.data.decoding import decode_if_whole, decode_upright
 from fer_keras.errors import UserError
 from fer_keras.evaluation.human_confusions import read_human_confusions
 from fer_keras.evaluation.predictions import read_predictions
@@ -28,7 +28,9 @@ from tfds_builders.picture_formats import LARGEST_PIXELS_IN_GRAPH
 from tfds_builders.png import encode_png
 
 READ = 'read'
-_graph = tf.function(decode_upright, input_signature=[tf.TensorSpec([], tf.string)])
+_FILE = [tf.TensorSpec([], tf.string)]
+_graph = tf.function(decode_upright, input_signature=_FILE)
+_served_graph = tf.function(decode_if_whole, input_signature=_FILE)
 _searched_shapes: set[tuple[int, ...]] = set()
 
 
@@ -93,10 +95,14 @@ def _refusal_of(data: bytes) -> str:
 
 
 def _by_graph(data: bytes) -> np.ndarray | None:
+    served = _served_graph(tf.constant(data)).numpy()
     try:
-        return _graph(tf.constant(data)).numpy()
+        image = _graph(tf.constant(data)).numpy()
     except tf.errors.InvalidArgumentError:
+        _require(not served.size, 'the served graph reads what the graph refuses')
         return None
+    _require(np.array_equal(served, image), 'the served graph reads another picture')
+    return image
 
 
 def _is_regular(kind: str, data: bytes) -> bool:
