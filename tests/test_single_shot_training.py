@@ -21,8 +21,8 @@ def test_the_weights_that_are_written_are_the_network_that_was_trained():
     assert weights.keys() == single_shot.read_weights().keys()
     exact = {name: value.astype(np.float32) for name, value in weights.items()}
     image = np.random.default_rng(0).integers(0, 256, (single_shot.CANVAS_PX,) * 2 + (3,))
-    image = image.astype(np.float32)
-    found = open_session(single_shot.write_network(exact)).run(None, {'image': image})
+    network_file = single_shot.write_network(exact)
+    found = open_session(network_file).run(None, {'image': image.astype(np.uint8)})
     for own, expected in zip(found, network(image[None], training=False), strict=True):
         np.testing.assert_allclose(own, expected[0], atol=0.02)  # Of float16.
 

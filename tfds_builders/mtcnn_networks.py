@@ -7,7 +7,7 @@ Reference: Zhang et al. 2016, IEEE Signal Processing Letters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def _write_trunk(name: str, size_px: int, pools: Sequence[str]) -> bytes:
     x = graph.prelu(graph.multiply(x, dense, dense_bias), dense_slope)
     heads = net[3 * len(pools) + 6 :]
     kernel, bias = np.concatenate(heads[::2], axis=-1), np.concatenate(heads[1::2])
-    inputs: dict[str, list[str | int]] = {
+    inputs: dict[str, Sequence[str | int]] = {
         'image': [1, 3, 'height', 'width'],
         'boxes': ['n', 4],
         'inside_y': ['n', 1, size_px, 1],
@@ -91,9 +91,9 @@ class Graph:
         self._constants: list[TensorProto] = []
 
     def constant(self, value: np.ndarray) -> str:
-        """Whole numbers, or float32."""
+        """Whole numbers, bytes, or float32."""
         name = f'constant_{len(self._constants)}'
-        kind = np.int64 if value.dtype.kind == 'i' else np.float32
+        kind = {'i': np.int64, 'u': np.uint8}.get(value.dtype.kind, np.float32)
         self._constants.append(
             numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name)
         )
@@ -170,11 +170,17 @@ class Graph:
         x = self.add('Mul', x, self.constant(np.array(1 / _CONTRAST)))
         return self.add('Mul', self.add('Mul', x, 'inside_y'), 'inside_x')
 
-    def write(self, inputs: dict[str, list[str | int]], *outputs: str) -> bytes:
-        """The whole as the content of a file."""
-        kind = TensorProto.FLOAT
+    def write(
+        self,
+        inputs: Mapping[str, Sequence[str | int]],
+        *outputs: str,
+        kind: int = TensorProto.FLOAT,
+    ) -> bytes:
+        """The whole as the content of a file, which takes this kind and gives float32."""
         taken = [helper.make_tensor_value_info(name, kind, shape) for name, shape in inputs.items()]
-        given = [helper.make_tensor_value_info(output, kind, None) for output in outputs]
+        given = [
+            helper.make_tensor_value_info(output, TensorProto.FLOAT, None) for output in outputs
+        ]
         graph = helper.make_graph(self._nodes, 'mtcnn', taken, given, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 16)])
         model.ir_version = 8

@@ -62,9 +62,10 @@ def test_the_graph_finds_the_same(photos, found):
 
 
 def test_both_run_the_same_network():
-    canvas = random_images(1, single_shot.CANVAS_PX)[0].astype(np.float32)
+    canvas = random_images(1, single_shot.CANVAS_PX)[0]
     expected = single_shot._load().run(None, {'image': canvas})
-    for own, other in zip(SingleShotDetector()._run(tf.constant(canvas)), expected, strict=True):
+    found = SingleShotDetector()._run(tf.constant(canvas, tf.float32))
+    for own, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(own, other, atol=1e-3)
 
 
