@@ -237,7 +237,8 @@ def load(path: str | os.PathLike[str] = DEFAULT, *, detector: str | None = None)
             (its numbered folder, or the one above: the newest version then), an `.onnx` or a
             `.tflite` file of any name; or the name of a classifier of the package: `wild` knows
             seven expressions of real faces. An `.onnx` file and `wild` are run by ONNX Runtime, a
-            `.tflite` file by LiteRT, without TensorFlow; all else needs TensorFlow.
+            `.tflite` file by LiteRT, without TensorFlow; a SavedModel by TensorFlow's C library,
+            unless the program has loaded TensorFlow already; all else needs TensorFlow.
         detector: What finds faces in whole photos: `single_shot`, `mtcnn`, whose crops are the
             same, or `yunet:FILE`, YuNet of the OpenCV zoo, whose file you have. None: YuNet where
             its faces taught the model; asking for whole photos then says how to give it; else
