@@ -174,5 +174,5 @@ class DemoAppConfig:
 
 
 def needs_tensorflow(config: PredictionConfig) -> bool:
-    """Whether the model is one that TensorFlow answers for."""
+    """Whether the model is one that TensorFlow's Python code answers for."""
     return not answers_alone(config.model)

@@ -27,12 +27,14 @@ def locate(model: str | os.PathLike[str]) -> str:
 
 
 def answers_alone(model: str | os.PathLike[str]) -> bool:
-    """Whether it is called as a classifier that answers without TensorFlow.
+    """Whether it answers without TensorFlow's Python code: a name, a portable file, a SavedModel.
 
     >>> answers_alone('wild'), answers_alone('classifier.tflite'), answers_alone('runs/cross')
     (True, True, False)
     """
-    return os.fspath(model) in NAMES or is_portable(model)
+    folder = pathlib.Path(model)
+    is_exported = any(any(folder.glob(f'{version}saved_model.pb')) for version in ('', '*/'))
+    return os.fspath(model) in NAMES or is_portable(model) or is_exported
 
 
 def is_portable(model: str | os.PathLike[str]) -> bool:

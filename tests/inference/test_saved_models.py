@@ -46,6 +46,19 @@ print(found[{PROBABILITIES!r}].to_json(orient='values', double_precision=15))
     np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-6)
 
 
+def test_the_command_does_not_load_it_either(served, tmp_path):
+    cv2.imwrite(str(tmp_path / 'face.png'), class_image(0, 0, 40))
+    code = f"""
+import atexit, runpy, sys
+atexit.register(lambda: print('LOADED', *({{'tensorflow', 'keras'}} & set(sys.modules))))
+sys.argv = ['predict', '--model={served.version_dir}', '--crops', '{tmp_path}/face.png']
+runpy.run_module('fer_keras.predict', run_name='__main__')
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+    assert 'face.png' in done.stdout and done.stdout.endswith('LOADED\n'), done.stderr
+    assert done.returncode == 0 and done.stderr == ''
+
+
 def test_both_ways_give_the_same(served):
     images = random_images(3, 32)
     by_c = open_in_c(c_api.open_library(), Path(served.version_dir))(images)
