@@ -126,8 +126,13 @@ def make_table(
 
 
 def _as_array(values: Any, kind: Any) -> Any:
-    """A column; series with indices of their own would take longer than a small network."""
-    return np.array(values, float) if kind == 'float64' else pd.array(values, kind)
+    """A column, made as directly as can be: a series would take longer than a small network."""
+    if kind == 'float64':
+        return np.array(values, float)
+    if kind == 'Int64':
+        numbers = np.array([0 if one is None else one for one in values], np.int64)
+        return pd.arrays.IntegerArray(numbers, np.array([one is None for one in values], bool))
+    return pd.array(values, kind)
 
 
 def _answers(

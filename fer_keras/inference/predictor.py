@@ -213,7 +213,9 @@ class Predictor:
                     batch, first_photo=first, are_crops=are_crops, small_faces=small_faces
                 )
             )
-        return pd.concat(tables or [self.predict_pictures([])], ignore_index=True)
+        if len(tables) < 2:  # To join one takes as long as to crop a face.
+            return tables[0] if tables else self.predict_pictures([])
+        return pd.concat(tables, ignore_index=True)
 
     def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """The answers for face crops without a table: float32 `[n, classes]`.
