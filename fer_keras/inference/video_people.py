@@ -85,7 +85,8 @@ class Person:
         last_s: And last.
         seconds: For how long each class was the likeliest after smoothing, float64 `[classes]`.
         timeline: The means of the smoothed probabilities.
-        thumbnail: The largest face, JPEG; empty where thumbnails are off.
+        thumbnail: The largest face that nobody hides, JPEG; empty where thumbnails are off.
+        thumbnail_area: Its area, pixels.
 
     >>> Person(0, 1.0, 2.5, np.array([1.0, 0.5])).seen_s
     1.5

@@ -15,7 +15,8 @@ from fer_keras.files import write_text
 from fer_keras.inference.smoothing import AnsweredFrame
 from fer_keras.inference.video_people import Person, Video
 from fer_keras.inference.video_summary_page import PAGE, TABLE, make_page
-from tfds_builders.faces import crop_face
+from tfds_builders.faces import Face, crop_face
+from tfds_builders.mtcnn import overlaps
 from tfds_builders.picture_files import printable
 
 _THUMBNAIL_PX, _JPEG_QUALITY = 112, 85
@@ -81,14 +82,15 @@ class VideoSummary:
             return
         self._end_frame(frame.time_s)
         video = self._videos[-1]
-        for track, face in frame.people.items():
+        clear_areas = _clear_areas(list(frame.people.values()))
+        for (track, face), area in zip(frame.people.items(), clear_areas, strict=True):
             nothing = np.zeros(len(self._names))
             person = video.people.setdefault(
                 track, Person(track, frame.time_s, frame.time_s, nothing)
             )
             person.last_s = frame.time_s
-            if self._thumbnails and face.area > _LARGER * person.thumbnail_area:
-                person.thumbnail_area = face.area
+            if self._thumbnails and area > _LARGER * person.thumbnail_area:
+                person.thumbnail_area = area
                 crop = crop_face(frame.picture.image, face, _THUMBNAIL_PX)
                 quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
                 person.thumbnail = cv2.imencode('.jpg', crop[..., ::-1], quality)[1].tobytes()
@@ -123,3 +125,11 @@ class VideoSummary:
                 rounded = [f'{number:.3f}' for number in numbers]
                 writer.writerow([printable(video.source), person.track, *rounded])
         return text.getvalue()
+
+
+def _clear_areas(people: Sequence[Face]) -> np.ndarray:
+    """The area of each box that no other one shares, float `[n]`: one of the two is behind."""
+    boxes = np.array([face.box for face in people], float).reshape(-1, 4)
+    shared = overlaps(boxes, of_smaller=True)
+    np.fill_diagonal(shared, 0)
+    return np.array([face.area for face in people]) * (1 - shared.max(axis=1, initial=0))

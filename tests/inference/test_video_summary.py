@@ -1,5 +1,6 @@
 """The page and the table about the people of videos."""
 
+import base64
 import re
 
 import numpy as np
@@ -8,7 +9,9 @@ import pandas as pd
 from fer_keras.inference.expression_colours import colours_of
 from fer_keras.inference.video_people import Timeline
 from fer_keras.inference.video_summary import VideoSummary
+from tests.fakes import face_at
 from tests.inference.test_overlay_video import NAMES, answered
+from tfds_builders.pictures import read_picture
 
 
 def summarize(folder, frames, thumbnails=True):
@@ -49,6 +52,20 @@ def test_the_page_asks_for_nothing_and_shows_what_it_says(tmp_path):
     sad, happy = re.findall(r'd="(M[^"]+)"', page)[:2]
     heights = [{float(y) for y in re.findall(r',([\d.]+)', path)} for path in (sad, happy)]
     assert heights == [{100, 75}, {75, 0}]
+
+
+def test_a_thumbnail_shows_a_face_that_nobody_hides(tmp_path):
+    shown = {}
+    for share in (0.0, 0.5):
+        # In the second frame, darker, the face is larger, and of two the other one is in its place.
+        frames = [answered(0, 0.0, [0, 1]), answered(1, 1.0, [0, 1])]
+        larger = face_at(40, 45, size=36)
+        frames[1].frame.picture.image[:] = 20
+        frames[1].frame.people.update({0: larger, 1: face_at(40 + 36 * (1 - share), 45, size=36)})
+        page, _ = summarize(tmp_path, frames)
+        jpeg = base64.b64decode(re.search(r'jpeg;base64,([^"]+)', page).group(1))
+        shown[share] = read_picture(jpeg).mean()
+    np.testing.assert_allclose([shown[0.0], shown[0.5]], [20, 90], atol=2)
 
 
 def test_no_face_is_shown_where_that_is_not_wanted(tmp_path):
