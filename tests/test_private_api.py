@@ -11,7 +11,6 @@ import tensorflow_datasets as tfds
 ROOT = Path(__file__).parents[1]
 # Modules of TensorFlow without a public name, and what is taken from them.
 USED = {
-    'tensorflow.core.protobuf': ('saved_model_pb2',),  # To read the graph of a SavedModel.
     'tensorflow.lite.python.convert_phase': ('ConverterError',),  # What a conversion raises.
     'tensorflow.python.framework.convert_to_constants': ('convert_variables_to_constants_v2',),
 }

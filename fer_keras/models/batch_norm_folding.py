@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Iterator
 
 import keras
 from keras import ops
@@ -30,22 +31,32 @@ def fold_scales(model: keras.Model) -> None:
     [0.5, 1.0]
     """
     for part in (model, *(inner for inner in inner_layers(model) if hasattr(inner, 'layers'))):
-        layers = [layer for layer in part.layers if len(getattr(layer, '_inbound_nodes', ())) == 1]
-        read = collections.Counter(id(one) for one in keras.tree.flatten(part.outputs))
-        for layer in part.layers:
-            for node in layer._inbound_nodes:
-                read.update(id(one) for one in node.input_tensors)
-        makers = {id(one.output): one for one in layers if _is_convolution(one)}
-        for norm in layers:
-            if isinstance(norm, keras.layers.BatchNormalization) and read[id(norm.input)] == 1:
-                convolution = makers.get(id(norm.input))
-                if convolution is not None:
-                    _fold(convolution, norm)
+        for convolution, norm in _pairs(part):
+            _fold(convolution, norm)
+
+
+def _pairs(
+    part: keras.Model,
+) -> Iterator[tuple[keras.layers.Layer, keras.layers.BatchNormalization]]:
+    """Each convolution whose results a batch normalisation reads and nothing else."""
+    try:
+        inputs = [keras.tree.flatten(layer.input) for layer in part.layers]
+        makers = {id(layer.output): layer for layer in part.layers if _is_convolution(layer)}
+    except AttributeError:
+        # A layer that is applied several times does not say to what.
+        return
+    read = collections.Counter(id(one) for ones in (*inputs, part.outputs) for one in ones)
+    for norm, given in zip(part.layers, inputs, strict=True):
+        if isinstance(norm, keras.layers.BatchNormalization):
+            convolution = makers.get(id(given[0]))
+            if convolution is not None and read[id(given[0])] == 1:
+                yield convolution, norm
 
 
 def _is_convolution(layer: keras.layers.Layer) -> bool:
-    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-    return isinstance(layer, kinds) and layer.activation is keras.activations.linear
+    # Not what is derived from them, whose kernel may be another one.
+    is_one = type(layer) in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    return is_one and layer.activation is keras.activations.linear
 
 
 def _fold(convolution: keras.layers.Layer, norm: keras.layers.BatchNormalization) -> None:
