@@ -92,6 +92,9 @@ class Session:
                 options, None, os.fsencode(saved_model), tags, 1, self._graph, described,
             )  # fmt: skip
             content = ctypes.string_at(described.contents.data, described.contents.length)
+        except RuntimeError:
+            self._tf.TF_DeleteGraph(self._graph)
+            raise
         finally:
             self._tf.TF_DeleteSessionOptions(options)
             self._tf.TF_DeleteBuffer(described)
@@ -155,7 +158,7 @@ class Session:
         kind, start = self._tf.TF_TensorType(tensor), self._tf.TF_TensorData(tensor)
         if kind != _STRING:
             content = ctypes.string_at(start, self._tf.TF_TensorByteSize(tensor))
-            return np.frombuffer(content, _NUMBERS[kind]).reshape(shape)
+            return np.frombuffer(bytearray(content), _NUMBERS[kind]).reshape(shape)
         strings = np.empty(shape, object)
         for position in range(strings.size):
             one = start + _STRING_BYTES * position

@@ -166,6 +166,28 @@ def test_frames_are_answered_as_lossless_files_of_them_are(signatures):
             np.testing.assert_allclose(value, expected[name], atol=1e-5, err_msg=name)
 
 
+def test_scales_are_folded_in_the_export_alone(monkeypatch):
+    image = keras.Input((8, 8, 3), name='image')
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(image))
+    model = keras.Model(image, {'probabilities': keras.layers.GlobalAveragePooling2D()(x)})
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.2, 1.2, one.shape) for one in model.get_weights()])
+    weights, images = model.get_weights(), rng.uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    expected = model.predict_on_batch(images)['probabilities']
+    frozen = signatures_module._freeze(model, model.input_shape)
+    found = frozen(tf.constant(images))['probabilities']
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # What is done to the weights is in the export, and no longer in the model.
+    monkeypatch.setattr(
+        signatures_module, 'fold_scales', lambda model: model.layers[2].beta.assign_add([1.0] * 4)
+    )
+    frozen = signatures_module._freeze(model, model.input_shape)
+    found = frozen(tf.constant(images))['probabilities']
+    np.testing.assert_allclose(found, expected + 1, rtol=1e-5)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
 def test_a_photo_alone_is_answered_as_among_others(signatures):
     people = portraits(2)
     photos = [people[0], np.full_like(people[0], 90), np.hstack(people)]
